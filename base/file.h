@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Files and directories, by descriptor.
+ *
+ * Nothing here opens a path by string below a root that others control: xb_open_in_root() and its
+ * relatives resolve with openat2() so that neither "..", nor an absolute link, nor a magic link
+ * leaves the root. All descriptors are opened close-on-exec. Interrupted calls are repeated.
+ */
+#ifndef XB_BASE_FILE_H
+#define XB_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+/** Write all of `len` bytes. Errors: those of write(). */
+int xb_write_all(int fd, const void *data, size_t len, struct xb_error *err);
+/** Read until `len` bytes or the end; returns the bytes read or a negative errno. */
+ssize_t xb_read_full(int fd, void *data, size_t len, struct xb_error *err);
+
+/**
+ * Append the whole of a regular file to `text`, which bounds its size.
+ * Errors: those of open() and read(); -EFBIG above the bound; -EINVAL when it is not a regular file
+ * (a FIFO never blocks it).
+ */
+int xb_file_read(const char *path, struct xb_str *text, struct xb_error *err);
+/** As xb_file_read(), relative to `dirfd`; a symbolic link at the last component is refused
+ * (-ELOOP). */
+int xb_file_read_at(int dirfd, const char *path, struct xb_str *text, struct xb_error *err);
+/** As xb_file_read(), from the current position of an open descriptor of any kind. */
+int xb_file_read_fd(int fd, struct xb_str *text, struct xb_error *err);
+
+/**
+ * Replace `dirfd`/`name` whole or not at all: write beside it, sync when `sync`, rename. Its mode
+ * is 0600.
+ */
+int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len, bool sync,
+		       struct xb_error *err);
+
+/**
+ * Open `path` with `rootfd` as its root directory: absolute paths and links start there, ".." stops
+ * there, magic links (/proc/PID/fd and kin) are refused. `flags` as for open() (O_CLOEXEC is
+ * added), `mode` for O_CREAT. Returns the descriptor or a negative errno.
+ */
+int xb_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct xb_error *err);
+/** As xb_open_in_root(), but anything that would leave `dirfd` is an error (-EXDEV). */
+int xb_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct xb_error *err);
+
+/**
+ * Create the directory `path` and its missing parents below `rootfd`, resolved as by
+ * xb_open_in_root(), new ones with `mode` and owner `uid`:`gid`; returns an O_PATH descriptor of
+ * it. -ENOTDIR when something else is in the way.
+ */
+int xb_mkdir_in_root(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid,
+		     struct xb_error *err);
+/** mkdir -p for paths of our own (the store, an output directory); new ones get `mode`. */
+int xb_mkdir_all(const char *path, mode_t mode, struct xb_error *err);
+
+/**
+ * Remove `dirfd`/`name` with all below it, never following a link or crossing into another mount;
+ * depth is bounded by neither the stack nor open descriptors. Missing is not an error.
+ */
+int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err);
+
+/** Copy everything from the position of `from` to its end; reflinks and in-kernel copies are used
+ *  where they exist, holes are kept when `size` bytes of a regular file are copied. */
+int xb_copy_data(int from, int to, uint64_t size, struct xb_error *err);
+
+/** An unnamed file in memory, close-on-exec, that can be sealed. Returns it or a negative errno. */
+int xb_memfd_new(const char *name, struct xb_error *err);
+/** Seal a memfd against every further change and rewind it. */
+int xb_memfd_seal(int fd, struct xb_error *err);
+
+#endif
