@@ -12,7 +12,7 @@
  *
  * A `struct xb_error` starts as XB_ERROR_INIT, is owned by one thread at a time, and is released
  * by xb_error_clear(). Every function here accepts `err == NULL` for callers that need the
- * negative errno alone.
+ * negative errno alone; "the error's code" is then the one last given in this thread.
  */
 #ifndef XB_BASE_ERROR_H
 #define XB_BASE_ERROR_H
