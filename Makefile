@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # xbuild. One Makefile, no recursion into directories. `make help` lists the targets.
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -27,7 +28,8 @@ SANFLAGS :=
 endif
 
 PKGS := libarchive libcrypto jansson libelf sqlite3 libzstd libdeflate libseccomp
-ifeq ($(filter help clean format deps demo test dist,$(MAKECMDGOALS)),)
+# These work on a machine that has no library yet.
+ifeq ($(filter help clean format deps deps-test demo test dist uninstall,$(MAKECMDGOALS)),)
 MISSING := $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo yes),,$(p)))
 ifneq ($(strip $(MISSING)),)
 $(error missing libraries: $(MISSING); on Debian `make deps` installs them)
@@ -101,18 +103,155 @@ $(O)/tests/fuzz/%-replay: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
 		tests/fuzz/replay.c $(LIB) $(PKG_LIBS)
 
+# Each suite leaves its counts in RESULTS and never stops make; tests/tally.sh has the last word.
+RESULTS  ?= $(O)/results
+TALLY    := sh tests/tally.sh $(RESULTS)
+XB_REQUIRE  ?= $(shell sh tests/require.sh)
+XB_CORPORA  ?= $(wildcard $(abspath ../shared/corpora))
+XB_EVIL     ?= $(wildcard $(abspath ../shared/evil))
+XBUILD      ?= $(abspath $(O)/xbuild)
+export XB_REQUIRE XB_CORPORA XB_EVIL XBUILD
+export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1
+
+LINT_TESTS := $(sort $(wildcard tests/lint/check_*.sh tests/lint/check_*.py))
+E2E_TESTS  := $(sort $(wildcard tests/integration/*/test_*.sh tests/e2e/test_*.sh))
+ASAN_E2E   := $(wildcard tests/e2e/test_quick.sh)
+
+.PHONY: suite-unit suite-replay suite-lint suite-e2e suite-asan
+suite-unit: $(UNIT_BIN)
+	$(Q)sh tests/run.sh $(RESULTS) unit $(UNIT_BIN)
+suite-replay: $(FUZZ_REPLAY)
+	$(Q)XB_REPLAY="$(FUZZ_REPLAY)" sh tests/run.sh $(RESULTS) fuzz tests/replay.sh
+suite-lint:
+	$(Q)sh tests/run.sh $(RESULTS) lint $(LINT_TESTS)
+suite-e2e: all
+	$(Q)XB_TEST_TIMEOUT=1200 sh tests/run.sh $(RESULTS) e2e $(E2E_TESTS)
+# Whole builds by the program as SANITIZE made it.
+suite-asan: all
+	$(Q)sh tests/run.sh $(RESULTS) e2e-sanitized $(ASAN_E2E)
+
 .PHONY: unit
-unit: $(UNIT_BIN) ## build and run the unit tests
-	$(Q)sh tests/run_unit.sh $(UNIT_BIN)
+unit: ## build and run the unit tests
+	$(Q)rm -rf $(RESULTS)
+	$(Q)$(MAKE) --no-print-directory suite-unit
+	$(Q)$(TALLY)
+
+.PHONY: check
+check: ## run all that CI runs: unit tests, fuzz corpora, lint, builds end to end
+	$(Q)rm -rf $(RESULTS)
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)for suite in unit replay lint e2e; do $(MAKE) --no-print-directory suite-$$suite || exit; done
+	$(Q)$(TALLY)
+
+.PHONY: check-asan
+check-asan: ## unit tests, fuzz corpora and whole builds under AddressSanitizer and UBSan
+	$(Q)rm -rf $(BUILD)/asan/results
+	$(Q)for suite in unit replay asan; do \
+		$(MAKE) --no-print-directory SANITIZE=address suite-$$suite || exit; done
+	$(Q)sh tests/tally.sh $(BUILD)/asan/results
+
+.PHONY: check-tsan
+check-tsan: ## unit tests under ThreadSanitizer
+	$(Q)$(MAKE) --no-print-directory SANITIZE=thread unit
+
+.PHONY: lint
+lint: ## check includes, headers, names, sizes, format, cppcheck
+	$(Q)rm -rf $(RESULTS)
+	$(Q)$(MAKE) --no-print-directory suite-lint
+	$(Q)$(TALLY)
+
+.PHONY: test
+test: ## install what tests need, build, run all tests (what .ci/run runs)
+	$(Q)$(MAKE) --no-print-directory deps deps-test
+	$(Q)rm -rf $(BUILD)/results
+	$(Q)for suite in unit replay lint e2e; do \
+		$(MAKE) --no-print-directory RESULTS=$(BUILD)/results suite-$$suite || exit; done
+	$(Q)for suite in unit replay asan; do \
+		$(MAKE) --no-print-directory RESULTS=$(BUILD)/results/asan SANITIZE=address \
+			suite-$$suite || exit; done
+	$(Q)sh tests/tally.sh $(BUILD)/results
+
+# Fuzzing: clang's libFuzzer over the same targets that the corpora are replayed through.
+FUZZ_SECONDS ?= 60
+FUZZ_CC      ?= clang
+FUZZ_SAN     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_OBJ     := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o) \
+	$(if $(INIT_SRC),$(BUILD)/builder/sandbox/init_image.o)
+FUZZ_FLAGS   := $(CPPFLAGS_ALL) -std=gnu17 -O1 -g -fPIE -pthread $(FUZZ_SAN)
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$< (fuzz))$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/libxbuild.a: $(FUZZ_OBJ)
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libxbuild.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< \
+		$(BUILD)/fuzz/libxbuild.a $(PKG_LIBS)
+
+.PHONY: fuzz
+fuzz: $(FUZZ_BIN) ## fuzz each target for FUZZ_SECONDS (60)
+	$(Q)for target in $(FUZZ_BIN); do \
+		what=$$(basename $$target); what=$${what#fuzz_}; \
+		new=$(BUILD)/fuzz/corpus/$$what; mkdir -p $$new tests/fuzz/corpus/$$what; \
+		echo "  FUZZ    $$what, $(FUZZ_SECONDS) s"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ $$new tests/fuzz/corpus/$$what \
+			|| exit 1; \
+	done
+
+.PHONY: format
+format: ## put the C code into its form
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: bench
+bench: all ## measure builds, beside buildah where that is installed
+	$(Q)sh tests/bench/bench.sh
+
+.PHONY: demo
+demo: ## build everything, Debian bases included, and the example for two platforms; run it
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh docs/examples/demo.sh
+
+# What Debian calls the things needed to build and to run xbuild, and by its tests.
+DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
+	libsqlite3-dev libzstd-dev libdeflate-dev libseccomp-dev uthash-dev
+DEB_RUN   := qemu-user-static uidmap debootstrap ca-certificates
+DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
+	buildah busybox-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross util-linux
+
+.PHONY: deps deps-test
+deps: ## install the Debian packages needed to build and run (root or sudo)
+	$(Q)sh tests/deps.sh $(DEB_BUILD) $(DEB_RUN)
+deps-test: ## install the Debian packages that tests need (root or sudo)
+	$(Q)sh tests/deps.sh $(DEB_TEST)
+
+.PHONY: install uninstall
+install: all ## install to PREFIX (/usr/local), below DESTDIR
+	install -D -m 755 $(O)/xbuild $(DESTDIR)$(PREFIX)/bin/xbuild
+	install -D -m 644 docs/man/xbuild.1 $(DESTDIR)$(PREFIX)/share/man/man1/xbuild.1
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/xbuild $(DESTDIR)$(PREFIX)/share/man/man1/xbuild.1
+
+.PHONY: dist
+dist: ## a tarball of the committed tree
+	@mkdir -p dist
+	git archive --prefix=xbuild-$(VERSION)/ -o dist/xbuild-$(VERSION).tar.gz HEAD
+	@echo dist/xbuild-$(VERSION).tar.gz
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) dist
 
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | \
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
-DEPFILES := $(shell find $(O) $(BUILD)/init -name '*.d' 2>/dev/null)
+DEPFILES := $(shell find $(O) $(BUILD)/init $(BUILD)/fuzz -name '*.d' 2>/dev/null)
 -include $(DEPFILES)

@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Print what this machine offers to tests, as a list for XB_REQUIRE: what is here must be used, so that
+# a test cannot skip itself by mistake. Only root is asked for anything.
+[ "$(id -u)" = 0 ] || exit 0
+list=root
+if unshare -Ur true 2>/dev/null; then
+	list=$list,userns
+	dir=$(mktemp -d)
+	mkdir "$dir/lower" "$dir/upper" "$dir/work" "$dir/at"
+	unshare -Urm mount -t overlay -o \
+		"userxattr,lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work" none "$dir/at" \
+		2>/dev/null && list=$list,overlay
+	unshare -Urm mount -t binfmt_misc none "$dir/at" 2>/dev/null && list=$list,binfmt
+	rm -rf "$dir"
+fi
+echo "$list"
