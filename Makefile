@@ -109,8 +109,7 @@ TALLY    := sh tests/tally.sh $(RESULTS)
 XB_REQUIRE  ?= $(shell sh tests/require.sh)
 XB_CORPORA  ?= $(wildcard $(abspath ../shared/corpora))
 XB_EVIL     ?= $(wildcard $(abspath ../shared/evil))
-XBUILD      ?= $(abspath $(O)/xbuild)
-export XB_REQUIRE XB_CORPORA XB_EVIL XBUILD
+export XB_REQUIRE XB_CORPORA XB_EVIL
 export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
@@ -127,10 +126,10 @@ suite-replay: $(FUZZ_REPLAY)
 suite-lint:
 	$(Q)sh tests/run.sh $(RESULTS) lint $(LINT_TESTS)
 suite-e2e: all
-	$(Q)XB_TEST_TIMEOUT=1200 sh tests/run.sh $(RESULTS) e2e $(E2E_TESTS)
+	$(Q)XBUILD=$(abspath $(O)/xbuild) XB_TEST_TIMEOUT=1200 sh tests/run.sh $(RESULTS) e2e $(E2E_TESTS)
 # Whole builds by the program as SANITIZE made it.
 suite-asan: all
-	$(Q)sh tests/run.sh $(RESULTS) e2e-sanitized $(ASAN_E2E)
+	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/run.sh $(RESULTS) e2e-sanitized $(ASAN_E2E)
 
 .PHONY: unit
 unit: ## build and run the unit tests
@@ -210,13 +209,13 @@ format: ## put the C code into its form
 
 .PHONY: bench
 bench: all ## measure builds, beside buildah where that is installed
-	$(Q)sh tests/bench/bench.sh
+	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/bench/bench.sh
 
 .PHONY: demo
 demo: ## build everything, Debian bases included, and the example for two platforms; run it
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)sh docs/examples/demo.sh
+	$(Q)XBUILD=$(abspath $(O)/xbuild) sh docs/examples/demo.sh
 
 # What Debian calls the things needed to build and to run xbuild, and by its tests.
 DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
