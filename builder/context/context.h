@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The build context, and trees that COPY and ADD read from: what a source names, what is ignored,
+ * and a digest of the content.
+ *
+ * Paths are relative to a root descriptor, cleaned ("a/b", "." for the root). Symbolic links are
+ * resolved with that root as "/", so no path leaves it. What an ignore rule excludes is neither
+ * listed nor opened, also not through a link. FIFOs, sockets and devices are never opened.
+ * A `struct xb_context` never changes after xb_context_open(); threads may share it.
+ * Faults are XB_FAULT_SOURCE.
+ */
+#ifndef XB_BUILDER_CONTEXT_CONTEXT_H
+#define XB_BUILDER_CONTEXT_CONTEXT_H
+
+#include <stdbool.h>
+
+#include "base/array.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/str.h"
+
+struct xb_context;
+
+/**
+ * Open the directory `dir` with its ignore rules: those of `<dockerfile>.dockerignore`, where
+ * `dockerfile` (a host path, or NULL) has one beside it, else those of `.dockerignore` in the
+ * context, else none. Errors: those of open(), -EINVAL for a rule that is no pattern.
+ */
+int xb_context_open(const char *dir, const char *dockerfile, struct xb_context **ret,
+		    struct xb_error *err);
+/** Release; NULL is left alone. */
+void xb_context_free(struct xb_context *context);
+
+XB_DEFINE_CLEANUP(xb_context_cleanup, struct xb_context, xb_context_free)
+#define xb_auto_context XB_CLEANUP(xb_context_cleanup)
+
+/** A descriptor of the context's directory, borrowed. */
+int xb_context_dirfd(const struct xb_context *context);
+/** Append a regular file of the context to `text`, which bounds it; no ignore rule applies (for
+ *  the Dockerfile). Errors: as xb_file_read(). */
+int xb_context_read(const struct xb_context *context, const char *path, struct xb_str *text,
+		    struct xb_error *err);
+
+/** What the ignore rules say of a path. */
+enum xb_context_verdict {
+	XB_CONTEXT_TAKE = 0,  /**< it belongs to the context */
+	XB_CONTEXT_ENTER = 1, /**< a directory that counts only when something below it is taken */
+	XB_CONTEXT_SKIP = 2   /**< it does not exist for the build, nor does anything below it */
+};
+
+/**
+ * The verdict on a path of the context without links in it. `context` is a `const struct
+ * xb_context *`, or NULL for no rules: usable as a callback.
+ */
+enum xb_context_verdict xb_context_filter(const void *context, const char *path, bool is_dir);
+
+/**
+ * Which paths a COPY or ADD source names: the path itself, or what matches its wildcards (`*`, `?`,
+ * `[a-z]`, `\` before one of them; none matches '/'), in byte order, appended to `ret`.
+ * `context` gives the ignore rules that hold below `rootfd`; NULL: none (another stage's root).
+ * Errors: -ENOENT naming the pattern, with a hint where an ignore rule is the reason; -EINVAL for
+ * a malformed pattern; -ELOOP.
+ */
+int xb_context_expand(int rootfd, const struct xb_context *context, const char *pattern,
+		      struct xb_strv *ret, struct xb_error *err);
+
+/**
+ * The path without links that `path` leads to: the one to copy from, since ignore rules are
+ * written for it. `follow`: resolve the last component too. Appended to `ret`.
+ * Errors: -ENOENT (also when what it leads to is ignored), -ELOOP, -ENOTDIR.
+ */
+int xb_context_resolve(int rootfd, const struct xb_context *context, const char *path, bool follow,
+		       struct xb_str *ret, struct xb_error *err);
+
+/** What a checksum is of; zero is the content as COPY from the context takes it. */
+struct xb_checksum_options {
+	bool owner;	    /**< user and group count (sources whose owners are kept) */
+	bool no_follow;	    /**< a link at the end of the path is the object itself */
+	bool contents_only; /**< a directory's own mode and attributes do not count */
+};
+
+/**
+ * A digest of the file or tree at `path`: names below it, types, permission bits, link targets,
+ * data, hard links among its files, extended attributes that a layer keeps; never times, inode
+ * numbers or the name of `path` itself. Equal exactly when what COPY makes of it is equal.
+ * Errors: as xb_context_resolve(); -EACCES and others of reading, naming the file.
+ */
+int xb_context_checksum(int rootfd, const struct xb_context *context, const char *path,
+			const struct xb_checksum_options *options, struct xb_digest *ret,
+			struct xb_error *err);
+
+#endif
