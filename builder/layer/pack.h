@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * From a directory to a layer blob: a tar whose bytes are a pure function of the tree, compressed
+ * with bytes that depend on the tar, the level and the library's version alone.
+ *
+ * In the tar: names relative, sorted by byte value within each directory, a directory before what
+ * is in it and a directory's name with a slash at its end; the root directory itself has no entry.
+ * Owners are numbers, the name fields empty. Times are whole seconds, cut and not rounded: a
+ * fraction would need a pax header for each entry and does not survive Docker's own tools; negative
+ * ones are 0. Pax headers appear only for what a ustar header cannot say: a name or link target of
+ * more than 100 bytes (the ustar prefix is not used, which readers disagree about), an id above
+ * 2097151, a size of 8 GiB or more, extended attributes. Of several hard links the first in
+ * sorted order is the file, the others are links to it. Sockets are left out, as tar has no type
+ * for them. Holes are read as zeros without reading them. Attributes that are kept: `user.*` but
+ * not `user.overlay.*`, `security.capability` in its version 2 form, POSIX ACLs.
+ *
+ * Source: OCI image-spec 1.1 layer.md; POSIX.1-2017 pax, "ustar interchange format".
+ */
+#ifndef XB_BUILDER_LAYER_PACK_H
+#define XB_BUILDER_LAYER_PACK_H
+
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+/** How a blob is compressed. */
+enum xb_compression {
+	XB_COMPRESSION_GZIP, /**< members of 1 MiB of tar each, by libdeflate; levels 1..12 */
+	XB_COMPRESSION_ZSTD, /**< frames of 4 MiB of tar each; levels 1..19 */
+	XB_COMPRESSION_NONE,
+};
+
+/** What to make. All zero but `epoch` gives gzip at its default level. */
+struct xb_pack_options {
+	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds: times after it become it; -1: none */
+	enum xb_compression compression;
+	int level; /**< 0: the default, 6 for gzip and 3 for zstd */
+};
+
+/** What was made. */
+struct xb_layer_info {
+	struct xb_digest diff_id; /**< SHA-256 of the tar */
+	struct xb_digest digest;  /**< SHA-256 of the blob */
+	uint64_t size;		  /**< bytes of the blob */
+	uint64_t tar_size;	  /**< bytes of the tar */
+	uint64_t entries;	  /**< entries of the tar; 0: the layer changes nothing */
+	const char *media_type;	  /**< of the OCI layer; static */
+};
+
+/**
+ * Write the difference that an overlay's upper directory holds as a layer blob to `out_fd`, in one
+ * pass. Whiteouts become `.wh.NAME`, opaque directories `.wh..wh..opq` before all else in them.
+ * `upper_fd` is the upper directory itself, not a mounted view.
+ *
+ * Errors: of reading and writing; -EINVAL (fault step) for a file whose name begins with `.wh.`,
+ * which no layer can hold; -EILSEQ when a file changed its size while it was read.
+ */
+int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
+		  struct xb_layer_info *ret, struct xb_error *err);
+
+/**
+ * As xb_layer_pack(), for a whole tree (a view of xb_tree_mount(), `type=tar`): device nodes 0/0
+ * and names in `.wh.` have no special meaning and are written as what they are.
+ */
+int xb_tree_pack(int root_fd, const struct xb_pack_options *options, int out_fd,
+		 struct xb_layer_info *ret, struct xb_error *err);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * From foreign layer blobs and archives to files, in a confined child.
+ *
+ * The caller's process never looks at foreign bytes: it starts this program again as
+ * `xbuild-unpack` with the blob, the destination and a result pipe as its only descriptors. The
+ * child closes the walls of base/confine.h before it reads, applies entries relative to
+ * directory descriptors resolved inside the destination, and reports back one record. main() (and
+ * that of every test that unpacks) begins with
+ *
+ *	if (xb_unpack_wanted(argv[0]))
+ *		return xb_unpack_main();
+ *
+ * Whatever fails leaves a half-filled destination behind, which the caller throws away.
+ */
+#ifndef XB_BUILDER_LAYER_UNPACK_H
+#define XB_BUILDER_LAYER_UNPACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "base/digest.h"
+#include "base/error.h"
+
+/** Limits on one layer or archive; 0 in a field stands for its default. */
+struct xb_unpack_limits {
+	uint64_t unpacked; /**< bytes of the tar and, apart, of all files' sizes together; default
+			      max(4 GiB, 100 times the blob) */
+	uint64_t entries;  /**< default 2,000,000 */
+	uint64_t memory;   /**< RLIMIT_AS of the child in bytes; default 512 MiB */
+};
+
+/** What an unpacking did; release with xb_unpack_report_clear(). */
+struct xb_unpack_report {
+	uint64_t entries;	 /**< entries applied */
+	uint64_t tar_size;	 /**< bytes of the tar */
+	struct xb_strv warnings; /**< what was left out and why, at most 20 lines */
+};
+
+#define XB_UNPACK_REPORT_INIT ((struct xb_unpack_report){ .warnings = XB_STRV_INIT })
+
+/** Release what the report holds. */
+void xb_unpack_report_clear(struct xb_unpack_report *report);
+#define xb_auto_unpack_report XB_CLEANUP(xb_unpack_report_clear)
+
+/** Which blob a layer is; all is checked against what is read. */
+struct xb_unpack_layer {
+	const char *media_type; /**< OCI or Docker layer type; it alone says how it is compressed */
+	uint64_t size;		/**< bytes of the blob */
+	struct xb_digest digest;  /**< of the blob; empty: not checked */
+	struct xb_digest diff_id; /**< of the tar; empty: not checked */
+};
+
+/**
+ * Apply a layer blob (read from position 0 of `blob_fd`, a regular file) onto the tree at
+ * `dest_fd`: the mounted view of the layers below, writable, so that whiteouts and links find
+ * what they mean. `limits` and `report` may be NULL.
+ *
+ * Refused: entries with a `..` component, hard links out of the tree or to nothing, character
+ * device 0/0, ids outside 0..65535 of a plain user's map (above 2^32-2 for root), whiteouts of
+ * `.`, `..` and the empty name. Left out with a warning: device nodes that this user may not make,
+ * attributes outside the list of builder/layer/pack.h.
+ *
+ * Errors: fault store with -EBADMSG (not what the digests say, damaged, not a tar), -EFBIG (a
+ * limit, with the hint how to raise it), -ENOTSUP (unknown media type), those of writing.
+ */
+int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
+		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,
+		    struct xb_error *err);
+
+/** How ADD extracts an archive. */
+struct xb_archive_options {
+	int64_t uid;   /**< owner of all entries and created parents, or -1: as in the archive */
+	int64_t gid;   /**< likewise */
+	int64_t epoch; /**< time of created parent directories in seconds, or -1: now */
+	const struct xb_unpack_limits *limits; /**< or NULL */
+};
+
+#define XB_ARCHIVE_OPTIONS_INIT ((struct xb_archive_options){ .uid = -1, .gid = -1, .epoch = -1 })
+
+/**
+ * Whether a file is an archive that ADD extracts: a tar, plain or compressed by gzip, bzip2, xz or
+ * zstd, whose first header is valid. Returns 1, 0 or a negative errno. The position of `fd` is not
+ * used or changed. Source: BuildKit, solver/llbsolver/file, isArchivePath.
+ */
+int xb_archive_is(int fd, struct xb_error *err);
+
+/**
+ * Extract an archive below `path` (resolved inside `root_fd`, made when missing, 0755). Whiteout
+ * names have no meaning in it. Same refusals and errors as xb_layer_unpack(), fault source.
+ */
+int xb_archive_extract(int archive_fd, int root_fd, const char *path,
+		       const struct xb_archive_options *options, struct xb_unpack_report *report,
+		       struct xb_error *err);
+
+/** Whether a process was started (argv[0]) as the confined child. */
+bool xb_unpack_wanted(const char *argv0);
+/** The confined child; returns its exit status. */
+int xb_unpack_main(void);
+
+#endif
