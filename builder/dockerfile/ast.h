@@ -50,6 +50,8 @@ enum xb_instruction_kind {
 /** A word as written (quotes and escapes in place, continuations joined); NUL-terminated. */
 struct xb_word {
 	const char *text;
+	size_t len; /**< of `text`; only a string of a JSON array that no check has seen holds NUL
+		     */
 	struct xb_location at;
 };
 
@@ -66,10 +68,14 @@ struct xb_pair {
 	struct xb_word value;
 };
 
-/** A here-document; `content` is what stands between the lines, tabs stripped for `<<-`. */
+/**
+ * A here-document. `content` is what a file made from it holds (leading tabs of each line removed
+ * for `<<-`), `raw` what stands between the lines, for a shell that reads the document itself.
+ */
 struct xb_heredoc {
 	const char *name; /**< the delimiter, unquoted */
 	const char *content;
+	const char *raw;
 	uint32_t fd; /**< descriptor number in front of <<, 0 when none */
 	bool expand; /**< false when the delimiter was quoted */
 	bool strip_tabs;
@@ -81,19 +87,20 @@ struct xb_heredoc {
  *  - ENV, LABEL, ARG: `pairs`
  *  - RUN, CMD, ENTRYPOINT: `json` and `words` (exec form) or `words[0]`, the whole text (shell
  * form)
- *  - SHELL, HEALTHCHECK CMD, and VOLUME, COPY, ADD in JSON form: `json` and `words`
- *  - HEALTHCHECK: `words[0]` is NONE or CMD, the command follows as for CMD
+ *  - SHELL, and VOLUME, COPY, ADD in JSON form: `json` and `words`
+ *  - HEALTHCHECK: `words[0]` is NONE or CMD in any case, the command follows as for CMD
  *  - ONBUILD: `child`
  *  - all others: `words`, for COPY and ADD the sources and, last, the destination
  */
 struct xb_instruction {
 	enum xb_instruction_kind kind;
 	struct xb_location at;
-	const char *source; /**< the instruction as written, continuations joined by a blank, for
-			       history */
+	const char *keyword; /**< the instruction's name as written */
+	const char *source;  /**< the instruction as written, continuations joined, for history */
 	const struct xb_flag *flags;
 	size_t flag_count;
-	bool json; /**< the operands were a JSON array; `words` hold its decoded strings */
+	bool json;   /**< the operands were a JSON array; `words` hold its decoded strings */
+	bool legacy; /**< ENV and LABEL: written as NAME VALUE, without "=" */
 	const struct xb_word *words;
 	size_t word_count;
 	const struct xb_pair *pairs;
@@ -124,6 +131,8 @@ struct xb_dockerfile {
 	const char *path;    /**< as messages name it */
 	struct xb_view text; /**< the source, for excerpts */
 	struct xb_directives directives;
+	const struct xb_instruction *instructions; /**< all, in order; the others point into it */
+	size_t instruction_count;
 	const struct xb_instruction *args; /**< the ARGs before the first FROM */
 	size_t arg_count;
 	const struct xb_stage *stages;
