@@ -34,9 +34,13 @@ int xb_file_read_at(int dirfd, const char *path, struct xb_str *text, struct xb_
 /** As xb_file_read(), from the current position of an open descriptor of any kind. */
 int xb_file_read_fd(int fd, struct xb_str *text, struct xb_error *err);
 
+/** What the names of xb_file_replace_at()'s half-written files begin with; a killed process leaves
+ *  them behind. */
+#define XB_FILE_TEMP_PREFIX ".xb-tmp-"
+
 /**
- * Replace `dirfd`/`name` whole or not at all: write beside it, sync when `sync`, rename. Its mode
- * is 0600.
+ * Replace `dirfd`/`name` whole or not at all: write beside it, sync file and directory when `sync`,
+ * rename. Its mode is 0600, whatever the umask.
  */
 int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len, bool sync,
 		       struct xb_error *err);
@@ -52,22 +56,35 @@ int xb_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct 
 
 /**
  * Create the directory `path` and its missing parents below `rootfd`, resolved as by
- * xb_open_in_root(), new ones with `mode` and owner `uid`:`gid`; returns an O_PATH descriptor of
- * it. -ENOTDIR when something else is in the way.
+ * xb_open_in_root(), new ones with exactly `mode` and owner `uid`:`gid` ((uid_t)-1 and (gid_t)-1:
+ * ours); a dangling link on the way is followed and its target made. Returns an O_PATH descriptor
+ * of it. Errors: -ENOTDIR when something else is in the way, -ELOOP after 40 links.
  */
 int xb_mkdir_in_root(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid,
 		     struct xb_error *err);
-/** mkdir -p for paths of our own (the store, an output directory); new ones get `mode`. */
+/**
+ * mkdir -p for paths of our own (the store, an output directory); new ones get `mode` less the
+ * umask. -ENOTDIR when something else is in the way.
+ */
 int xb_mkdir_all(const char *path, mode_t mode, struct xb_error *err);
 
 /**
- * Remove `dirfd`/`name` with all below it, never following a link or crossing into another mount;
- * depth is bounded by neither the stack nor open descriptors. Missing is not an error.
+ * Remove `dirfd`/`name` with all below it, never following a link or crossing into another mount
+ * (-EXDEV); depth is bounded by neither the stack nor open descriptors (four at most).
+ * Directories that their owner may not enter are made accessible first. Missing is not an error.
+ * Stops at the first thing that cannot be removed.
  */
 int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err);
 
-/** Copy everything from the position of `from` to its end; reflinks and in-kernel copies are used
- *  where they exist, holes are kept when `size` bytes of a regular file are copied. */
+/** As the size given to xb_copy_data(): all that there is. */
+#define XB_COPY_TO_END UINT64_MAX
+
+/**
+ * Copy `size` bytes, or up to the end (XB_COPY_TO_END), from the position of `from` to the position
+ * of `to`. Reflinks and in-kernel copies are used where they exist; holes of a regular file stay
+ * holes when `to` is a regular file that ends at its position.
+ * Errors: those of read() and write(); -EIO when `from` ends before `size` bytes.
+ */
 int xb_copy_data(int from, int to, uint64_t size, struct xb_error *err);
 
 /** An unnamed file in memory, close-on-exec, that can be sealed. Returns it or a negative errno. */

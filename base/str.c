@@ -284,15 +284,15 @@ static const struct utf8_form {
 
 /*
  * What a terminal may take as an order or what changes how the text beside it reads: controls, the
- * marks that turn the direction of writing (CVE-2021-42574), line separators, and code points that
- * no text has.
+ * marks that turn the direction of writing (CVE-2021-42574), line separators, and what shows as
+ * nothing at all.
  */
 static const struct code_range {
 	uint32_t from, to;
 } unprintable[] = {
-	{ 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x061c, 0x061c },   { 0x200b, 0x200f },
-	{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xd800, 0xdfff },   { 0xfeff, 0xfeff },
-	{ 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0xe0fff }, { 0x110000, UINT32_MAX },
+	{ 0x0000, 0x001f }, { 0x007f, 0x009f },	  { 0x061c, 0x061c },	    { 0x200b, 0x200f },
+	{ 0x2028, 0x202e }, { 0x2060, 0x206f },	  { 0xfeff, 0xfeff },	    { 0xfff0, 0xfffb },
+	{ 0xfffe, 0xffff }, { 0xe0000, 0xe0fff }, { 0x110000, UINT32_MAX },
 };
 
 /* Decode one code point; returns its length, or 0 when it is not well-formed UTF-8. */
@@ -316,7 +316,16 @@ static size_t utf8_decode(struct xb_view view, uint32_t *ret_code)
 		code = code << 6 | (byte & 0x3f);
 	}
 	*ret_code = code;
-	return code >= form->least ? form->len : 0;
+	if (code < form->least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return form->len;
+}
+
+size_t xb_view_utf8_len(struct xb_view view)
+{
+	uint32_t code;
+
+	return view.len > 0 ? utf8_decode(view, &code) : 0;
 }
 
 /* Length of the printable character that `view` begins with, or 0. */

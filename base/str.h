@@ -127,6 +127,9 @@ char *xb_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** xb_format() with a va_list. */
 char *xb_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
+/** Length of the well-formed UTF-8 character that `view` begins with (1 to 4 bytes), or 0. */
+size_t xb_view_utf8_len(struct xb_view view);
+
 /**
  * Append `view` so that it is safe to print on a terminal: printable UTF-8 stays, other bytes
  * become \n, \t or \xHH.

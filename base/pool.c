@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+/* First in, first out. */
+struct queue {
+	struct xb_job *first;
+	struct xb_job *last;
+};
+
+struct xb_pool {
+	pthread_mutex_t lock; /* guards all below but `threads` and `count` */
+	pthread_cond_t work;  /* `ready` has become non-empty, or `ending` true */
+	struct queue ready;
+	struct queue done;
+	bool ending;
+	int event; /* readable exactly while `done` is not empty */
+	pthread_t *threads;
+	unsigned count;
+};
+
+static void queue_put(struct queue *q, struct xb_job *job)
+{
+	job->next = NULL;
+	if (q->last != NULL)
+		q->last->next = job;
+	else
+		q->first = job;
+	q->last = job;
+}
+
+static struct xb_job *queue_take(struct queue *q)
+{
+	struct xb_job *job = q->first;
+
+	if (job == NULL)
+		return NULL;
+	q->first = job->next;
+	if (q->first == NULL)
+		q->last = NULL;
+	job->next = NULL;
+	return job;
+}
+
+/* Wait for work; NULL when the pool ends. */
+static struct xb_job *take_work(struct xb_pool *pool)
+{
+	struct xb_job *job = NULL;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	while (!pool->ending && pool->ready.first == NULL)
+		(void)pthread_cond_wait(&pool->work, &pool->lock);
+	if (!pool->ending)
+		job = queue_take(&pool->ready);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+static void hand_back(struct xb_pool *pool, struct xb_job *job)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	if (pool->done.first == NULL && eventfd_write(pool->event, 1) < 0)
+		xb_die("an eventfd failed");
+	queue_put(&pool->done, job);
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+static void *worker(void *argument)
+{
+	struct xb_pool *pool = argument;
+	struct xb_job *job;
+
+	while ((job = take_work(pool)) != NULL) {
+		job->run(job);
+		hand_back(pool, job);
+	}
+	return NULL;
+}
+
+/* Start the workers with all signals blocked, which they inherit. */
+static int start_workers(struct xb_pool *pool, unsigned threads)
+{
+	sigset_t all, before;
+	int r = 0;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (pool->count < threads && r == 0) {
+		r = pthread_create(&pool->threads[pool->count], NULL, worker, pool);
+		if (r == 0)
+			pool->count++;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+int xb_pool_new(unsigned threads, struct xb_pool **ret, struct xb_error *err)
+{
+	xb_auto_pool struct xb_pool *pool = xb_calloc(1, sizeof(*pool));
+	int r;
+
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	(void)pthread_cond_init(&pool->work, NULL);
+	pool->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pool->event < 0)
+		return xb_error_errno(err, -errno, "starting workers");
+	if (threads == 0)
+		threads = 1;
+	pool->threads = xb_calloc(threads, sizeof(*pool->threads));
+	r = start_workers(pool, threads);
+	if (r < 0)
+		return xb_error_errno(err, r, "starting %u workers", threads);
+	*ret = XB_STEAL(pool);
+	return 0;
+}
+
+void xb_pool_free(struct xb_pool *pool)
+{
+	if (pool == NULL)
+		return;
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->ending = true;
+	(void)pthread_cond_broadcast(&pool->work);
+	(void)pthread_mutex_unlock(&pool->lock);
+	for (unsigned i = 0; i < pool->count; i++)
+		(void)pthread_join(pool->threads[i], NULL);
+	(void)pthread_cond_destroy(&pool->work);
+	(void)pthread_mutex_destroy(&pool->lock);
+	xb_cleanup_fd(&pool->event);
+	free(pool->threads);
+	free(pool);
+}
+
+void xb_pool_submit(struct xb_pool *pool, struct xb_job *job)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	queue_put(&pool->ready, job);
+	(void)pthread_cond_signal(&pool->work);
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+struct xb_job *xb_pool_collect(struct xb_pool *pool)
+{
+	struct xb_job *job;
+	eventfd_t value;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	job = queue_take(&pool->done);
+	if (job != NULL && pool->done.first == NULL)
+		(void)eventfd_read(pool->event, &value);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+int xb_pool_fd(const struct xb_pool *pool)
+{
+	return pool->event;
+}
