@@ -114,7 +114,7 @@ export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=0:allocator_may_return_null
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 
-LINT_TESTS := $(sort $(wildcard tests/lint/check_*.sh tests/lint/check_*.py))
+LINT_TESTS := $(sort $(wildcard tests/lint/check_*.py))
 E2E_TESTS  := $(sort $(wildcard tests/integration/*/test_*.sh tests/e2e/test_*.sh))
 ASAN_E2E   := $(wildcard tests/e2e/test_quick.sh)
 
@@ -252,5 +252,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | \
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
-DEPFILES := $(shell find $(O) $(BUILD)/init $(BUILD)/fuzz -name '*.d' 2>/dev/null)
+DEPFILES := $(shell find $(O) $(BUILD)/init $(BUILD)/fuzz -type f -name '*.d' 2>/dev/null)
 -include $(DEPFILES)
