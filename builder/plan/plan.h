@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The plan: one graph of steps for all platforms of a build, made before anything runs.
+ *
+ * A step is plain data: what it does, on which tree, for which platform, native or emulated and
+ * why. Steps that do equal work (the same instruction after expansion, on the same parents, in the
+ * same environment) appear once, whichever stages and platforms want them; a step always stands
+ * after the steps it needs. Stages that no target needs do not appear. Host paths and handles are
+ * not part of a plan.
+ *
+ * Everything lives in the plan's arena or is owned by it, and never changes once made.
+ */
+#ifndef XB_BUILDER_PLAN_PLAN_H
+#define XB_BUILDER_PLAN_PLAN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "builder/dockerfile/ast.h"
+#include "emulation/strategy.h"
+#include "manifest/image.h"
+#include "platforms/platform.h"
+
+/** No step: the empty tree of `FROM scratch`. */
+#define XB_STEP_NONE ((size_t)-1)
+
+enum xb_step_kind {
+	XB_STEP_BASE,	/**< the tree of an image */
+	XB_STEP_RUN,	/**< a process in a sandbox */
+	XB_STEP_COPY,	/**< COPY and ADD */
+	XB_STEP_WORKDIR /**< make a directory */
+};
+
+/** Where COPY and ADD take their sources from. */
+enum xb_copy_origin {
+	XB_COPY_CONTEXT, /**< the build context */
+	XB_COPY_NAMED,	 /**< a directory given by --build-context */
+	XB_COPY_STEP	 /**< the tree of another step (a stage or an image) */
+};
+
+struct xb_step_base {
+	const char *name;	      /**< as FROM names it, after expansion */
+	const struct xb_image *image; /**< borrowed from the build's sources */
+};
+
+struct xb_step_run {
+	const char *const *argv;  /**< ends with NULL */
+	const char *const *env;	  /**< "NAME=value", ends with NULL; what a key covers */
+	const char *const *proxy; /**< proxy variables, ends with NULL; not covered by a key */
+	const char *cwd;	  /**< absolute */
+	const char *user;	  /**< "user[:group]", "" for root */
+};
+
+struct xb_step_copy {
+	bool add; /**< ADD: archives are unpacked */
+	enum xb_copy_origin origin;
+	size_t from;		    /**< step whose tree it copies from, for XB_COPY_STEP */
+	const char *from_name;	    /**< name of the context, for XB_COPY_NAMED */
+	const char *const *sources; /**< as written after expansion, ends with NULL */
+	const char *destination;    /**< absolute; a trailing slash is kept */
+	const char *chown;	    /**< "user[:group]", NULL: keep (other trees) or 0:0 (contexts) */
+	int mode;		    /**< of --chmod, -1: keep */
+};
+
+struct xb_step_workdir {
+	const char *path; /**< absolute, clean */
+	const char *user; /**< owner of directories that are made, "" for root */
+};
+
+/** One step. Its index in the plan is its name. */
+struct xb_step {
+	enum xb_step_kind kind;
+	size_t parent; /**< step whose tree it changes, or XB_STEP_NONE */
+	struct xb_platform platform;
+	enum xb_strategy strategy; /**< for XB_STEP_RUN; others are the builder's own work */
+	const char *reason;	   /**< why that strategy, for people */
+	const char *stage;	   /**< name or number of its stage */
+	const char *title;	   /**< "[linux/arm64 build 2/5] RUN make" */
+	const struct xb_instruction *instruction;
+	struct xb_digest identity; /**< of all of the above that can change the result */
+	union {
+		struct xb_step_base base;
+		struct xb_step_run run;
+		struct xb_step_copy copy;
+		struct xb_step_workdir workdir;
+	};
+};
+
+/** One entry of a target's history that this build adds. */
+struct xb_plan_history {
+	const char *created_by;
+	size_t step; /**< the step whose layer it stands for, XB_STEP_NONE: no layer */
+};
+
+/** What is wanted for one platform: a tree and the image config that goes with it. */
+struct xb_plan_target {
+	struct xb_platform platform;
+	size_t step;			   /**< the final tree, or XB_STEP_NONE */
+	const struct xb_image *base;	   /**< the image it stands on, NULL for scratch */
+	struct xb_image_config config;	   /**< without the layers and history of this build */
+	const struct xb_plan_history *history;
+	size_t history_count;
+};
+
+struct xb_plan {
+	struct xb_arena *arena;
+	const struct xb_dockerfile *dockerfile; /**< borrowed; must outlive the plan */
+	struct xb_platform build_platform;
+	struct xb_step *steps;
+	size_t step_count;
+	struct xb_plan_target *targets; /**< in the order asked for */
+	size_t target_count;
+	struct xb_strv warnings; /**< one line each */
+};
+
+/** What a name in FROM or --from can stand for besides a stage. */
+enum xb_source_kind {
+	XB_SOURCE_IMAGE,    /**< an image: ask `image` */
+	XB_SOURCE_DIRECTORY /**< a directory given by --build-context */
+};
+
+/** Where base images come from; passed in, so that planning does no I/O of its own. */
+struct xb_plan_sources {
+	void *context;
+	/** What `name` stands for; never fails (unknown names are images). */
+	enum xb_source_kind (*kind)(void *context, const char *name);
+	/** The image `name` for `platform`; borrowed, must outlive the plan. */
+	int (*image)(void *context, const char *name, const struct xb_platform *platform,
+		     const struct xb_image **ret, struct xb_error *err);
+};
+
+/** What to plan; all borrowed. */
+struct xb_plan_request {
+	const struct xb_dockerfile *dockerfile;
+	const struct xb_platform *platforms; /**< distinct; at least one */
+	size_t platform_count;
+	struct xb_platform build_platform;
+	const char *target;		    /**< stage name or number, NULL: the last */
+	const struct xb_strv *build_args;   /**< "NAME=value" */
+	const struct xb_strv *labels;	    /**< "NAME=value", added to every target's config */
+	const struct xb_emulator_options *emulators;
+	struct xb_plan_sources sources;
+};
+
+/**
+ * Plan a build.
+ *
+ * Errors carry file, line and caret. XB_FAULT_SOURCE: the Dockerfile; XB_FAULT_PLATFORM: a step
+ * that has to run cannot, natively or emulated, with the reason; those of `sources` as they are.
+ */
+int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, struct xb_error *err);
+/** Release a plan; NULL is left alone. */
+void xb_plan_free(struct xb_plan *plan);
+
+XB_DEFINE_CLEANUP(xb_plan_cleanup, struct xb_plan, xb_plan_free)
+#define xb_auto_plan XB_CLEANUP(xb_plan_cleanup)
+
+/** Append the plan as a table for people. */
+void xb_plan_print(const struct xb_plan *plan, struct xb_str *out);
+/** The plan as JSON; the caller owns the reference. */
+json_t *xb_plan_to_json(const struct xb_plan *plan);
+/** The word for a step's strategy: "native", "compat", "cross", "emulated", "builder". */
+const char *xb_plan_strategy_name(const struct xb_plan *plan, const struct xb_step *step);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/plan/scope.h"
+
+#include "builder/dockerfile/expand.h"
+#include "builder/dockerfile/location.h"
+
+const char *const xb_scope_proxy_names[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY",
+					     "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY",
+					     "no_proxy", "ALL_PROXY", "all_proxy", NULL };
+
+static void platform_args(struct xb_strv *args, const char *prefix, const struct xb_platform *p)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+	(void)xb_platform_format(p, &text);
+	xb_strv_printf(args, "%sPLATFORM=%s", prefix, xb_str_text(&text));
+	xb_strv_printf(args, "%sOS=%s", prefix, p->os);
+	xb_strv_printf(args, "%sARCH=%s", prefix, p->arch);
+	xb_strv_printf(args, "%sVARIANT=%s", prefix, p->variant);
+	xb_strv_printf(args, "%sOSVERSION=%s", prefix, p->os_version);
+}
+
+void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
+			const struct xb_platform *target, const char *stage)
+{
+	platform_args(args, "BUILD", build);
+	platform_args(args, "TARGET", target);
+	xb_strv_printf(args, "TARGETSTAGE=%s", stage != NULL ? stage : "default");
+}
+
+static bool lookup(void *context, struct xb_view name, const char **ret_value)
+{
+	const struct xb_scope *scope = context;
+	const char *value = scope->env != NULL ? xb_env_get(scope->env, name) : NULL;
+
+	if (value == NULL && scope->args != NULL)
+		value = xb_env_get(scope->args, name);
+	if (value == NULL)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static struct xb_expand_env expand_env(const struct xb_scope *scope,
+				       const struct xb_dockerfile *file)
+{
+	return (struct xb_expand_env){
+		.lookup = lookup,
+		.context = (void *)(uintptr_t)scope,
+		.escape = file->directives.escape,
+	};
+}
+
+/* Point an expansion's error at its word. */
+static int at_word(const struct xb_dockerfile *file, const struct xb_word *word,
+		   struct xb_error *cause, struct xb_error *err)
+{
+	int r = xb_location_error(file, word->at, err, "%s",
+				  cause->message != NULL ? cause->message : "bad word");
+
+	if (cause->hint != NULL)
+		(void)xb_error_hint(err, "%s", cause->hint);
+	return r;
+}
+
+int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
+		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err)
+{
+	struct xb_expand_env env = expand_env(scope, file);
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+
+	if (xb_expand_word(word->text, &env, ret, &cause) < 0)
+		return at_word(file, word, &cause, err);
+	return 0;
+}
+
+int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
+			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err)
+{
+	struct xb_expand_env env = expand_env(scope, file);
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+
+	if (xb_expand_words(word->text, &env, ret, &cause) < 0)
+		return at_word(file, word, &cause, err);
+	return 0;
+}
+
+int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *file,
+		     const struct xb_pair *pair, const struct xb_strv *build_args,
+		     const struct xb_strv *inherited, struct xb_strv *args, char **ret_shown,
+		     struct xb_error *err)
+{
+	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_str struct xb_str fallback = XB_STR_INIT(XB_STR_OWN);
+	const char *value;
+	int r = xb_scope_expand(scope, file, &pair->name, &name, err);
+
+	if (r == 0 && pair->value.text != NULL)
+		r = xb_scope_expand(scope, file, &pair->value, &fallback, err);
+	if (r < 0)
+		return r;
+
+	value = xb_env_get(build_args, xb_str_view(&name));
+	if (value == NULL && pair->value.text != NULL)
+		value = xb_str_text(&fallback);
+	if (value == NULL && inherited != NULL)
+		value = xb_env_get(inherited, xb_str_view(&name));
+	if (value != NULL)
+		xb_env_set(args, xb_str_view(&name), xb_view(value));
+	*ret_shown = value != NULL ? xb_format("%s=%s", xb_str_text(&name), value)
+				   : xb_strdup(xb_str_text(&name));
+	return 0;
+}

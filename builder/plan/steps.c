@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/plan/steps.h"
+
+void xb_steps_init(struct xb_steps *steps)
+{
+	*steps = (struct xb_steps){ .by_identity = xb_map_new() };
+}
+
+void xb_steps_clear(struct xb_steps *steps)
+{
+	xb_map_free(steps->by_identity);
+	free(steps->items);
+	*steps = (struct xb_steps){ 0 };
+}
+
+static void hash_text(struct xb_hasher *h, const char *text)
+{
+	xb_hasher_number(h, text != NULL);
+	xb_hasher_field(h, xb_view(text));
+}
+
+static void hash_list(struct xb_hasher *h, const char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	xb_hasher_number(h, n);
+	for (size_t i = 0; i < n; i++)
+		xb_hasher_field(h, xb_view(list[i]));
+}
+
+static void hash_parent(struct xb_hasher *h, const struct xb_steps *steps, size_t parent)
+{
+	hash_text(h, parent == XB_STEP_NONE ? NULL : steps->items[parent].identity.text);
+}
+
+static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
+		      const struct xb_step_copy *copy)
+{
+	xb_hasher_number(h, copy->add);
+	xb_hasher_number(h, copy->origin);
+	hash_parent(h, steps, copy->origin == XB_COPY_STEP ? copy->from : XB_STEP_NONE);
+	hash_text(h, copy->from_name);
+	hash_list(h, copy->sources);
+	hash_text(h, copy->destination);
+	hash_text(h, copy->chown);
+	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
+}
+
+static struct xb_digest identity(const struct xb_steps *steps, const struct xb_step *step)
+{
+	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
+	xb_auto_str struct xb_str platform = XB_STR_INIT(XB_STR_OWN);
+
+	xb_hasher_number(h, step->kind);
+	hash_parent(h, steps, step->parent);
+	switch (step->kind) {
+	case XB_STEP_BASE:
+		hash_text(h, step->base.image->descriptor.digest.text);
+		break;
+	case XB_STEP_RUN:
+		(void)xb_platform_format(&step->platform, &platform);
+		hash_text(h, xb_str_text(&platform));
+		hash_list(h, step->run.argv);
+		hash_list(h, step->run.env);
+		hash_list(h, step->run.proxy);
+		hash_text(h, step->run.cwd);
+		hash_text(h, step->run.user);
+		break;
+	case XB_STEP_COPY:
+		hash_copy(h, steps, &step->copy);
+		break;
+	case XB_STEP_WORKDIR:
+		hash_text(h, step->workdir.path);
+		hash_text(h, step->workdir.user);
+		break;
+	}
+	return xb_hasher_finish(h);
+}
+
+size_t xb_steps_add(struct xb_steps *steps, const struct xb_step *step)
+{
+	struct xb_step added = *step;
+	void *known;
+
+	added.identity = identity(steps, step);
+	known = xb_map_get(steps->by_identity, xb_view(added.identity.text));
+	if (known != NULL)
+		return (size_t)(uintptr_t)known - 1;
+
+	*xb_array_push(steps) = added;
+	(void)xb_map_set(steps->by_identity, xb_view(added.identity.text),
+			 (void *)(uintptr_t)steps->len);
+	return steps->len - 1;
+}
