@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A stage as it grows, instruction by instruction, for one platform: the tip of its tree, its
+ * image config, its variables and what it adds to the history.
+ */
+#ifndef XB_BUILDER_PLAN_STAGE_H
+#define XB_BUILDER_PLAN_STAGE_H
+
+#include "builder/plan/plan.h"
+#include "builder/plan/scope.h"
+#include "builder/plan/steps.h"
+
+/** What all stages of a plan share while it is made. */
+struct xb_planner {
+	const struct xb_plan_request *request;
+	struct xb_plan *plan; /**< its arena, its warnings */
+	struct xb_steps steps;
+	struct xb_map *consumed; /**< names of --build-arg that an ARG asked for */
+};
+
+struct xb_plan_histories XB_ARRAY(struct xb_plan_history);
+
+/** One stage for one target platform. */
+struct xb_stage_state {
+	const struct xb_stage *ast;
+	const char *label;		    /**< its name, else its number */
+	struct xb_platform target;	    /**< the platform asked for */
+	struct xb_platform platform;	    /**< the platform its commands run on */
+	size_t tip;			    /**< step, or XB_STEP_NONE */
+	const struct xb_image *base;	    /**< NULL on scratch */
+	struct xb_image_config config;	    /**< owned */
+	struct xb_strv args;		    /**< build arguments in effect */
+	struct xb_strv shown_args;	    /**< of those, what history shows: no automatic ones */
+	struct xb_strv globals;		    /**< arguments of the global scope for this platform */
+	struct xb_plan_histories history;
+	size_t layers;	     /**< instructions that make a layer, this far */
+	size_t layers_total; /**< all of the stage, FROM counted */
+};
+
+/** Release what a state owns. */
+void xb_stage_state_clear(struct xb_stage_state *state);
+
+/** What the words of the stage's next instruction may refer to. */
+struct xb_scope xb_stage_scope(const struct xb_stage_state *state);
+
+/** Add a history entry; `created_by` is taken over (freed). `step` XB_STEP_NONE: no layer. */
+void xb_stage_record(struct xb_planner *planner, struct xb_stage_state *state, char *created_by,
+		     size_t step);
+
+/** A step of this stage with the common members filled in and the title made from `text`. */
+struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *state,
+			     enum xb_step_kind kind, const struct xb_instruction *instruction,
+			     const char *text);
+
+/** A vector's strings as an arena array that ends with NULL. */
+const char *const *xb_plan_list(struct xb_plan *plan, const struct xb_strv *v);
+
+#endif
