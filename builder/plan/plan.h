@@ -101,8 +101,7 @@ struct xb_plan_history {
 struct xb_plan_target {
 	struct xb_platform platform;
 	size_t step;			   /**< the final tree, or XB_STEP_NONE */
-	const struct xb_image *base;	   /**< the image it stands on, NULL for scratch */
-	struct xb_image_config config;	   /**< without the layers and history of this build */
+	struct xb_image_config config;	   /**< its layers and history are the base's alone */
 	const struct xb_plan_history *history;
 	size_t history_count;
 };
@@ -143,7 +142,7 @@ struct xb_plan_request {
 	const char *target;		    /**< stage name or number, NULL: the last */
 	const struct xb_strv *build_args;   /**< "NAME=value" */
 	const struct xb_strv *labels;	    /**< "NAME=value", added to every target's config */
-	const struct xb_emulator_options *emulators;
+	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 };
 

@@ -8,7 +8,6 @@ void xb_stage_state_clear(struct xb_stage_state *state)
 {
 	xb_image_config_clear(&state->config);
 	xb_strv_clear(&state->args);
-	xb_strv_clear(&state->shown_args);
 	xb_strv_clear(&state->globals);
 	xb_array_clear(&state->history);
 }

@@ -27,11 +27,10 @@ struct xb_stage_state {
 	struct xb_platform target;	    /**< the platform asked for */
 	struct xb_platform platform;	    /**< the platform its commands run on */
 	size_t tip;			    /**< step, or XB_STEP_NONE */
-	const struct xb_image *base;	    /**< NULL on scratch */
 	struct xb_image_config config;	    /**< owned */
 	struct xb_strv args;		    /**< build arguments in effect */
-	struct xb_strv shown_args;	    /**< of those, what history shows: no automatic ones */
 	struct xb_strv globals;		    /**< arguments of the global scope for this platform */
+	bool own_cmd;			    /**< CMD was set in this stage */
 	struct xb_plan_histories history;
 	size_t layers;	     /**< instructions that make a layer, this far */
 	size_t layers_total; /**< all of the stage, FROM counted */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** One instruction applied to a stage: what it changes in the config, and the step it asks for. */
+#ifndef XB_BUILDER_PLAN_INSTRUCTION_H
+#define XB_BUILDER_PLAN_INSTRUCTION_H
+
+#include "builder/plan/stage.h"
+
+/** Where a COPY takes its files from: what `--from` came to, or the context. */
+struct xb_copy_source {
+	enum xb_copy_origin origin;
+	size_t step;	  /**< for XB_COPY_STEP; may be XB_STEP_NONE (an empty tree) */
+	const char *name; /**< for XB_COPY_NAMED, in the plan's arena */
+};
+
+/**
+ * Apply `instruction` (not FROM) to `state`. `source` is for COPY and ADD alone.
+ * Errors point at the instruction or one of its words; fault XB_FAULT_SOURCE, or XB_FAULT_PLATFORM
+ * for a RUN that can run neither natively nor emulated.
+ */
+int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *state,
+			 const struct xb_instruction *instruction,
+			 const struct xb_copy_source *source, struct xb_error *err);
+
+/** The value of flag `name` (without dashes) of an instruction, or NULL. */
+const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
+					  const char *name);
+
+/** Whether instructions of this kind make a step, and so a layer. */
+bool xb_instruction_makes_layer(enum xb_instruction_kind kind);
+
+#endif
