@@ -19,7 +19,7 @@
 int xb_duration_parse(struct xb_view text, int64_t *ret_ns, struct xb_error *err);
 
 /** The options of HEALTHCHECK; times in nanoseconds, 0 for what was not given. */
-struct xb_healthcheck {
+struct xb_healthcheck_options {
 	bool none; /**< HEALTHCHECK NONE */
 	int64_t interval;
 	int64_t timeout;
@@ -33,8 +33,8 @@ struct xb_healthcheck {
  * is not 0 is refused. Errors have their place.
  */
 int xb_healthcheck_read(const struct xb_dockerfile *dockerfile,
-			const struct xb_instruction *instruction, struct xb_healthcheck *ret,
-			struct xb_error *err);
+			const struct xb_instruction *instruction,
+			struct xb_healthcheck_options *ret, struct xb_error *err);
 
 /**
  * Read one operand of EXPOSE ("80", "53/udp", "8000-8010", "[ip:]host:80") and append "PORT/proto"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/values.h"
 #include "builder/plan/history.h"
@@ -42,7 +43,8 @@ static int expand(const struct apply *a, const struct xb_word *word, struct xb_s
 	return xb_scope_expand(&scope, file_of(a), word, ret, err);
 }
 
-/* Expand a flag's value; a flag that is not there leaves `ret` empty. Returns whether it is there. */
+/* Expand a flag's value; a flag that is not there leaves `ret` empty. Returns whether it is there.
+ */
 static int expand_flag(const struct apply *a, const char *name, struct xb_str *ret,
 		       struct xb_error *err)
 {
@@ -55,16 +57,6 @@ static int expand_flag(const struct apply *a, const char *name, struct xb_str *r
 	word = (struct xb_word){ .text = flag->value, .at = flag->at };
 	r = expand(a, &word, ret, err);
 	return r < 0 ? r : 1;
-}
-
-const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
-					  const char *name)
-{
-	for (size_t i = 0; i < instruction->flag_count; i++) {
-		if (strcmp(instruction->flags[i].name, name) == 0)
-			return &instruction->flags[i];
-	}
-	return NULL;
 }
 
 static void words_to_strv(const struct xb_instruction *instruction, size_t from,
@@ -207,13 +199,11 @@ static int apply_expose(const struct apply *a, struct xb_error *err)
 	for (size_t i = 0; i < a->instruction->word_count; i++) {
 		const struct xb_word *word = &a->instruction->words[i];
 		xb_auto_strv struct xb_strv texts = XB_STRV_INIT;
-		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 		int r = xb_scope_expand_split(&scope, file_of(a), word, &texts, err);
 
 		for (size_t t = 0; r == 0 && t < texts.len; t++) {
-			if (xb_expose_parse(xb_view(texts.items[t]), &ports, &cause) < 0)
-				r = xb_location_error(file_of(a), word->at, err, "%s",
-						      cause.message);
+			if (xb_expose_parse(texts.items[t], &ports, err) < 0)
+				r = xb_location_wrap(file_of(a), word->at, err);
 		}
 		if (r < 0)
 			return r;
@@ -228,14 +218,14 @@ static int apply_expose(const struct apply *a, struct xb_error *err)
 static int apply_volume(const struct apply *a, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
-	struct xb_scope scope = xb_stage_scope(a->state);
 
 	for (size_t i = 0; i < a->instruction->word_count; i++) {
-		const struct xb_word *word = &a->instruction->words[i];
-		int r = xb_scope_expand_split(&scope, file_of(a), word, &paths, err);
+		xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+		int r = expand(a, &a->instruction->words[i], &path, err);
 
 		if (r < 0)
 			return r;
+		xb_strv_push(&paths, xb_str_text(&path));
 	}
 	for (size_t i = 0; i < paths.len; i++)
 		xb_image_config_add(&a->state->config.volumes, paths.items[i]);
@@ -269,14 +259,13 @@ static int apply_user(const struct apply *a, struct xb_error *err)
 static int apply_stop_signal(const struct apply *a, struct xb_error *err)
 {
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int number;
 	int r = one_operand(a, &name, err);
 
 	if (r < 0)
 		return r;
-	if (xb_stop_signal_check(xb_str_view(&name), &cause) < 0)
-		return xb_location_error(file_of(a), a->instruction->words[0].at, err, "%s",
-					 cause.message);
+	if (xb_signal_parse(xb_str_text(&name), &number, err) < 0)
+		return xb_location_wrap(file_of(a), a->instruction->words[0].at, err);
 	xb_image_config_set(&a->state->config.stop_signal, xb_str_text(&name));
 	record(a, xb_format("STOPSIGNAL %s", xb_str_text(&name)));
 	return 0;
@@ -303,51 +292,27 @@ static int apply_maintainer(const struct apply *a, struct xb_error *err)
 	return 0;
 }
 
-/* The options of HEALTHCHECK, by flag. */
-static int healthcheck_options(const struct apply *a, struct xb_healthcheck *check,
-			       struct xb_error *err)
-{
-	const struct {
-		const char *flag;
-		uint64_t *member;
-	} durations[] = {
-		{ "interval", &check->interval },
-		{ "timeout", &check->timeout },
-		{ "start-period", &check->start_period },
-		{ "start-interval", &check->start_interval },
-	};
-	const struct xb_flag *retries = xb_instruction_flag(a->instruction, "retries");
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-
-	for (size_t i = 0; i < XB_COUNT(durations); i++) {
-		const struct xb_flag *flag = xb_instruction_flag(a->instruction, durations[i].flag);
-
-		if (flag != NULL &&
-		    xb_duration_parse(xb_view(flag->value), durations[i].member, &cause) < 0)
-			return xb_location_error(file_of(a), flag->at, err, "%s", cause.message);
-	}
-	if (retries != NULL &&
-	    xb_view_parse_u64(xb_view(retries->value), INT32_MAX, &check->retries) < 0)
-		return xb_location_error(file_of(a), retries->at, err,
-					 "--retries must be a whole number");
-	return 0;
-}
-
 static int apply_healthcheck(const struct apply *a, struct xb_error *err)
 {
 	struct xb_image_config *config = &a->state->config;
 	struct xb_healthcheck *check = &config->healthcheck;
-	int r;
+	struct xb_healthcheck_options options;
+	int r = xb_healthcheck_read(file_of(a), a->instruction, &options, err);
 
+	if (r < 0)
+		return r;
 	xb_strv_clear(&check->test);
-	*check = (struct xb_healthcheck){ .test = XB_STRV_INIT };
+	*check = (struct xb_healthcheck){
+		.interval = (uint64_t)options.interval,
+		.timeout = (uint64_t)options.timeout,
+		.start_period = (uint64_t)options.start_period,
+		.start_interval = (uint64_t)options.start_interval,
+		.retries = options.retries,
+	};
 	config->has_healthcheck = true;
-	if (strcasecmp(a->instruction->words[0].text, "NONE") == 0) {
+	if (options.none) {
 		xb_strv_push(&check->test, "NONE");
 	} else {
-		r = healthcheck_options(a, check, err);
-		if (r < 0)
-			return r;
 		xb_strv_push(&check->test, a->instruction->json ? "CMD" : "CMD-SHELL");
 		words_to_strv(a->instruction, 1, &check->test);
 	}
@@ -422,13 +387,11 @@ static void run_proxies(const struct apply *a, const struct xb_strv *env, struct
 static int decide(const struct apply *a, struct xb_step *step, struct xb_error *err)
 {
 	const struct xb_plan_request *request = a->planner->request;
-	xb_auto_strategy_decision struct xb_strategy_decision decision =
-		XB_STRATEGY_DECISION_INIT;
+	xb_auto_strategy_decision struct xb_strategy_decision decision = XB_STRATEGY_DECISION_INIT;
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	int r;
 
-	xb_strategy_decide(&step->platform, &request->build_platform, request->strategy,
-			   &decision);
+	xb_strategy_decide(&step->platform, &request->build_platform, request->strategy, &decision);
 	step->strategy = decision.strategy;
 	step->reason = xb_arena_dup(arena_of(a), xb_view(decision.reason));
 	if (decision.strategy != XB_STRATEGY_IMPOSSIBLE)
@@ -484,12 +447,20 @@ static int copy_operands(const struct apply *a, struct xb_strv *sources, char **
 
 		if (r < 0)
 			return r;
-		if (i + 1 < instruction->word_count)
-			xb_strv_push(sources, xb_str_text(&text));
+		if (i + 1 == instruction->word_count)
+			*ret_destination =
+				xb_path_destination(cwd != NULL ? cwd : "/", xb_str_text(&text));
+		else if (instruction->kind == XB_INSTRUCTION_ADD &&
+			 xb_source_is_remote(xb_str_text(&text)))
+			return xb_location_error(file_of(a), instruction->words[i].at, err,
+						 "ADD from a URL is not supported yet");
 		else
-			*ret_destination = xb_path_destination(cwd != NULL ? cwd : "/",
-							       xb_str_text(&text));
+			xb_strv_push(sources, xb_str_text(&text));
 	}
+	if (sources->len > 1 && !xb_view_ends(xb_view(*ret_destination), XB_VIEW("/")))
+		return xb_location_error(file_of(a), instruction->at, err,
+					 "with more than one source the destination must be a "
+					 "directory and end with a /");
 	return 0;
 }
 
@@ -498,7 +469,7 @@ static int copy_ownership(const struct apply *a, struct xb_step_copy *copy, stru
 {
 	xb_auto_str struct xb_str chown = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str chmod = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	mode_t mode;
 	int r = expand_flag(a, "chown", &chown, err);
 
 	if (r < 0)
@@ -506,10 +477,13 @@ static int copy_ownership(const struct apply *a, struct xb_step_copy *copy, stru
 	if (r > 0 && chown.len > 0)
 		copy->chown = xb_arena_dup(arena_of(a), xb_str_view(&chown));
 	r = expand_flag(a, "chmod", &chmod, err);
-	if (r > 0 && xb_chmod_parse(xb_str_view(&chmod), &copy->mode, &cause) < 0)
-		return xb_location_error(file_of(a), xb_instruction_flag(a->instruction, "chmod")->at,
-					 err, "%s", cause.message);
-	return r < 0 ? r : 0;
+	if (r <= 0)
+		return r;
+	if (xb_chmod_parse(xb_str_text(&chmod), &mode, err) < 0)
+		return xb_location_wrap(file_of(a),
+					xb_instruction_flag(a->instruction, "chmod")->at, err);
+	copy->mode = (int)mode;
+	return 0;
 }
 
 static char *copy_history(const struct apply *a, const struct xb_step_copy *copy,
@@ -561,33 +535,25 @@ static int apply_copy(const struct apply *a, struct xb_error *err)
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-static const struct {
-	int (*apply)(const struct apply *a, struct xb_error *err);
-	bool layer;
-} instructions[XB_INSTRUCTION_COUNT] = {
-	[XB_INSTRUCTION_ADD] = { apply_copy, true },
-	[XB_INSTRUCTION_ARG] = { apply_arg, false },
-	[XB_INSTRUCTION_CMD] = { apply_command, false },
-	[XB_INSTRUCTION_COPY] = { apply_copy, true },
-	[XB_INSTRUCTION_ENTRYPOINT] = { apply_command, false },
-	[XB_INSTRUCTION_ENV] = { apply_env, false },
-	[XB_INSTRUCTION_EXPOSE] = { apply_expose, false },
-	[XB_INSTRUCTION_HEALTHCHECK] = { apply_healthcheck, false },
-	[XB_INSTRUCTION_LABEL] = { apply_label, false },
-	[XB_INSTRUCTION_MAINTAINER] = { apply_maintainer, false },
-	[XB_INSTRUCTION_ONBUILD] = { apply_onbuild, false },
-	[XB_INSTRUCTION_RUN] = { apply_run, true },
-	[XB_INSTRUCTION_SHELL] = { apply_shell, false },
-	[XB_INSTRUCTION_STOPSIGNAL] = { apply_stop_signal, false },
-	[XB_INSTRUCTION_USER] = { apply_user, false },
-	[XB_INSTRUCTION_VOLUME] = { apply_volume, false },
-	[XB_INSTRUCTION_WORKDIR] = { apply_workdir, true },
+static int (*const instructions[XB_INSTRUCTION_COUNT])(const struct apply *, struct xb_error *) = {
+	[XB_INSTRUCTION_ADD] = apply_copy,
+	[XB_INSTRUCTION_ARG] = apply_arg,
+	[XB_INSTRUCTION_CMD] = apply_command,
+	[XB_INSTRUCTION_COPY] = apply_copy,
+	[XB_INSTRUCTION_ENTRYPOINT] = apply_command,
+	[XB_INSTRUCTION_ENV] = apply_env,
+	[XB_INSTRUCTION_EXPOSE] = apply_expose,
+	[XB_INSTRUCTION_HEALTHCHECK] = apply_healthcheck,
+	[XB_INSTRUCTION_LABEL] = apply_label,
+	[XB_INSTRUCTION_MAINTAINER] = apply_maintainer,
+	[XB_INSTRUCTION_ONBUILD] = apply_onbuild,
+	[XB_INSTRUCTION_RUN] = apply_run,
+	[XB_INSTRUCTION_SHELL] = apply_shell,
+	[XB_INSTRUCTION_STOPSIGNAL] = apply_stop_signal,
+	[XB_INSTRUCTION_USER] = apply_user,
+	[XB_INSTRUCTION_VOLUME] = apply_volume,
+	[XB_INSTRUCTION_WORKDIR] = apply_workdir,
 };
-
-bool xb_instruction_makes_layer(enum xb_instruction_kind kind)
-{
-	return instructions[kind].layer;
-}
 
 int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *state,
 			 const struct xb_instruction *instruction,
@@ -600,8 +566,8 @@ int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *stat
 		.source = source,
 	};
 
-	if (instructions[instruction->kind].apply == NULL)
+	if (instructions[instruction->kind] == NULL)
 		return xb_location_error(planner->request->dockerfile, instruction->at, err,
 					 "this instruction cannot stand here");
-	return instructions[instruction->kind].apply(&a, err);
+	return instructions[instruction->kind](&a, err);
 }

@@ -21,11 +21,4 @@ int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *stat
 			 const struct xb_instruction *instruction,
 			 const struct xb_copy_source *source, struct xb_error *err);
 
-/** The value of flag `name` (without dashes) of an instruction, or NULL. */
-const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
-					  const char *name);
-
-/** Whether instructions of this kind make a step, and so a layer. */
-bool xb_instruction_makes_layer(enum xb_instruction_kind kind);
-
 #endif

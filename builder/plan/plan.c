@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
 #include "builder/plan/instruction.h"
 #include "builder/plan/stage.h"
@@ -67,7 +68,6 @@ static int stage_platform(struct planning *p, struct xb_stage_state *state, stru
 {
 	const struct xb_flag *flag = xb_instruction_flag(state->ast->from, "platform");
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	struct xb_scope scope = { .args = &state->globals };
 	struct xb_word word;
 	int r;
@@ -80,8 +80,8 @@ static int stage_platform(struct planning *p, struct xb_stage_state *state, stru
 	if (r < 0)
 		return r;
 	if (xb_platform_parse(xb_str_view(&text), &p->planner.request->build_platform,
-			      &state->platform, &cause) < 0)
-		return xb_location_error(file_of(p), flag->at, err, "%s", cause.message);
+			      &state->platform, err) < 0)
+		return xb_location_wrap(file_of(p), flag->at, err);
 	return 0;
 }
 
@@ -239,8 +239,8 @@ static int copy_source(struct planning *p, struct xb_stage_state *state, size_t 
 	}
 	r = image_step(p, state, instruction, flag->value, &state->platform, &step, err);
 	if (r == 0)
-		*ret = (struct xb_copy_source){ XB_COPY_STEP, xb_steps_add(&p->planner.steps, &step),
-						NULL };
+		*ret = (struct xb_copy_source){ XB_COPY_STEP,
+						xb_steps_add(&p->planner.steps, &step), NULL };
 	return r;
 }
 
@@ -251,7 +251,7 @@ static size_t count_layers(const struct xb_stage *ast)
 	size_t n = 1;
 
 	for (size_t i = 0; i < ast->instruction_count; i++)
-		n += xb_instruction_makes_layer(ast->instructions[i].kind);
+		n += xb_instruction_rule(ast->instructions[i].kind)->layer;
 	return n;
 }
 
@@ -284,9 +284,9 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 		state = xb_calloc(1, sizeof(*state));
 		p->states[slot] = state;
 		state->ast = ast;
-		state->label = ast->name != NULL
-				       ? ast->name
-				       : xb_arena_format(p->planner.plan->arena, "stage-%zu", stage);
+		state->label = ast->name != NULL ? ast->name
+						 : xb_arena_format(p->planner.plan->arena,
+								   "stage-%zu", stage);
 		state->target = p->planner.request->platforms[target];
 		state->tip = XB_STEP_NONE;
 		state->layers_total = count_layers(ast);

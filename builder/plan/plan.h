@@ -63,8 +63,8 @@ struct xb_step_copy {
 	const char *from_name;	    /**< name of the context, for XB_COPY_NAMED */
 	const char *const *sources; /**< as written after expansion, ends with NULL */
 	const char *destination;    /**< absolute; a trailing slash is kept */
-	const char *chown;	    /**< "user[:group]", NULL: keep (other trees) or 0:0 (contexts) */
-	int mode;		    /**< of --chmod, -1: keep */
+	const char *chown; /**< "user[:group]", NULL: keep (other trees) or 0:0 (contexts) */
+	int mode;	   /**< of --chmod, -1: keep */
 };
 
 struct xb_step_workdir {
@@ -100,8 +100,8 @@ struct xb_plan_history {
 /** What is wanted for one platform: a tree and the image config that goes with it. */
 struct xb_plan_target {
 	struct xb_platform platform;
-	size_t step;			   /**< the final tree, or XB_STEP_NONE */
-	struct xb_image_config config;	   /**< its layers and history are the base's alone */
+	size_t step;		       /**< the final tree, or XB_STEP_NONE */
+	struct xb_image_config config; /**< its layers and history are the base's alone */
 	const struct xb_plan_history *history;
 	size_t history_count;
 };
@@ -139,9 +139,9 @@ struct xb_plan_request {
 	const struct xb_platform *platforms; /**< distinct; at least one */
 	size_t platform_count;
 	struct xb_platform build_platform;
-	const char *target;		    /**< stage name or number, NULL: the last */
-	const struct xb_strv *build_args;   /**< "NAME=value" */
-	const struct xb_strv *labels;	    /**< "NAME=value", added to every target's config */
+	const char *target;		  /**< stage name or number, NULL: the last */
+	const struct xb_strv *build_args; /**< "NAME=value" */
+	const struct xb_strv *labels;	  /**< "NAME=value", added to every target's config */
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 };

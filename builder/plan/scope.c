@@ -4,9 +4,10 @@
 #include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/location.h"
 
-const char *const xb_scope_proxy_names[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY",
-					     "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY",
-					     "no_proxy", "ALL_PROXY", "all_proxy", NULL };
+const char *const xb_scope_proxy_names[] = { "HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
+					     "https_proxy", "FTP_PROXY",  "ftp_proxy",
+					     "NO_PROXY",    "no_proxy",	  "ALL_PROXY",
+					     "all_proxy",   NULL };
 
 static void platform_args(struct xb_strv *args, const char *prefix, const struct xb_platform *p)
 {
@@ -46,31 +47,18 @@ static struct xb_expand_env expand_env(const struct xb_scope *scope,
 {
 	return (struct xb_expand_env){
 		.lookup = lookup,
-		.context = (void *)(uintptr_t)scope,
+		.ctx = (void *)(uintptr_t)scope,
 		.escape = file->directives.escape,
 	};
-}
-
-/* Point an expansion's error at its word. */
-static int at_word(const struct xb_dockerfile *file, const struct xb_word *word,
-		   struct xb_error *cause, struct xb_error *err)
-{
-	int r = xb_location_error(file, word->at, err, "%s",
-				  cause->message != NULL ? cause->message : "bad word");
-
-	if (cause->hint != NULL)
-		(void)xb_error_hint(err, "%s", cause->hint);
-	return r;
 }
 
 int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err)
 {
 	struct xb_expand_env env = expand_env(scope, file);
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 
-	if (xb_expand_word(word->text, &env, ret, &cause) < 0)
-		return at_word(file, word, &cause, err);
+	if (xb_expand_word(word->text, &env, ret, err) < 0)
+		return xb_location_wrap(file, word->at, err);
 	return 0;
 }
 
@@ -78,10 +66,9 @@ int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfi
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err)
 {
 	struct xb_expand_env env = expand_env(scope, file);
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 
-	if (xb_expand_words(word->text, &env, ret, &cause) < 0)
-		return at_word(file, word, &cause, err);
+	if (xb_expand_words(word->text, &env, ret, err) < 0)
+		return xb_location_wrap(file, word->at, err);
 	return 0;
 }
 

@@ -35,7 +35,7 @@ void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
  */
 int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err);
-/** Expand a word into the words that it stands for (EXPOSE, VOLUME, COPY); appended to `ret`. */
+/** Expand a word into the words that it stands for (EXPOSE); appended to `ret`. */
 int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err);
 

@@ -23,14 +23,14 @@ struct xb_plan_histories XB_ARRAY(struct xb_plan_history);
 /** One stage for one target platform. */
 struct xb_stage_state {
 	const struct xb_stage *ast;
-	const char *label;		    /**< its name, else its number */
-	struct xb_platform target;	    /**< the platform asked for */
-	struct xb_platform platform;	    /**< the platform its commands run on */
-	size_t tip;			    /**< step, or XB_STEP_NONE */
-	struct xb_image_config config;	    /**< owned */
-	struct xb_strv args;		    /**< build arguments in effect */
-	struct xb_strv globals;		    /**< arguments of the global scope for this platform */
-	bool own_cmd;			    /**< CMD was set in this stage */
+	const char *label;	       /**< its name, else its number */
+	struct xb_platform target;     /**< the platform asked for */
+	struct xb_platform platform;   /**< the platform its commands run on */
+	size_t tip;		       /**< step, or XB_STEP_NONE */
+	struct xb_image_config config; /**< owned */
+	struct xb_strv args;	       /**< build arguments in effect */
+	struct xb_strv globals;	       /**< arguments of the global scope for this platform */
+	bool own_cmd;		       /**< CMD was set in this stage */
 	struct xb_plan_histories history;
 	size_t layers;	     /**< instructions that make a layer, this far */
 	size_t layers_total; /**< all of the stage, FROM counted */
