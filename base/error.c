@@ -135,16 +135,3 @@ void xb_error_move(struct xb_error *to, struct xb_error *from)
 		xb_error_clear(from);
 	*from = XB_ERROR_INIT;
 }
-
-void xb_die(const char *format, ...)
-{
-	va_list args;
-
-	/* dprintf() and _exit(): memory may be gone and locks may be held. */
-	(void)dprintf(STDERR_FILENO, "xbuild: ");
-	va_start(args, format);
-	(void)vdprintf(STDERR_FILENO, format, args);
-	va_end(args);
-	(void)dprintf(STDERR_FILENO, "\n");
-	_exit(XB_FAULT_INTERNAL);
-}

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 #include "base/cleanup.h"
+#include "base/die.h"
 
 /** What kind of fault it is; the values are xbuild's exit statuses (docs/errors.md). */
 enum xb_fault {
@@ -80,9 +81,5 @@ int xb_error_excerpt(struct xb_error *err, const char *format, ...)
 
 /** Move the error from `from` to `to`, which must be empty; `from` becomes XB_ERROR_INIT. */
 void xb_error_move(struct xb_error *to, struct xb_error *from);
-
-/** End the process with a sentence on standard error: for broken invariants and lost memory only.
- */
-_Noreturn void xb_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/die.h"
 
 enum { STR_FIRST_CAPACITY = 64 };
 
