@@ -27,7 +27,7 @@ O := $(BUILD)
 SANFLAGS :=
 endif
 
-PKGS := libarchive libcrypto jansson libelf sqlite3 libzstd libdeflate libseccomp
+PKGS := libarchive libcrypto jansson libelf sqlite3 libzstd libdeflate zlib libseccomp
 # These work on a machine that has no library yet.
 ifeq ($(filter help clean format deps deps-test demo test dist uninstall,$(MAKECMDGOALS)),)
 MISSING := $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo yes),,$(p)))
@@ -58,7 +58,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(if $(INIT_SRC),$(O)/builder/sandbox/init_i
 LIB      := $(O)/libxbuild.a
 
 INIT_SHARED := builder/sandbox/spec.c base/error.c base/die.c base/str.c base/array.c \
-	base/cleanup.c
+	base/cleanup.c base/overlay.c
 INIT_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,$(INIT_SRC) $(INIT_SHARED))
 INIT_BIN := $(BUILD)/xbuild-init
 
@@ -220,7 +220,7 @@ demo: ## build everything, Debian bases included, and the example for two platfo
 
 # What Debian calls the things needed to build and to run xbuild, and by its tests.
 DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
-	libsqlite3-dev libzstd-dev libdeflate-dev libseccomp-dev uthash-dev
+	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev
 DEB_RUN   := qemu-user-static uidmap debootstrap ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
 	buildah busybox-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross util-linux

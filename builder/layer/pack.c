@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/layer/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/array.h"
+#include "base/str.h"
+#include "builder/layer/inodes.h"
+#include "builder/layer/sink.h"
+#include "builder/layer/tarwrite.h"
+#include "builder/layer/walk.h"
+#include "builder/layer/xattrs.h"
+
+/* A packing under way. */
+struct packer {
+	struct xb_sink *sink;
+	struct xb_walk *walk;
+	int64_t epoch;
+	bool translate;		 /* overlay's marks become whiteouts */
+	struct xb_str header;	 /* scratch */
+	struct xb_str name;	 /* scratch */
+	struct xb_inodes inodes; /* files with several names: index into `paths` */
+	struct xb_strv paths;
+	uint64_t entries;
+};
+
+static void packer_clear(struct packer *p)
+{
+	xb_sink_free(p->sink);
+	xb_walk_free(p->walk);
+	xb_str_clear(&p->header);
+	xb_str_clear(&p->name);
+	xb_inodes_clear(&p->inodes);
+	xb_strv_clear(&p->paths);
+}
+
+static int put(struct packer *p, const struct xb_tar_entry *entry, struct xb_error *err)
+{
+	xb_str_reset(&p->header);
+	xb_tar_header(&p->header, entry);
+	if (xb_str_overflowed(&p->header))
+		return xb_error_set(err, -EFBIG, "a header of more than %zu bytes", p->header.max);
+	p->entries++;
+	return xb_sink_write(p->sink, p->header.data, p->header.len, err);
+}
+
+/* An empty file that says to a reader what is gone: "DIR/.wh.NAME". Its other fields have no
+ * meaning, and those of overlay's own marks depend on when they were made. */
+static int put_mark(struct packer *p, struct xb_view dir, const char *name, struct xb_error *err)
+{
+	xb_str_reset(&p->name);
+	xb_str_append_view(&p->name, dir);
+	xb_str_printf(&p->name, ".wh.%s", name);
+	return put(p, &(struct xb_tar_entry){ .name = xb_str_text(&p->name), .type = XB_TAR_FILE },
+		   err);
+}
+
+/* What tar has in common with a file's status. */
+static struct xb_tar_entry entry_of(const struct packer *p, const struct xb_walk_entry *e)
+{
+	struct xb_tar_entry entry = {
+		.name = e->path,
+		.mode = e->st.st_mode & 07777,
+		.uid = e->st.st_uid,
+		.gid = e->st.st_gid,
+		.mtime = e->st.st_mtim.tv_sec,
+	};
+
+	if (p->epoch >= 0 && entry.mtime > p->epoch)
+		entry.mtime = p->epoch;
+	return entry;
+}
+
+static int pack_directory(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	struct xb_tar_entry entry = entry_of(p, e);
+	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
+	int r;
+
+	xb_str_printf(&name, "%s/", e->path);
+	r = xb_walk_enter(p->walk, err);
+	if (r >= 0)
+		r = xb_xattrs_read(xb_walk_dirfd(p->walk), "", &xattrs, err);
+	if (r < 0)
+		return r;
+
+	entry.name = xb_str_text(&name);
+	entry.type = XB_TAR_DIRECTORY;
+	entry.xattrs = &xattrs;
+	r = put(p, &entry, err);
+	if (r >= 0 && p->translate && xb_xattr_opaque(xb_walk_dirfd(p->walk)))
+		r = put_mark(p, xb_str_view(&name), ".wh..opq", err);
+	return r;
+}
+
+static int pack_file(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	/* the type is known; not to block is for what might take its place */
+	xb_auto_fd int fd =
+		openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	struct xb_tar_entry entry = entry_of(p, e);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return xb_error_errno(err, -errno, "opening %s", e->path);
+	if (!S_ISREG(st.st_mode) || st.st_size != e->st.st_size)
+		return xb_error_set(err, -EILSEQ, "%s changed while it was read", e->path);
+	r = xb_xattrs_read(fd, "", &xattrs, err);
+	if (r < 0)
+		return r;
+
+	entry.type = XB_TAR_FILE;
+	entry.size = (uint64_t)st.st_size;
+	entry.xattrs = &xattrs;
+	r = put(p, &entry, err);
+	return r < 0 ? r : xb_sink_file(p->sink, fd, entry.size, err);
+}
+
+static int pack_symlink(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	struct xb_tar_entry entry = entry_of(p, e);
+	char target[PATH_MAX + 1];
+	ssize_t n = readlinkat(e->dirfd, e->name, target, PATH_MAX);
+	int r;
+
+	if (n < 0)
+		return xb_error_errno(err, -errno, "reading link %s", e->path);
+	target[n] = '\0';
+	r = xb_xattrs_read(e->dirfd, e->name, &xattrs, err);
+	if (r < 0)
+		return r;
+	entry.type = XB_TAR_SYMLINK;
+	entry.link = target;
+	entry.mode = 0777;
+	entry.xattrs = &xattrs;
+	return put(p, &entry, err);
+}
+
+static int pack_special(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	struct xb_tar_entry entry = entry_of(p, e);
+	int r = xb_xattrs_read(e->dirfd, e->name, &xattrs, err);
+
+	if (r < 0)
+		return r;
+	entry.type = S_ISFIFO(e->st.st_mode)  ? XB_TAR_FIFO
+		     : S_ISCHR(e->st.st_mode) ? XB_TAR_CHARDEV
+					      : XB_TAR_BLOCKDEV;
+	if (entry.type != XB_TAR_FIFO) {
+		entry.device_major = major(e->st.st_rdev);
+		entry.device_minor = minor(e->st.st_rdev);
+	}
+	entry.xattrs = &xattrs;
+	return put(p, &entry, err);
+}
+
+/* The name under which a file with several names was packed before, or NULL: it is new. */
+static const char *earlier_name(struct packer *p, const struct xb_walk_entry *e)
+{
+	size_t index;
+
+	if (e->st.st_nlink < 2)
+		return NULL;
+	index = xb_inodes_get(&p->inodes, &e->st);
+	if (index != XB_INODES_NONE)
+		return p->paths.items[index];
+	xb_inodes_set(&p->inodes, &e->st, p->paths.len);
+	xb_strv_push(&p->paths, e->path);
+	return NULL;
+}
+
+static int pack_leaf(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	const char *earlier = earlier_name(p, e);
+	struct xb_tar_entry entry;
+
+	if (earlier != NULL) {
+		entry = entry_of(p, e);
+		entry.type = XB_TAR_HARDLINK;
+		entry.link = earlier;
+		return put(p, &entry, err);
+	}
+	if (S_ISREG(e->st.st_mode))
+		return pack_file(p, e, err);
+	if (S_ISLNK(e->st.st_mode))
+		return pack_symlink(p, e, err);
+	return pack_special(p, e, err);
+}
+
+static int refuse_reserved(const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_error_set(err, -EINVAL,
+		     "%s cannot be kept in a layer: names that begin with .wh. stand for "
+		     "removed files there",
+		     e->path);
+	xb_error_hint(err, "remove or rename the file in the step that makes it");
+	xb_error_fault(err, XB_FAULT_STEP);
+	return -EINVAL;
+}
+
+static int pack_entry(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	struct xb_view dir = { e->path, (size_t)(e->name - e->path) };
+
+	if (S_ISSOCK(e->st.st_mode))
+		return 0;
+	if (p->translate && S_ISCHR(e->st.st_mode) && e->st.st_rdev == 0)
+		return put_mark(p, dir, e->name, err);
+	if (p->translate && strncmp(e->name, ".wh.", 4) == 0)
+		return refuse_reserved(e, err);
+	if (S_ISDIR(e->st.st_mode))
+		return pack_directory(p, e, err);
+	return pack_leaf(p, e, err);
+}
+
+static int pack(int root_fd, bool translate, const struct xb_pack_options *options, int out_fd,
+		struct xb_layer_info *ret, struct xb_error *err)
+{
+	XB_CLEANUP(packer_clear)
+	struct packer p = {
+		.epoch = options->epoch,
+		.translate = translate,
+		.header = XB_STR_INIT(XB_STR_OWN),
+		.name = XB_STR_INIT(XB_STR_OWN),
+	};
+	struct xb_walk_entry e;
+	struct xb_layer_info info = { 0 };
+	int r = xb_sink_new(options, out_fd, &p.sink, err);
+
+	if (r >= 0)
+		r = xb_walk_new(root_fd, &p.walk, err);
+	while (r >= 0 && (r = xb_walk_next(p.walk, &e, err)) > 0)
+		if (e.event == XB_WALK_ENTRY)
+			r = pack_entry(&p, &e, err);
+	/* a tar ends with two blocks of zeros */
+	if (r >= 0)
+		r = xb_sink_zeros(p.sink, (uint64_t)2 * XB_TAR_BLOCK, err);
+	if (r >= 0)
+		r = xb_sink_finish(p.sink, &info, err);
+	if (r < 0) {
+		xb_error_fault(err, XB_FAULT_STORE);
+		return xb_error_wrap(err, r, "packing a layer");
+	}
+	info.entries = p.entries;
+	*ret = info;
+	return 0;
+}
+
+int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
+		  struct xb_layer_info *ret, struct xb_error *err)
+{
+	return pack(upper_fd, true, options, out_fd, ret, err);
+}
+
+int xb_tree_pack(int root_fd, const struct xb_pack_options *options, int out_fd,
+		 struct xb_layer_info *ret, struct xb_error *err)
+{
+	return pack(root_fd, false, options, out_fd, ret, err);
+}
