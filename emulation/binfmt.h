@@ -44,10 +44,11 @@
  * is compared (magic, class, byte order, ELF version, type EXEC or DYN, machine, the
  * ABI bits of e_flags where the row has some), the rest is masked.
  *
- * `name` is the file's name in the instance. A ':' in the interpreter is taken care of.
- * Errors: -EINVAL for a name that is empty, ".", "..", "register", "status" or holds '/' or ':',
- * and for an interpreter that is not an absolute path; -ENAMETOOLONG when the line would be longer
- * than XB_BINFMT_LINE_MAX. `out` is then as it was.
+ * `name` is the file's name in the instance. A ':' in the interpreter is taken care of: another
+ * character then stands between the fields.
+ * Errors: -EINVAL for a name that is empty, ".", "..", "register", "status" or holds one of
+ * "/:|;,!%", and for an interpreter that is not an absolute path; -ENAMETOOLONG when the line would
+ * be longer than XB_BINFMT_LINE_MAX. `out` is then as it was.
  */
 int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *interpreter,
 		   struct xb_str *out, struct xb_error *err);

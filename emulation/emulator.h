@@ -8,6 +8,8 @@
 #ifndef XB_EMULATION_EMULATOR_H
 #define XB_EMULATION_EMULATOR_H
 
+#include <stdbool.h>
+
 #include "base/array.h"
 #include "base/error.h"
 #include "platforms/arch.h"
@@ -43,6 +45,10 @@ struct xb_emulator_options {
  * Check one `--emulator` value ("PLATFORM=/absolute/path"). Errors: -EINVAL, fault usage.
  */
 int xb_emulator_check_override(const char *text, struct xb_error *err);
+
+/** Whether the user named an emulator for `target`. */
+bool xb_emulator_is_overridden(const struct xb_platform *target,
+			       const struct xb_emulator_options *options);
 
 /**
  * Find the emulator for `target` on this machine, whose platform is `host`. An override is used or

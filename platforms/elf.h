@@ -39,8 +39,8 @@ struct xb_elf_info {
 /**
  * Read what `fd`, a regular file, is; its position stays. A file that does not begin with the ELF
  * magic is no error: `is_elf` is false.
- * Errors: -EBADMSG for a file with the magic whose headers are cut off or contradict themselves;
- * those of pread().
+ * Errors: -EBADMSG for a file with the magic whose headers are cut off or contradict themselves,
+ * with `ret` filled as far as it went; those of pread().
  */
 int xb_elf_identify(int fd, struct xb_elf_info *ret, struct xb_error *err);
 

@@ -32,14 +32,10 @@ struct xb_platform {
 	char os_features[128]; /**< "gpu,simd": sorted, no feature twice, none holds a comma */
 };
 
-/** Initialiser of a platform without version and features. */
-#define XB_PLATFORM_INIT(os_text, arch_text, variant_text)                                         \
-	((struct xb_platform){ .os = (os_text), .arch = (arch_text), .variant = (variant_text) })
-
 /**
  * Read a specifier and normalise it: what the command line, FROM --platform and the automatic
- * platform arguments mean. Parts left out come from `defaults` (the host, say), except that an
- * architecture alone has the variant of `defaults` only if it is the architecture of `defaults`.
+ * platform arguments mean. An operating system alone has the architecture and variant of
+ * `defaults` (the host, say), an architecture alone has its operating system.
  *
  * "local" and "linux/s390x?" are not specifiers: their words are the caller's.
  * Errors: -EINVAL, with a sentence that shows the text and a hint; no fault class is set, since
@@ -50,8 +46,9 @@ int xb_platform_parse(struct xb_view text, const struct xb_platform *defaults,
 		      struct xb_platform *ret, struct xb_error *err);
 
 /**
- * As xb_platform_parse(), but the variant stays as written: "linux/arm" has none and
- * "linux/arm64/v8" has "v8". For showing back what was asked for.
+ * As xb_platform_parse(), but keeps whether a variant was written: "linux/arm" has none and
+ * "linux/arm64/v8" has "v8". For showing back what was asked for, and for telling
+ * "every arm" from "arm/v7".
  */
 int xb_platform_parse_as_written(struct xb_view text, const struct xb_platform *defaults,
 				 struct xb_platform *ret, struct xb_error *err);
