@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cache/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+
+/* How long a writer waits for the others; they hold the database for milliseconds. */
+#define BUSY_MS 60000
+
+/* Raise with each change of the schema, and add the step that leads to it. */
+#define SCHEMA_VERSION 1
+
+static const char schema[] = "CREATE TABLE record ("
+			     " key TEXT PRIMARY KEY,"
+			     " snapshot TEXT NOT NULL,"
+			     " diff_id TEXT NOT NULL,"
+			     " blob TEXT NOT NULL,"
+			     " blob_size INTEGER NOT NULL,"
+			     " media_type TEXT NOT NULL,"
+			     " created INTEGER NOT NULL,"
+			     " duration INTEGER NOT NULL"
+			     ") WITHOUT ROWID;"
+			     "CREATE INDEX record_snapshot ON record (snapshot);"
+			     "PRAGMA user_version = 1;";
+
+static const struct {
+	int sqlite;
+	int code;
+} codes[] = {
+	{ SQLITE_FULL, -ENOSPC },     { SQLITE_NOMEM, -ENOMEM },    { SQLITE_BUSY, -ETIMEDOUT },
+	{ SQLITE_READONLY, -EROFS },  { SQLITE_CORRUPT, -EUCLEAN }, { SQLITE_NOTADB, -EUCLEAN },
+	{ SQLITE_CANTOPEN, -EACCES },
+};
+
+int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err)
+{
+	int code = store->db != NULL ? sqlite3_errcode(store->db) & 0xff : SQLITE_NOMEM;
+	int r = -EIO;
+
+	for (size_t i = 0; i < XB_COUNT(codes); i++) {
+		if (codes[i].sqlite == code)
+			r = codes[i].code;
+	}
+	if (r == -EIO && sqlite3_system_errno(store->db) == ENOSPC)
+		r = -ENOSPC;
+	xb_store_errno(err, r, "%s in %s/xbuild.db (%s)", doing, store->root,
+		       store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
+	if (r == -EUCLEAN)
+		xb_error_hint(err, "remove %s/xbuild.db* to drop the step records; images stay",
+			      store->root);
+	return r;
+}
+
+int xb_db_exec(struct xb_store *store, const char *sql, const char *doing, struct xb_error *err)
+{
+	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return xb_db_error(store, doing, err);
+	return 0;
+}
+
+int xb_db_prepare(struct xb_store *store, const char *sql, struct sqlite3_stmt **ret,
+		  struct xb_error *err)
+{
+	if (sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) != SQLITE_OK)
+		return xb_db_error(store, "preparing a query", err);
+	return 0;
+}
+
+void xb_db_finalize(struct sqlite3_stmt **stmt)
+{
+	(void)sqlite3_finalize(*stmt);
+	*stmt = NULL;
+}
+
+void xb_db_bind_text(struct sqlite3_stmt *stmt, int index, const char *text)
+{
+	(void)sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
+}
+
+void xb_db_bind_number(struct sqlite3_stmt *stmt, int index, int64_t number)
+{
+	(void)sqlite3_bind_int64(stmt, index, number);
+}
+
+int xb_db_step(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doing,
+	       struct xb_error *err)
+{
+	switch (sqlite3_step(stmt)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return xb_db_error(store, doing, err);
+	}
+}
+
+static int schema_version(struct xb_store *store, struct xb_error *err)
+{
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	int r = xb_db_prepare(store, "PRAGMA user_version", &stmt, err);
+
+	if (r >= 0)
+		r = xb_db_step(store, stmt, "reading the version", err);
+	return r < 0 ? r : sqlite3_column_int(stmt, 0);
+}
+
+static int make_schema(struct xb_store *store, struct xb_error *err)
+{
+	int r = schema_version(store, err);
+
+	if (r < 0 || r == SCHEMA_VERSION)
+		return r;
+	if (r > SCHEMA_VERSION) {
+		int version = r;
+
+		r = xb_error_set(err, -EPROTONOSUPPORT,
+				 "the store %s has format %d, this xbuild knows formats up to %d",
+				 store->root, version, SCHEMA_VERSION);
+		xb_error_fault(err, XB_FAULT_STORE);
+		xb_error_hint(err, "use the newer xbuild that made it, or another --root");
+		return r;
+	}
+	r = xb_db_exec(store, "BEGIN IMMEDIATE", "starting", err);
+	if (r >= 0)
+		r = xb_db_exec(store, schema, "making the tables", err);
+	if (r >= 0)
+		r = xb_db_exec(store, "COMMIT", "making the tables", err);
+	return r;
+}
+
+int xb_db_open(struct xb_store *store, struct xb_error *err)
+{
+	xb_autofree char *path = xb_format("%s/xbuild.db", store->root);
+	/* SQLite gives its companion files the mode of this one */
+	xb_auto_fd int fd =
+		openat(store->dirfd, "xbuild.db", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return xb_store_errno(err, -errno, "opening %s", path);
+	(void)close(XB_STEAL_FD(fd)); /* before SQLite locks: closing later would unlock */
+
+	if (sqlite3_open_v2(path, &store->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW,
+			    NULL) != SQLITE_OK)
+		return xb_db_error(store, "opening", err);
+	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
+	(void)sqlite3_extended_result_codes(store->db, 0);
+	r = xb_db_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", "opening",
+		       err);
+	return r < 0 ? r : make_schema(store, err);
+}
+
+void xb_db_close(struct xb_store *store)
+{
+	(void)sqlite3_close(store->db);
+	store->db = NULL;
+}
+
+int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error *err)
+{
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	int r;
+
+	XB_STORE_LOCKED(store);
+	r = xb_db_prepare(store, "SELECT 1 FROM record WHERE snapshot = ?1", &stmt, err);
+	if (r < 0)
+		return r;
+	xb_db_bind_text(stmt, 1, id);
+	return xb_db_step(store, stmt, "looking for a snapshot", err);
+}

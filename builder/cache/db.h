@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The database of step records, for the modules of this directory only.
+ *
+ * SQLite in WAL mode with synchronous=NORMAL: a power cut may lose the newest records (their steps
+ * run again) but never leaves one whose data was not synced before it. All functions but
+ * xb_db_snapshot_used() want the store's mutex held.
+ */
+#ifndef XB_BUILDER_CACHE_DB_H
+#define XB_BUILDER_CACHE_DB_H
+
+#include "base/error.h"
+#include "builder/cache/state.h"
+
+struct sqlite3_stmt;
+
+/** Open the database, made or checked: -EPROTONOSUPPORT for a newer schema, -EUCLEAN for damage. */
+int xb_db_open(struct xb_store *store, struct xb_error *err);
+/** Close it. */
+void xb_db_close(struct xb_store *store);
+
+/** The error of the last failed call: errno by SQLite's code, with `doing` in front. */
+int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err);
+/** Run statements without results. */
+int xb_db_exec(struct xb_store *store, const char *sql, const char *doing, struct xb_error *err);
+/** Prepare a statement; release it with xb_auto_stmt. */
+int xb_db_prepare(struct xb_store *store, const char *sql, struct sqlite3_stmt **ret,
+		  struct xb_error *err);
+/** Cleanup: finalize. */
+void xb_db_finalize(struct sqlite3_stmt **stmt);
+#define xb_auto_stmt XB_CLEANUP(xb_db_finalize)
+
+/** Bind text, borrowed until the statement is released, to the parameter `index` (from 1). */
+void xb_db_bind_text(struct sqlite3_stmt *stmt, int index, const char *text);
+/** Bind a number. */
+void xb_db_bind_number(struct sqlite3_stmt *stmt, int index, int64_t number);
+/** Advance: 1 with a row, 0 at the end, or a negative errno. */
+int xb_db_step(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doing,
+	       struct xb_error *err);
+
+/** Whether a record names the snapshot: 1 or 0, or a negative errno. Takes the mutex. */
+int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error *err);
+
+#endif

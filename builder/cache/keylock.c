@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cache/keylock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "builder/cache/state.h"
+
+struct xb_keylock {
+	int dirfd;
+	int fd;
+	char *name;
+};
+
+/*
+ * The holder removes the file before it unlocks it, so that the directory stays small. Whoever
+ * waited for that file then holds a lock that nobody else can see, and has to start again.
+ * Returns 1 with the lock, 0 to start again.
+ */
+static int try_take(struct xb_keylock *lock, bool wait)
+{
+	xb_auto_fd int fd =
+		openat(lock->dirfd, lock->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	do
+		r = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return 0;
+	lock->fd = XB_STEAL_FD(fd);
+	return 1;
+}
+
+int xb_keylock_take(struct xb_store *store, const char *key, bool wait, struct xb_keylock **ret,
+		    struct xb_error *err)
+{
+	xb_auto_keylock struct xb_keylock *lock = xb_calloc(1, sizeof(*lock));
+	struct xb_digest digest = xb_digest_of(key, strlen(key));
+	int r;
+
+	lock->fd = -1;
+	lock->name = xb_format("key-%s", xb_digest_hex(&digest));
+	lock->dirfd = fcntl(store->locks, F_DUPFD_CLOEXEC, 0);
+	r = lock->dirfd < 0 ? -errno : 0;
+	while (r == 0)
+		r = try_take(lock, wait);
+	if (r == -EAGAIN)
+		return xb_error_set(err, r, "the step is running elsewhere");
+	if (r < 0)
+		return xb_store_errno(err, r, "locking a step in %s", store->root);
+	*ret = XB_STEAL(lock);
+	return 0;
+}
+
+void xb_keylock_free(struct xb_keylock *lock)
+{
+	if (lock == NULL)
+		return;
+	if (lock->fd >= 0) {
+		(void)unlinkat(lock->dirfd, lock->name, 0);
+		(void)flock(lock->fd, LOCK_UN);
+	}
+	xb_cleanup_fd(&lock->fd);
+	xb_cleanup_fd(&lock->dirfd);
+	free(lock->name);
+	free(lock);
+}

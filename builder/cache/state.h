@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The inside of a store, for the modules of this directory only: the open directories, the
+ * database, and the three rules that keep many processes apart.
+ *
+ * 1. The store lock (locks/store, flock): whoever relies on something being there, makes something
+ *    or takes a hold does so under the shared lock; whoever removes (sweep, prune) decides under
+ *    the exclusive one. It is held for micro-seconds by users and during the decision by removers.
+ * 2. The lease (leases/<pid>-<boot>-<random>): a file locked exclusively while its process lives,
+ *    a line per held thing: "s <snapshot>" or "b <digest>". Written before the thing exists.
+ * 3. `mutex` guards, between the threads of this process, the members named below. It is taken
+ *    after the store lock, never before.
+ */
+#ifndef XB_BUILDER_CACHE_STATE_H
+#define XB_BUILDER_CACHE_STATE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "builder/cache/store.h"
+
+struct sqlite3;
+
+/** See store.h. */
+struct xb_store {
+	char *root; /**< absolute */
+	int dirfd;
+	int blobs;
+	int snapshots;
+	int ingest;
+	int leases;
+	int locks;
+	int lease_fd; /**< our lease, locked */
+	char *lease;  /**< its name */
+
+	pthread_mutex_t mutex; /**< guards all below */
+	struct sqlite3 *db;
+	struct xb_map *held;  /**< the lines of our lease */
+	struct xb_map *begun; /**< snapshots begun and neither recorded nor discarded */
+	uint64_t serial;      /**< makes names below ingest/ unique */
+};
+
+/** Cleanup: unlock the mutex behind the pointer. */
+static inline void xb_store_unlock(struct xb_store **store)
+{
+	if (*store != NULL)
+		pthread_mutex_unlock(&(*store)->mutex);
+}
+
+/** Hold the store's mutex until the end of the scope. */
+#define XB_STORE_LOCKED(store)                                                                     \
+	XB_CLEANUP(xb_store_unlock)                                                                \
+	struct xb_store *xb_locked_ = ((void)pthread_mutex_lock(&(store)->mutex), (store));        \
+	(void)xb_locked_
+
+/**
+ * An error of the store: the sentence, errno's text, the fault class, and the hint that fits the
+ * errno (a full disk). Returns `r`.
+ */
+int xb_store_errno(struct xb_error *err, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Write 32 random hexadecimal digits and a NUL. */
+void xb_store_random_id(char ret[33]);
+
+/** A name for a new file or directory below ingest/, which the sweep ties to our lease. */
+char *xb_store_ingest_name(struct xb_store *store);
+
+#endif
