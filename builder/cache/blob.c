@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -164,6 +165,23 @@ int xb_blob_commit(struct xb_ingest *ingest, const struct xb_digest *expected,
 	return 0;
 }
 
+/* The size of a blob that is there and now held, else negative. */
+static int64_t held_size(struct xb_store *store, const struct xb_digest *digest)
+{
+	xb_autofree char *path = blob_path(digest);
+	xb_auto_guard int guard = xb_guard_take(store, false, NULL);
+
+	/* without lock or hold it may go away at once: then it is as good as absent */
+	if (guard < 0 || xb_hold_blob(store, digest, NULL) < 0)
+		return -ENOENT;
+	return blob_size(store, path);
+}
+
+bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
+{
+	return held_size(store, digest) >= 0;
+}
+
 int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *ret,
 		struct xb_error *err)
 {
@@ -171,7 +189,7 @@ int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *r
 	struct xb_digest digest = xb_digest_of(data.data, data.len);
 	int r;
 
-	if (!xb_blob_has(store, &digest)) {
+	if (held_size(store, &digest) != (int64_t)data.len) {
 		r = xb_blob_begin(store, &ingest, err);
 		if (r >= 0)
 			r = xb_ingest_write(ingest, data.data, data.len, err);
@@ -221,7 +239,7 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 	xb_auto_ingest struct xb_ingest *ingest = NULL;
 	int r;
 
-	if (xb_blob_has(store, digest))
+	if (held_size(store, digest) == (int64_t)size)
 		return 0;
 	r = xb_blob_begin(store, &ingest, err);
 	if (r >= 0)
@@ -232,15 +250,6 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 	}
 	r = check_file(ingest->fd, digest, err);
 	return r < 0 ? r : xb_blob_commit_as(ingest, digest, size, err);
-}
-
-bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
-{
-	xb_autofree char *path = blob_path(digest);
-	xb_auto_guard int guard = xb_guard_take(store, false, NULL);
-
-	/* without lock or hold it may go away at once: then it is as good as absent */
-	return guard >= 0 && xb_hold_blob(store, digest, NULL) >= 0 && blob_size(store, path) >= 0;
 }
 
 int xb_blob_open(struct xb_store *store, const struct xb_digest *digest, int *ret_fd,
@@ -267,6 +276,16 @@ int xb_blob_open(struct xb_store *store, const struct xb_digest *digest, int *re
 	return 0;
 }
 
+static int check_text(struct xb_view text, const struct xb_digest *digest, struct xb_error *err)
+{
+	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new_like(digest);
+	struct xb_digest found;
+
+	xb_hasher_add(hasher, text.data, text.len);
+	found = xb_hasher_finish(hasher);
+	return xb_digest_eq(&found, digest) ? 0 : wrong_digest(digest, &found, err);
+}
+
 int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct xb_str *text,
 		 struct xb_error *err)
 {
@@ -278,7 +297,8 @@ int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct 
 		return r;
 	r = xb_file_read_fd(fd, text, err);
 	if (r >= 0)
-		r = check_file(fd, digest, err);
+		r = check_text(xb_view_sub(xb_str_view(text), before, text->len - before), digest,
+			       err);
 	if (r < 0) {
 		xb_str_truncate(text, before);
 		xb_error_fault(err, XB_FAULT_STORE);

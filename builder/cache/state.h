@@ -23,6 +23,7 @@
 #include "builder/cache/store.h"
 
 struct sqlite3;
+struct xb_layout;
 
 /** See store.h. */
 struct xb_store {
@@ -33,8 +34,9 @@ struct xb_store {
 	int ingest;
 	int leases;
 	int locks;
-	int lease_fd; /**< our lease, locked */
-	char *lease;  /**< its name */
+	struct xb_layout *layout; /**< index.json and blobs, as any OCI tool sees them */
+	int lease_fd;		  /**< our lease, locked */
+	char *lease;		  /**< its name */
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;

@@ -11,16 +11,12 @@
 #include "builder/cache/db.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
+#include "manifest/layout.h"
 
 /* What a store's directory may hold, as prefixes: a directory with anything else is not ours. */
-static const char *const known_names[] = { "oci-layout", "index.json", "blobs", "snapshots",
-					   "ingest",     "xbuild.db",  "leases", "locks",
+static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	 "snapshots",
+					   "ingest",	 "xbuild.db",  "leases", "locks",
 					   "lost+found", "." };
-
-static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-static const char index_file[] = "{\"schemaVersion\":2,"
-				 "\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-				 "\"manifests\":[]}";
 
 static int root_from(struct xb_str *ret, const char *variable, const char *below,
 		     struct xb_error *err)
@@ -143,17 +139,13 @@ static int open_dirs(struct xb_store *store, struct xb_error *err)
 	return r;
 }
 
-static int make_file(const struct xb_store *store, const char *name, const char *text,
-		     struct xb_error *err)
+static int open_layout(struct xb_store *store, struct xb_error *err)
 {
-	int r;
+	int r = xb_layout_create_at(store->dirfd, &store->layout, err);
 
-	if (faccessat(store->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	r = xb_file_replace_at(store->dirfd, name, text, strlen(text), true, err);
 	if (r < 0)
 		xb_error_fault(err, XB_FAULT_STORE);
-	return r < 0 ? xb_error_wrap(err, r, "making %s/%s", store->root, name) : 0;
+	return r < 0 ? xb_error_wrap(err, r, "opening the store %s", store->root) : 0;
 }
 
 /* Everything that must not be half done when another process looks. */
@@ -163,9 +155,7 @@ static int open_locked(struct xb_store *store, struct xb_sweep *sweep, struct xb
 	int r = guard;
 
 	if (r >= 0)
-		r = make_file(store, "oci-layout", layout_file, err);
-	if (r >= 0)
-		r = make_file(store, "index.json", index_file, err);
+		r = open_layout(store, err);
 	if (r >= 0)
 		r = xb_db_open(store, err);
 	if (r >= 0)
@@ -219,6 +209,7 @@ void xb_store_free(struct xb_store *store)
 
 	xb_lease_drop(store);
 	xb_db_close(store);
+	xb_layout_free(store->layout);
 	for (size_t i = 0; i < XB_COUNT(fds); i++)
 		xb_cleanup_fd(fds[i]);
 	xb_map_free(store->held);
@@ -232,6 +223,11 @@ void xb_store_free(struct xb_store *store)
 const char *xb_store_root(const struct xb_store *store)
 {
 	return store->root;
+}
+
+struct xb_layout *xb_store_layout(const struct xb_store *store)
+{
+	return store->layout;
 }
 
 int xb_store_dirfd(const struct xb_store *store)

@@ -27,6 +27,7 @@
 #include "base/str.h"
 
 struct xb_store;
+struct xb_layout;
 
 /**
  * Append the default root: $XBUILD_ROOT, else /var/lib/xbuild for the superuser, else
@@ -51,6 +52,11 @@ XB_DEFINE_CLEANUP(xb_store_cleanup, struct xb_store, xb_store_free)
 
 /** The root as an absolute path, borrowed. */
 const char *xb_store_root(const struct xb_store *store);
+/**
+ * The store as an OCI layout, borrowed: for reading (manifest/layout.h). What is written to it by
+ * any other way than blob.h and tag.h is not held by the lease, so prune may take it at once.
+ */
+struct xb_layout *xb_store_layout(const struct xb_store *store);
 /** A descriptor of the root directory, borrowed. */
 int xb_store_dirfd(const struct xb_store *store);
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cache/tag.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "builder/cache/lease.h"
+#include "builder/cache/state.h"
+#include "manifest/layout.h"
+
+void xb_tags_clear(struct xb_tags *tags)
+{
+	for (size_t i = 0; i < tags->len; i++) {
+		free(tags->items[i].name);
+		xb_descriptor_clear(&tags->items[i].descriptor);
+	}
+	xb_array_clear(tags);
+}
+
+static int failed(struct xb_error *err, int r, const char *doing, const char *name)
+{
+	xb_error_fault(err, XB_FAULT_STORE);
+	return xb_error_wrap(err, r, "%s %s", doing, name);
+}
+
+int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descriptor *descriptor,
+	       struct xb_error *err)
+{
+	xb_auto_guard int guard = xb_guard_take(store, false, err);
+	int r = guard;
+
+	if (r >= 0)
+		r = xb_hold_blob(store, &descriptor->digest, err);
+	if (r < 0)
+		return r;
+	if (!xb_layout_blob_exists(store->layout, &descriptor->digest, descriptor->size))
+		return xb_store_errno(err, -ENOENT, "tagging %s as %s", descriptor->digest.text,
+				      name);
+	r = xb_layout_tag(store->layout, descriptor, name, true, err);
+	return r < 0 ? failed(err, r, "tagging", name) : 0;
+}
+
+int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err)
+{
+	int r = xb_layout_untag(store->layout, name, true, err);
+
+	return r < 0 ? failed(err, r, "untagging", name) : 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct xb_tag *)a)->name, ((const struct xb_tag *)b)->name);
+}
+
+int xb_tag_list(struct xb_store *store, struct xb_tags *ret, struct xb_error *err)
+{
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	int r = xb_layout_index(store->layout, &index, err);
+
+	if (r < 0)
+		return failed(err, r, "listing the tags of", store->root);
+	for (size_t i = 0; i < index.manifests.len; i++) {
+		const struct xb_descriptor *d = &index.manifests.items[i];
+		const char *name = xb_annotations_get(&d->annotations, XB_ANNOTATION_REF_NAME);
+		struct xb_tag *tag;
+
+		if (name == NULL)
+			continue;
+		tag = xb_array_push(ret);
+		tag->name = xb_strdup(name);
+		xb_descriptor_copy(&tag->descriptor, d);
+	}
+	if (ret->len > 0)
+		qsort(ret->items, ret->len, sizeof(*ret->items), compare);
+	return 0;
+}
+
+int xb_tag_get(struct xb_store *store, const char *name, struct xb_descriptor *ret,
+	       struct xb_error *err)
+{
+	xb_auto_tags struct xb_tags tags = { 0 };
+	int r = xb_tag_list(store, &tags, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < tags.len; i++) {
+		if (strcmp(tags.items[i].name, name) != 0)
+			continue;
+		xb_descriptor_copy(ret, &tags.items[i].descriptor);
+		return 0;
+	}
+	xb_error_set(err, -ENOENT, "no image is tagged %s", name);
+	xb_error_fault(err, XB_FAULT_STORE);
+	xb_error_hint(err, "`xbuild images` lists the tags");
+	return -ENOENT;
+}
