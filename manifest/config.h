@@ -3,10 +3,12 @@
  * An image's config: its platform, how it runs, the digests of its layers' contents, its history.
  *
  * Reading keeps everything: members that xbuild knows in the struct, all others as JSON text in the
- * three `extra` members. Writing is deterministic: top-level keys sorted (as BuildKit writes them),
- * the members of `config` in the order of Docker's and BuildKit's structs with unknown ones sorted
- * behind them, maps sorted by key, no white space. So write(parse(write(c))) equals write(c), and
- * two configs with equal values give equal bytes.
+ * two `extra` members (but for
+ * those inside of `rootfs`, a health check or a line of history, of which there are none). Writing
+ * is deterministic: top-level keys sorted (as BuildKit writes them), the members of `config` in the
+ * order of Docker's and BuildKit's structs with unknown ones sorted behind them, maps sorted by
+ * key, no white space. So write(parse(write(c))) equals write(c), and two configs with equal values
+ * give equal bytes.
  *
  * Strings are owned UTF-8; NULL means that the member is absent, which differs from "" only where
  * it says so.
@@ -106,8 +108,7 @@ void xb_image_config_add_history(struct xb_image_config *c, const char *created,
 /**
  * Read a config into `ret` (empty on entry, empty on failure). Refused with -EBADMSG: no
  * architecture or os, a member of the wrong type, a bad diff ID, `rootfs.type` other than
- * "layers", more history entries with layers than diff IDs, keys that differ only in case from a
- * known one. -EFBIG above XB_MAX_CONFIG.
+ * "layers", keys that differ only in case from a known one. -EFBIG above XB_MAX_CONFIG.
  */
 int xb_image_config_parse(struct xb_view text, struct xb_image_config *ret, struct xb_error *err);
 /** Append the document to `s`. -EFBIG when it does not fit. */

@@ -60,7 +60,7 @@ void xb_descriptors_copy(struct xb_descriptors *v, const struct xb_descriptors *
 
 /** Read a descriptor into `ret` (empty on entry, empty on failure). -EBADMSG naming the member. */
 int xb_descriptor_from_json(const json_t *object, struct xb_descriptor *ret, struct xb_error *err);
-/** A fresh object: mediaType, digest, size, platform, annotations, artifactType, others sorted. */
+/** A fresh object: mediaType, digest, size, annotations, platform, artifactType, others sorted. */
 json_t *xb_descriptor_to_json(const struct xb_descriptor *d);
 
 /** Read a platform object (`architecture`, `os`, `variant`, `os.version`, `os.features`). */

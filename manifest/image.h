@@ -55,7 +55,7 @@ int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image 
 			  struct xb_error *err);
 
 /**
- * All image manifests below `root`, each once, in order; indexes below indexes are opened.
+ * All image manifests below `root`, in order; indexes below indexes are opened, each once.
  * Attestations are left out. Entries without a platform get that of their config.
  */
 int xb_image_list(const struct xb_layout *layout, const struct xb_descriptor *root,

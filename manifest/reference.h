@@ -37,7 +37,8 @@ void xb_reference_clear(struct xb_reference *ref);
 /**
  * Read a reference as users write it into `ret` (empty on entry): docker.io and library/ are filled
  * in, index.docker.io becomes docker.io; no tag is made up. Errors: -EINVAL (a hint says what is
- * wrong with upper case and with 64 hexadecimal digits), -ENAMETOOLONG; fault XB_FAULT_USAGE.
+ * wrong with upper case and with 64 hexadecimal digits), -ENAMETOOLONG. No fault class is set,
+ * since only the caller knows whether a command line or a Dockerfile is to blame.
  */
 int xb_reference_parse(struct xb_view text, struct xb_reference *ret, struct xb_error *err);
 /** Read a reference by the grammar alone; nothing is filled in. Errors as xb_reference_parse(). */
