@@ -22,9 +22,13 @@ struct xb_proc_fd {
 
 /** What to start. All is borrowed for the duration of the call. */
 struct xb_proc_spec {
-	const char *path;  /**< program, as for execve(); looked up on PATH if it has no '/' */
-	char *const *argv; /**< ends with NULL */
-	char *const *envp; /**< ends with NULL; NULL: this process's environment */
+	/**
+	 * The program, as for execve(); looked up on PATH if it has no '/'. "/proc/self/fd/N" with
+	 * N a descriptor of ours, close-on-exec or not, starts that (a sealed memfd).
+	 */
+	const char *path;
+	char *const *argv;	      /**< ends with NULL */
+	char *const *envp;	      /**< ends with NULL; NULL: this process's environment */
 	const struct xb_proc_fd *fds; /**< 0, 1, 2 not named here are /dev/null */
 	size_t fd_count;
 	bool own_group; /**< make it the leader of a process group of its own */
@@ -45,8 +49,9 @@ struct xb_proc_status {
 
 /**
  * Start a child. It inherits exactly the descriptors of `fds` (every other must be close-on-exec,
- * as all of ours are), default signal handling and an empty signal mask.
- * Errors: those of posix_spawn() and pidfd_open().
+ * as all of ours are), default signal handling and an empty signal mask. `from` and `to` numbers
+ * may overlap in any way; each `to` must differ from the others.
+ * SIGCHLD must not be ignored. Errors: those of posix_spawn() and pidfd_open().
  */
 int xb_proc_spawn(const struct xb_proc_spec *spec, struct xb_proc *ret, struct xb_error *err);
 /** Wait until it ends; the child is then reaped, its pidfd closed and `p` XB_PROC_NONE. */
@@ -59,9 +64,10 @@ void xb_proc_clear(struct xb_proc *p);
 #define xb_auto_proc XB_CLEANUP(xb_proc_clear)
 
 /**
- * Run a program to its end with `input` on its standard input (empty view: /dev/null) and its
- * standard output appended to `output` (NULL: /dev/null); standard error goes to ours.
- * A non-zero exit is not an error of the call.
+ * Run a program (argv[0], looked up on PATH) to its end with `input` on its standard input (empty
+ * view: /dev/null) and its standard output appended to `output` (NULL: /dev/null); standard error
+ * goes to ours. A non-zero exit is not an error of the call; more output than `output` may hold is
+ * (-EFBIG).
  */
 int xb_proc_run(char *const *argv, struct xb_view input, struct xb_str *output,
 		struct xb_proc_status *ret, struct xb_error *err);
@@ -70,8 +76,10 @@ int xb_proc_run(char *const *argv, struct xb_view input, struct xb_str *output,
  * Make this single-threaded process root of a user namespace, and the owner of a mount namespace:
  * for a plain user with the subordinate ids that /etc/subuid and /etc/subgid give it, by
  * newuidmap and newgidmap: id 0 is the user, 1 up are the subordinate ids. For a process
- * that is root with CAP_SYS_ADMIN already: only a private mount namespace. Called once at start.
- * Errors: -EPERM, -ENOENT (no subordinate ids, no newuidmap) with a hint each, fault platform.
+ * that is root with CAP_SYS_ADMIN already, in whatever user namespace: only a private mount
+ * namespace. Mounts made outside later are still seen; nothing that is mounted here gets out.
+ * Called once at start. Errors: -EPERM, -ENOENT (no subordinate ids, no newuidmap) with a hint
+ * each, fault platform.
  */
 int xb_proc_become_root(struct xb_error *err);
 
