@@ -11,19 +11,27 @@
 
 #include "base/error.h"
 
-/** How far the walls stand; zero means none of it. */
+/** How far the walls stand. A zero limit is left as it is. */
 struct xb_confine {
-	int writable_dir;     /**< a directory below which files may be made, or -1 */
-	uint64_t memory;      /**< RLIMIT_AS in bytes; 0: as it is (set it so under sanitizers) */
-	uint64_t file_size;   /**< RLIMIT_FSIZE in bytes; 0: as it is */
-	uint64_t open_files;  /**< RLIMIT_NOFILE; 0: as it is */
-	bool allow_mount_ops; /**< keep the calls that file capabilities, owners and nodes need */
+	int writable_dir;    /**< the directory below which files may be opened and made, or -1 */
+	uint64_t memory;     /**< RLIMIT_AS in bytes; 0 under sanitizers, which reserve terabytes */
+	uint64_t file_size;  /**< RLIMIT_FSIZE in bytes; what passes it fails with EFBIG */
+	uint64_t open_files; /**< RLIMIT_NOFILE: descriptors of a higher number cannot be made */
+	bool set_owners;     /**< keep the calls that set owners and extended attributes (file
+				  capabilities among them) and that make device nodes */
 };
 
 /**
- * Close the walls: no new privileges, Landlock (where the kernel has it: writes and reads only
- * below `writable_dir`), resource limits, and a seccomp allow-list without execve, sockets, ptrace,
- * kill of others, mount or namespaces; refused calls fail with EPERM.
+ * Close the walls, for good: no new privileges, no core file, Landlock (Linux 5.19 and later:
+ * files are opened, made, renamed and removed only below `writable_dir`), resource limits, and a
+ * seccomp allow-list. What is already open stays usable. The list has what reading, making and
+ * describing files takes, memory that is not executable, time and random numbers; it has no
+ * execve, threads, processes, sockets, ptrace, signals to others, mounts or namespaces. Refused
+ * calls fail with EPERM; a call of another architecture's table ends the process.
+ *
+ * To be called while the process has one thread. It should end with _exit(): LeakSanitizer needs
+ * calls at exit() that are refused.
+ * Errors: those of setrlimit(), Landlock and seccomp; -ENOSYS without seccomp.
  */
 int xb_confine_apply(const struct xb_confine *c, struct xb_error *err);
 
