@@ -17,7 +17,7 @@ BANNED = {
 BANNED_CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
 PROCESS_CALL = re.compile(r"(?<![\w.>])(fork|vfork|_Fork|clone|clone3|unshare|daemon)\s*\(|"
                           r"\b(SYS|__NR)_(fork|vfork|clone|clone3|unshare)\b")
-PROCESS_HOMES = re.compile(r"^(base/proc\.c|builder/sandbox/init[a-z_]*\.c)$")
+PROCESS_HOMES = re.compile(r"^(base/proc(_root)?\.c|builder/sandbox/init[a-z_]*\.c)$")
 # Paths of one workplace are of no use on another.
 WORKPLACE = re.compile(r"/wor[k]/(main|shared|\.library|\.mirror)|/tm[p]/w/|/tm[p]/bash_jobs")
 
@@ -54,7 +54,7 @@ def check_banned(tree):
 
 def check_processes(tree):
     files = [f for f in tree.code(".c", ".h") if not PROCESS_HOMES.match(f)]
-    return [f"{path}:{line}: {m.group(0).strip('( ')}: processes are made in base/proc.c and builder/sandbox/init*.c"
+    return [f"{path}:{line}: {m.group(0).strip('( ')}: processes are made in base/proc*.c and builder/sandbox/init*.c"
             for path, line, m in lines_matching(tree, files, PROCESS_CALL)]
 
 
