@@ -221,9 +221,9 @@ demo: ## build everything, Debian bases included, and the example for two platfo
 # What Debian calls the things needed to build and to run xbuild, and by its tests.
 DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
 	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev
-DEB_RUN   := qemu-user-static uidmap debootstrap ca-certificates
+DEB_RUN   := qemu-user-static uidmap debootstrap debian-archive-keyring ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
-	buildah busybox-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross util-linux
+	buildah busybox-static uidmap procps attr shellcheck
 
 .PHONY: deps deps-test
 deps: ## install the Debian packages needed to build and run (root or sudo)

@@ -1,0 +1,121 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every kind of output is read by other people's tools and holds the same tree.
+. "$(dirname "$0")/lib.sh"
+need root userns overlay skopeo umoci buildah
+tiny_base
+fresh
+
+dockerfile "$W/src" <<'EOF'
+FROM tiny
+RUN mkdir -p /d/sub /opaque && echo a > /d/a && ln /d/a /d/sub/b && ln -s a /d/link && mkfifo /d/fifo \
+ && chown 12:34 /d/a /d/sub && chmod 2775 /d/sub && chmod 4711 /bin/busybox && touch -d @1234567890 /d/old \
+ && touch "/d/with space" "/d/ünïcode" && dd if=/dev/zero of=/d/sparse bs=1 count=1 seek=10000000 2>/dev/null \
+ && touch /opaque/gone
+RUN rm -rf /opaque && mkdir /opaque && touch /opaque/new && rm /d/old && mv /d/sub /d/moved
+COPY --chown=5:6 . /copied/
+EOF
+echo data >"$W/src/file"
+: >"$W/src/empty"
+setfattr -n user.note -v kept "$W/src/file" 2>/dev/null
+LONG=$(printf '%0200d' 0)
+mkdir -p "$W/src/$LONG/$LONG"
+: >"$W/src/$LONG/$LONG/end"
+
+outputs() {
+	build --platform linux/amd64 -t example/app:1 \
+		-o "type=oci,dest=$W/layout,tar=false,name=app" -o "type=oci,dest=$W/oci.tar,name=app" \
+		-o "type=docker,dest=$W/docker.tar" -o "type=tar,dest=$W/root.tar" -o "type=local,dest=$W/local" \
+		"$W/src" || {
+		# One output at a time, as the builder may take only one.
+		for output in "oci,dest=$W/layout,tar=false,name=app" "oci,dest=$W/oci.tar,name=app" \
+			"docker,dest=$W/docker.tar" "tar,dest=$W/root.tar" "local,dest=$W/local"; do
+			build --platform linux/amd64 -t example/app:1 -o "type=$output" "$W/src"
+		done
+	}
+	tool tree "$W/local" >"$W/local.tree"
+	grep -q '^d/moved d2775 12:34 ' "$W/local.tree"
+	grep -q '^copied/file -.* 5:6 ' "$W/local.tree"
+	! grep -q '^opaque/gone\|^d/old\|^d/sub' "$W/local.tree"
+}
+
+same_tree() { # DIR
+	tool tree "$1" >"$W/other.tree"
+	diff "$W/local.tree" "$W/other.tree" | head -n 40
+	cmp -s "$W/local.tree" "$W/other.tree" || fail "the trees differ"
+}
+
+layout() {
+	tool verify "$W/layout" app
+	umoci unpack --image "$W/layout:app" "$W/umoci"
+	same_tree "$W/umoci/rootfs"
+}
+
+archive() {
+	skopeo copy --insecure-policy "oci-archive:$W/oci.tar:app" "oci:$W/from-archive:app"
+	tool verify "$W/from-archive" app
+	mkdir "$W/opened" && tar -C "$W/opened" -xf "$W/oci.tar"
+	tool verify "$W/opened" app
+	same "$(index_digest "$W/opened")" "$(index_digest "$W/layout")" "layout and archive"
+}
+
+docker() {
+	skopeo inspect --insecure-policy "docker-archive:$W/docker.tar"
+	skopeo copy --insecure-policy "docker-archive:$W/docker.tar" "oci:$W/from-docker:app"
+	umoci unpack --image "$W/from-docker:app" "$W/umoci-docker"
+	same_tree "$W/umoci-docker/rootfs"
+	tar -xOf "$W/docker.tar" manifest.json | jq -e '.[0].RepoTags | index("example/app:1") or
+		index("docker.io/example/app:1")'
+}
+
+root_tar() {
+	mkdir "$W/from-tar"
+	tar -C "$W/from-tar" --xattrs '--xattrs-include=*' --numeric-owner -xpf "$W/root.tar"
+	same_tree "$W/from-tar"
+}
+
+whole_index() {
+	both_platforms
+	build --platform "$PLATFORMS" -o "type=oci,dest=$W/two,tar=false,name=two" "$W/src"
+	skopeo inspect --insecure-policy --raw "oci:$W/two:two" >"$W/raw.json"
+	same "$(jq -r '[.manifests[].platform | .os + "/" + .architecture] | sort | join(",")' "$W/raw.json")" \
+		"$PLATFORMS" "the platforms that skopeo sees"
+	skopeo copy --insecure-policy --all --preserve-digests "oci:$W/two:two" "oci:$W/two-copy:two"
+	same "$(index_digest "$W/two-copy")" "$(index_digest "$W/two")" "a copy by skopeo"
+}
+
+by_buildah() {
+	set -- --root "$W/buildah/root" --runroot "$W/buildah/run" --storage-driver vfs
+	container=$(buildah "$@" from --signature-policy "$W/policy.json" "oci:$W/layout:app")
+	mounted=$(buildah "$@" mount "$container")
+	[ -f "$mounted/copied/file" ] || fail "buildah's tree lacks a file"
+	same "$(cat "$mounted/copied/file")" data
+	same "$(buildah "$@" inspect --format '{{.OCIv1.Architecture}}' "$container")" amd64
+	buildah "$@" umount "$container" >/dev/null
+	buildah "$@" rm "$container" >/dev/null
+}
+echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$W/policy.json"
+
+in_store() {
+	build --platform linux/amd64 -t kept:1 "$W/src"
+	"$XBUILD" run --root "$STORE" kept:1 cat /copied/file >"$W/said"
+	same "$(cat "$W/said")" data
+	skopeo inspect --insecure-policy --raw "oci:$STORE" >/dev/null 2>&1 || jq -e '.manifests | length > 0' "$STORE/index.json"
+}
+
+docker_one_platform() {
+	both_platforms
+	exits 2 build --platform "$PLATFORMS" -o "type=docker,dest=$W/never.tar" "$W/src"
+	[ ! -e "$W/never.tar" ] || fail "it left a file"
+}
+
+t "every output is written" outputs
+t "umoci unpacks the layout into the tree of type=local" layout
+t "skopeo reads the OCI archive, which is the layout" archive
+t "type=docker: skopeo reads it, umoci finds the same tree" docker
+t "type=tar unpacks into the same tree" root_tar
+t "skopeo lists and copies an index with all platforms" whole_index
+t "buildah starts from the layout" by_buildah
+t "without -o the result is in the store, under its tag" in_store
+t "type=docker takes one platform" docker_one_platform
+finish
