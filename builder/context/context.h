@@ -43,14 +43,15 @@ int xb_context_read(const struct xb_context *context, const char *path, struct x
 
 /** What the ignore rules say of a path. */
 enum xb_context_verdict {
-	XB_CONTEXT_TAKE = 0,  /**< it belongs to the context */
-	XB_CONTEXT_ENTER = 1, /**< a directory that counts only when something below it is taken */
-	XB_CONTEXT_SKIP = 2   /**< it does not exist for the build, nor does anything below it */
+	XB_CONTEXT_TAKE,   /**< it belongs to the context */
+	XB_CONTEXT_SKIP,   /**< it does not exist for the build, nor does anything below it */
+	XB_CONTEXT_DESCEND /**< a directory that counts only when something below it is taken */
 };
 
 /**
  * The verdict on a path of the context without links in it. `context` is a `const struct
- * xb_context *`, or NULL for no rules: usable as a callback.
+ * xb_context *`, or NULL for no rules: usable as a callback. A path longer than rules can match is
+ * skipped; xb_context_checksum() reports it.
  */
 enum xb_context_verdict xb_context_filter(const void *context, const char *path, bool is_dir);
 
@@ -74,9 +75,10 @@ int xb_context_resolve(int rootfd, const struct xb_context *context, const char 
 
 /** What a checksum is of; zero is the content as COPY from the context takes it. */
 struct xb_checksum_options {
-	bool owner;	    /**< user and group count (sources whose owners are kept) */
-	bool no_follow;	    /**< a link at the end of the path is the object itself */
-	bool contents_only; /**< a directory's own mode and attributes do not count */
+	bool owner;	/**< user and group count (sources whose owners are kept) */
+	bool no_follow; /**< a link at the end of the path is the object itself */
+	bool self; /**< the own mode, owner and attributes of a directory at `path` count too (a
+		      mount), not only its contents */
 };
 
 /**

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/file.h"
+#include "base/map.h"
+#include "builder/context/context.h"
+#include "builder/context/locate.h"
+#include "builder/context/walk.h"
+
+/* Raise when the encoding changes: it is part of step keys. */
+#define ENCODING "xbuild tree 1"
+
+/* A piece read for hashing. */
+#define PIECE ((size_t)256 << 10)
+
+struct checksum {
+	const struct xb_checksum_options *options;
+	struct xb_hasher *tree;
+	struct xb_hasher *file;
+	char *piece;
+	struct xb_map *links; /* "device inode" of a file with several names to its first one */
+	struct xb_strv names; /* what the map's values point to */
+};
+
+static void checksum_clear(struct checksum *c)
+{
+	xb_hasher_free(c->tree);
+	xb_hasher_free(c->file);
+	free(c->piece);
+	xb_map_free(c->links);
+	xb_strv_clear(&c->names);
+}
+
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFCHR:
+		return "character device";
+	case S_IFBLK:
+		return "block device";
+	default:
+		return "unknown";
+	}
+}
+
+/* The name under which this file was met before, or NULL, and then it is remembered. */
+static const char *first_name(struct checksum *c, const struct xb_walk_entry *entry)
+{
+	xb_autofree char *key = NULL;
+	const char *known;
+
+	if (entry->st.st_nlink < 2)
+		return NULL;
+	key = xb_format("%llx %llx", (unsigned long long)entry->st.st_dev,
+			(unsigned long long)entry->st.st_ino);
+	known = xb_map_get(c->links, xb_view(key));
+	if (known == NULL) {
+		xb_strv_push(&c->names, entry->below);
+		xb_map_set(c->links, xb_view(key), c->names.items[c->names.len - 1]);
+	}
+	return known;
+}
+
+static int add_data(struct checksum *c, const struct xb_walk_entry *entry, struct xb_error *err)
+{
+	struct xb_digest digest;
+	ssize_t n;
+
+	do {
+		n = xb_read_full(entry->fd, c->piece, PIECE, err);
+		if (n < 0) {
+			(void)xb_error_fault(err, XB_FAULT_SOURCE);
+			return xb_error_wrap(err, (int)n, "reading %s", entry->path);
+		}
+		xb_hasher_add(c->file, c->piece, (size_t)n);
+	} while ((size_t)n == PIECE);
+	digest = xb_hasher_finish(c->file);
+	xb_hasher_field(c->tree, xb_view(digest.text));
+	return 0;
+}
+
+static int add_file(struct checksum *c, const struct xb_walk_entry *entry, struct xb_error *err)
+{
+	const char *first = first_name(c, entry);
+
+	if (first == NULL)
+		return add_data(c, entry, err);
+	xb_hasher_field(c->tree, XB_VIEW("same as"));
+	xb_hasher_field(c->tree, xb_view(first));
+	return 0;
+}
+
+static bool counts_itself(const struct checksum *c, const struct xb_walk_entry *entry)
+{
+	return c->options->self || entry->below[0] != '\0' || !S_ISDIR(entry->st.st_mode);
+}
+
+static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err)
+{
+	struct checksum *c = visitor;
+	const struct stat *st = &entry->st;
+
+	xb_hasher_field(c->tree, xb_view(entry->below));
+	xb_hasher_field(c->tree, xb_view(kind_of(st->st_mode)));
+	if (!counts_itself(c, entry))
+		return 0;
+	if (!S_ISLNK(st->st_mode))
+		xb_hasher_number(c->tree, st->st_mode & 07777);
+	if (c->options->owner) {
+		xb_hasher_number(c->tree, st->st_uid);
+		xb_hasher_number(c->tree, st->st_gid);
+	}
+	xb_hasher_field(c->tree, entry->xattrs);
+	if (S_ISLNK(st->st_mode))
+		xb_hasher_field(c->tree, entry->target);
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
+		xb_hasher_number(c->tree, major(st->st_rdev));
+		xb_hasher_number(c->tree, minor(st->st_rdev));
+	}
+	return S_ISREG(st->st_mode) ? add_file(c, entry, err) : 0;
+}
+
+int xb_context_checksum(int rootfd, const struct xb_context *context, const char *path,
+			const struct xb_checksum_options *options, struct xb_digest *ret,
+			struct xb_error *err)
+{
+	static const struct xb_checksum_options none = { 0 };
+	xb_auto_located struct xb_located at = XB_LOCATED_INIT;
+	XB_CLEANUP(checksum_clear)
+	struct checksum c = { .options = options != NULL ? options : &none };
+	struct xb_walk walk = { .context = context, .visit = add_entry, .visitor = &c };
+	int r = xb_locate(rootfd, context, path, !c.options->no_follow, &at, err);
+
+	if (r < 0)
+		return r;
+	c.tree = xb_hasher_new();
+	c.file = xb_hasher_new();
+	c.piece = xb_alloc(PIECE);
+	c.links = xb_map_new();
+	walk.path = xb_str_text(&at.path);
+	xb_hasher_field(c.tree, XB_VIEW(ENCODING));
+	r = xb_walk_run(&walk, at.parent, at.name, err);
+	if (r >= 0)
+		*ret = xb_hasher_finish(c.tree);
+	return r;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/context/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "builder/context/locate.h"
+#include "builder/dockerfile/ignore.h"
+#include "builder/dockerfile/limits.h"
+
+struct xb_context {
+	int dirfd;
+	struct xb_ignore *ignore; /* NULL: no rules */
+};
+
+/* Read the rules beside the Dockerfile. Returns 1 when there are any, 0 when there is no file. */
+static int load_beside(struct xb_context *context, const char *dockerfile, struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_DOCKERFILE);
+	xb_autofree char *path = xb_format("%s.dockerignore", dockerfile);
+	xb_auto_error struct xb_error inner = XB_ERROR_INIT;
+	int r = xb_file_read(path, &text, &inner);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r < 0 && err != NULL)
+		xb_error_move(err, &inner);
+	if (r >= 0)
+		r = xb_ignore_parse(xb_str_view(&text), path, &context->ignore, err);
+	return r < 0 ? r : 1;
+}
+
+static int load_inside(struct xb_context *context, struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_DOCKERFILE);
+	xb_auto_error struct xb_error inner = XB_ERROR_INIT;
+	int r = xb_context_read(context, ".dockerignore", &text, &inner);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		if (err != NULL)
+			xb_error_move(err, &inner);
+		return r;
+	}
+	return xb_ignore_parse(xb_str_view(&text), ".dockerignore", &context->ignore, err);
+}
+
+int xb_context_open(const char *dir, const char *dockerfile, struct xb_context **ret,
+		    struct xb_error *err)
+{
+	xb_auto_context struct xb_context *context = xb_calloc(1, sizeof(*context));
+	int r = 0;
+
+	context->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (context->dirfd < 0) {
+		r = xb_error_errno(err, -errno, "opening the build context %s", dir);
+		(void)xb_error_fault(err, XB_FAULT_SOURCE);
+		return r;
+	}
+	if (dockerfile != NULL)
+		r = load_beside(context, dockerfile, err);
+	if (r == 0)
+		r = load_inside(context, err);
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_SOURCE);
+		return xb_error_wrap(err, r, "reading the ignore rules of %s", dir);
+	}
+	*ret = XB_STEAL(context);
+	return 0;
+}
+
+void xb_context_free(struct xb_context *context)
+{
+	if (context == NULL)
+		return;
+	xb_cleanup_fd(&context->dirfd);
+	xb_ignore_free(context->ignore);
+	free(context);
+}
+
+int xb_context_dirfd(const struct xb_context *context)
+{
+	return context->dirfd;
+}
+
+int xb_context_read(const struct xb_context *context, const char *path, struct xb_str *text,
+		    struct xb_error *err)
+{
+	xb_auto_located struct xb_located found = XB_LOCATED_INIT;
+	int r = xb_locate(context->dirfd, NULL, path, true, &found, err);
+
+	if (r < 0)
+		return r;
+	r = xb_file_read_at(found.parent, found.name, text, err);
+	if (r < 0)
+		(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	return r < 0 ? xb_error_wrap(err, r, "reading %s", path) : 0;
+}
+
+enum xb_context_verdict xb_context_filter(const void *opaque, const char *path, bool is_dir)
+{
+	const struct xb_context *context = opaque;
+	struct xb_view view = xb_view(path);
+	bool is_ignored = true;
+
+	if (context == NULL || context->ignore == NULL || view.len == 0 || xb_view_is(view, "."))
+		return XB_CONTEXT_TAKE;
+	if (xb_ignore_match(context->ignore, view, &is_ignored, NULL) < 0)
+		return XB_CONTEXT_SKIP;
+	if (!is_ignored)
+		return XB_CONTEXT_TAKE;
+	return is_dir && xb_ignore_may_descend(context->ignore, view) ? XB_CONTEXT_DESCEND
+								      : XB_CONTEXT_SKIP;
+}
+
+int xb_context_resolve(int rootfd, const struct xb_context *context, const char *path, bool follow,
+		       struct xb_str *ret, struct xb_error *err)
+{
+	xb_auto_located struct xb_located found = XB_LOCATED_INIT;
+	int r = xb_locate(rootfd, context, path, follow, &found, err);
+
+	return r < 0 ? r : xb_str_append_view(ret, xb_str_view(&found.path));
+}
