@@ -61,6 +61,13 @@ int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image 
 int xb_image_list(const struct xb_layout *layout, const struct xb_descriptor *root,
 		  struct xb_descriptors *ret, struct xb_error *err);
 
+/** Read and verify the manifest that `descriptor` names; `ret` is empty on entry. */
+int xb_image_read_manifest(const struct xb_layout *layout, const struct xb_descriptor *descriptor,
+			   struct xb_manifest *ret, struct xb_error *err);
+/** Read and verify the config that `manifest` names; `ret` is empty on entry. */
+int xb_image_read_config(const struct xb_layout *layout, const struct xb_manifest *manifest,
+			 struct xb_image_config *ret, struct xb_error *err);
+
 /**
  * Write an image's documents: its config, then its manifest over `layers` (bottom first; one for
  * each diff ID of `config`), whose blobs are there already. `annotations` (may be NULL) go into the
@@ -69,6 +76,9 @@ int xb_image_list(const struct xb_layout *layout, const struct xb_descriptor *ro
 int xb_image_write(struct xb_layout *layout, const struct xb_image_config *config,
 		   const struct xb_descriptors *layers, const struct xb_annotations *annotations,
 		   bool sync, struct xb_descriptor *ret, struct xb_error *err);
+/** Write a manifest as it is; `ret` (empty on entry) gets its descriptor, without a platform. */
+int xb_image_write_manifest(struct xb_layout *layout, const struct xb_manifest *manifest, bool sync,
+			    struct xb_descriptor *ret, struct xb_error *err);
 /** Write an index over `manifests`; `ret` (empty on entry) gets its descriptor. */
 int xb_image_write_index(struct xb_layout *layout, const struct xb_descriptors *manifests,
 			 const struct xb_annotations *annotations, bool sync,

@@ -76,8 +76,8 @@ int xb_index_write(const struct xb_index *index, struct xb_str *s, struct xb_err
 	return xb_document_write(root, "image index", s, err);
 }
 
-/* Append the platforms that there are, each once, as far as a line of text goes. */
-static void list_platforms(const struct xb_descriptors *v, struct xb_str *s)
+/* Each once, as far as a line of text goes. */
+void xb_descriptors_platforms(const struct xb_descriptors *v, struct xb_str *s)
 {
 	enum { MOST = 32 };
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
@@ -121,7 +121,7 @@ int xb_descriptors_select(const struct xb_descriptors *v, const struct xb_platfo
 		*ret = best;
 		return 0;
 	}
-	list_platforms(v, &there);
+	xb_descriptors_platforms(v, &there);
 	(void)xb_error_set(err, -ENOENT, "no image for %s (there is: %s)",
 			   xb_platform_name(wanted).text, xb_str_text(&there));
 	(void)xb_error_fault(err, XB_FAULT_PLATFORM);

@@ -52,5 +52,7 @@ int xb_index_select(const struct xb_index *index, const struct xb_platform *want
 /** As xb_index_select(), for a list of descriptors gathered from several indexes. */
 int xb_descriptors_select(const struct xb_descriptors *v, const struct xb_platform *wanted,
 			  const struct xb_descriptor **ret, struct xb_error *err);
+/** Append the platforms of a list for a message: "linux/amd64, linux/arm64", or "none". */
+void xb_descriptors_platforms(const struct xb_descriptors *v, struct xb_str *s);
 
 #endif

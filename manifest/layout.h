@@ -74,6 +74,9 @@ int xb_layout_resolve(const struct xb_layout *layout, const char *name, struct x
  */
 int xb_layout_blob_open(const struct xb_layout *layout, const struct xb_digest *digest,
 			uint64_t size, int *ret_fd, struct xb_error *err);
+/** The size of a blob that no descriptor tells of. Errors: as xb_layout_blob_open(). */
+int xb_layout_blob_size(const struct xb_layout *layout, const struct xb_digest *digest,
+			uint64_t *ret_size, struct xb_error *err);
 /**
  * Append a blob of at most `limit` bytes to `text` and verify its size and digest; on failure
  * `text` is as it was. Errors: as xb_layout_blob_open(); -EFBIG above `limit` or the string's
