@@ -57,9 +57,10 @@ int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *int
  * Make a binfmt_misc instance of the current user namespace (the caller has CAP_SYS_ADMIN in it,
  * and is in a mount namespace that belongs to it: unshare both) and return a descriptor of its root
  * directory, mounted nowhere, close-on-exec. In the initial user namespace this would be the
- * machine's own instance: never call it there. Errors, fault platform: -EPERM (kernel before 6.7,
- * no such capability, a mount namespace of another), -ENODEV (kernel without binfmt_misc), -ENOSYS,
- * each with a hint.
+ * machine's own instance: never call it there.
+ *
+ * Errors, fault platform: -EPERM (kernel before 6.7, no such capability, a mount namespace of
+ * another), -ENODEV (kernel without binfmt_misc), -ENOSYS, each with a hint.
  */
 int xb_binfmt_mount(struct xb_error *err);
 

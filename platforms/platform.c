@@ -164,8 +164,8 @@ static int read_escaped(struct xb_view text, size_t *at)
 	high = hex_value(text.data[*at]);
 	low = hex_value(text.data[*at + 1]);
 	*at += 2;
-	/* Control bytes would get into documents and onto terminals. */
-	if (high < 2 || low < 0 || (high == 7 && low == 15))
+	/* Control bytes and broken UTF-8 would get into documents and onto terminals. */
+	if (high < 2 || high > 7 || low < 0 || (high == 7 && low == 15))
 		return -1;
 	return high * 16 + low;
 }
@@ -368,10 +368,10 @@ static void append_escaped(struct xb_str *out, struct xb_view text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
-		if (strchr("%+()/", c) != NULL || c < 0x20 || c >= 0x7f || c == ' ')
-			(void)xb_str_printf(out, "%%%02X", c);
-		else
+		if (is_word_char((char)c) || c == '.')
 			(void)xb_str_putc(out, (char)c);
+		else
+			(void)xb_str_printf(out, "%%%02X", c);
 	}
 }
 

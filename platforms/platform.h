@@ -71,7 +71,8 @@ bool xb_platform_eq(const struct xb_platform *a, const struct xb_platform *b);
 int xb_platform_format(const struct xb_platform *p, struct xb_str *out);
 /**
  * Append the specifier with version and features: "windows(10.0.17763+win32k)/amd64". Inside the
- * parentheses `%`, `+`, `(`, `)` and `/` are written %XX, so that parsing gives the platform again.
+ * parentheses all but letters, digits, '_', '-' and '.' is written %XX, so that parsing gives the
+ * platform again.
  */
 int xb_platform_format_all(const struct xb_platform *p, struct xb_str *out);
 

@@ -333,6 +333,7 @@ static void refuses_malformed_text(void **state)
 		"windows(%00)",
 		"windows(%0a)",
 		"windows(%7f)",
+		"windows(%ff)",
 		"windows(a b)",
 		"linux(+)",
 		"linux(+a%2Cb)",
@@ -364,13 +365,16 @@ static void nul_bytes_are_no_end(void **state)
 	assert_int_equal(xb_platform_parse(XB_VIEW("linux/amd64\0x"), &amd64, &p, NULL), -EINVAL);
 }
 
-static void features_are_sorted_and_unique(void **state)
+static void full_texts_are_normal(void **state)
 {
 	struct xb_platform p = parsed("linux(+simd+gpu+simd+a)/amd64");
 
 	(void)state;
 	assert_string_equal(p.os_features, "a,gpu,simd");
 	assert_format(&p, true, "linux(+a+gpu+simd)/amd64");
+	p = parsed("windows(1%24)/amd64");
+	assert_string_equal(p.os_version, "1$");
+	assert_format(&p, true, "windows(1%24)/amd64");
 }
 
 static void ranks_worse_fallbacks_later(void **state)
@@ -432,7 +436,7 @@ int main(void)
 		cmocka_unit_test(defaults_fill_what_is_left_out),
 		cmocka_unit_test(refuses_malformed_text),
 		cmocka_unit_test(nul_bytes_are_no_end),
-		cmocka_unit_test(features_are_sorted_and_unique),
+		cmocka_unit_test(full_texts_are_normal),
 		cmocka_unit_test(ranks_worse_fallbacks_later),
 		cmocka_unit_test(windows_versions_agree_by_release),
 		cmocka_unit_test(an_empty_platform_is_unknown),
