@@ -44,6 +44,13 @@ def check_layers(tree):
     return found
 
 
+def check_table(tree):
+    """The documentation shows the table that is checked."""
+    text = tree.text("docs/architecture.md")
+    return [f"docs/architecture.md: does not show the row of {part}" for part, parts in LAYERS.items()
+            if not re.search(rf"^    {part} *{' '.join(parts)}$", text, re.M)]
+
+
 def check_homes(tree):
     found = []
     for path in tree.code(".c", ".h", ".S"):
@@ -100,6 +107,8 @@ main([
         {"builder/cli/a.c": '#include "builder/solve/solve.h"\n#include "base/error.h"\n'},
         {"manifest/a.c": '/* #include "builder/cli/main.h" */\n#include "platforms/elf.h"\n'},
     ]),
+    ("the documentation has the same table", check_table,
+     [{"docs/architecture.md": "    base\n    platforms  base\n"}], []),
     ("third-party headers are at home", check_homes, [
         {"builder/cli/a.c": "#include <sqlite3.h>\n"},
         {"base/a.h": "#include <openssl/evp.h>\n"},
