@@ -142,6 +142,9 @@ static bool env_is(const char *entry, struct xb_view name)
 
 static ptrdiff_t env_find(const struct xb_strv *env, struct xb_view name)
 {
+	/* No name holds one; else "A=b" would be found in "A=b=c". */
+	if (xb_view_find(name, '=') >= 0)
+		return -1;
 	for (size_t i = 0; i < env->len; i++)
 		if (env_is(env->items[i], name))
 			return (ptrdiff_t)i;
