@@ -180,10 +180,8 @@ static pid_t start_half_done(int *ret_alive)
 		(void)xb_snapshot_begin(store, &snapshot, NULL);
 		(void)xb_keylock_take(store, "key", true, &lock, NULL);
 		(void)put_blob(store, "whole");
-		(void)write(ready[1], "x", 1);
 		(void)close(alive[1]);
-		(void)read(alive[0], &byte, 1);
-		_exit(0);
+		_exit(write(ready[1], "x", 1) == 1 && read(alive[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	(void)close(ready[0]);
