@@ -57,8 +57,8 @@ LIB_SRC  := $(filter-out $(MAIN_SRC) $(INIT_SRC),$(sort $(wildcard base/*.c plat
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(if $(INIT_SRC),$(O)/builder/sandbox/init_image.o)
 LIB      := $(O)/libxbuild.a
 
-INIT_SHARED := builder/sandbox/spec.c base/error.c base/die.c base/str.c base/array.c \
-	base/cleanup.c base/overlay.c
+INIT_SHARED := builder/sandbox/spec.c emulation/binfmt_mount.c base/array.c base/cleanup.c \
+	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/str.c
 INIT_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,$(INIT_SRC) $(INIT_SHARED))
 INIT_BIN := $(BUILD)/xbuild-init
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The inside of xbuild-init: the small static program that makes a step's namespaces and root and
+ * then becomes the step's program. Only init*.c include this; nothing here runs in the builder.
+ *
+ * Three processes, each single-threaded, each with its own file of work:
+ *
+ *	A  init.c         in the builder's namespaces: opens what only it may open, starts B, waits,
+ *	                  kills B when the builder goes away or asks for it
+ *	B  init_root.c    first process of the step's namespaces: root, mounts, walls; starts C,
+ *reaps init_mounts.c C  init_exec.c    gives up rights and executes the step's program
+ *
+ * Each uses descriptors, never paths, below the step's root.
+ */
+#ifndef XB_BUILDER_SANDBOX_INIT_H
+#define XB_BUILDER_SANDBOX_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "builder/sandbox/spec.h"
+
+/** Device nodes that the step gets, the first being /dev/null. */
+#define INIT_NODES 6
+
+/** What A opens for B. Detached mounts; -1 where there is none. */
+struct init_outside {
+	int nodes[INIT_NODES]; /**< bind mounts of the machine's device nodes */
+	int sys;	       /**< what to mount at /sys, when the step has the host's network */
+	int *binds;	       /**< one for each mount of the specification, -1 unless it is BIND */
+};
+
+/* init_outside.c */
+
+/** Open what `spec` needs from the builder's namespaces. Descriptors live until the exec. */
+int init_outside_open(const struct xb_sandbox_spec *spec, struct init_outside *ret,
+		      struct xb_error *err);
+
+/* init_mount.c: mounts by descriptor. All returned descriptors are close-on-exec. */
+
+/** A file system option; `value` NULL for one that has none. */
+struct init_option {
+	const char *key;
+	const char *value;
+};
+
+/** Make a file system of `type`, mounted nowhere; `attributes` are MOUNT_ATTR_*. */
+int init_mount_new(const char *type, const struct init_option *options, size_t count,
+		   unsigned attributes, struct xb_error *err);
+/** Make a bind mount of `path` relative to `dirfd` ("": of `dirfd` itself), mounted nowhere; with
+ *  `attributes` added, and with all that is mounted below it when `recursive`. */
+int init_mount_clone(int dirfd, const char *path, unsigned attributes, bool recursive,
+		     struct xb_error *err);
+/** Attach a detached mount at the file or directory open at `target`. */
+int init_mount_attach(int mount, int target, struct xb_error *err);
+/** Attach a detached mount at `path`, which exists in `root` and names no link. */
+int init_mount_attach_at(int mount, int root, const char *path, struct xb_error *err);
+
+/* init_path.c */
+
+/**
+ * Where `path` leads in the tree `root`, as an absolute path without links, "." and "..": put into
+ * `canonical`. `*ret_known` is the length of its longest prefix that exists: all of it when it
+ * does. What is missing is taken as plain names.
+ * Errors: -ELOOP, -ENOTDIR, -ENAMETOOLONG and those of openat().
+ */
+int init_path_resolve(int root, const char *path, struct xb_str *canonical, size_t *ret_known,
+		      struct xb_error *err);
+
+/* init_stubs.c */
+
+/** A place in the root where something will be mounted. */
+struct init_place {
+	char *path; /**< canonical, once init_stubs_find() has run */
+	bool directory;
+	bool exact; /**< must not be reached through a link */
+};
+struct init_places XB_ARRAY(struct init_place);
+
+/**
+ * Resolve all `places` in `view`; the number of those that are missing, or a negative errno: a
+ * directory where a file is wanted, or the reverse, is -EISDIR or -ENOTDIR.
+ */
+int init_stubs_find(int view, struct init_places *places, struct xb_error *err);
+/**
+ * Make in the empty directory `stubs` what `places` lack in `view`. Directories that `view` has
+ * get the same owner, mode, times and attributes there.
+ */
+int init_stubs_make(int view, int stubs, const struct init_places *places, struct xb_error *err);
+
+/* init_root.c */
+
+/**
+ * Make the step's root with everything mounted in it, and make it this process's root and
+ * working directory. The machine's own mounts are then gone from this mount namespace.
+ */
+int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		    struct xb_error *err);
+
+/* init_mounts.c */
+
+/** Mount /proc, /sys and /dev with their walls, then the specification's mounts at `places`
+ *  (which begin with those three). `files` is a directory in memory for the FILE mounts. */
+int init_mounts_make(const struct xb_sandbox_spec *spec, struct init_outside *outside, int root,
+		     int files, const struct init_places *places, struct xb_error *err);
+
+/* init_user.c */
+
+/** Whom the step runs as. */
+struct init_user {
+	uid_t uid;
+	gid_t gid;
+	struct init_gids XB_ARRAY(gid_t) gids; /**< supplementary groups, the primary one first */
+	char *home;			       /**< never NULL */
+};
+
+/**
+ * Look "user[:group]" up in the passwd and group files of `root`, as Docker does: names first,
+ * then numbers. Errors, fault step: -ENOENT no such name, -EINVAL not a regular file, -EFBIG,
+ * -ERANGE a number above 2147483647.
+ */
+int init_user_find(int root, const char *text, struct init_user *ret, struct xb_error *err);
+/** Release what `user` holds. */
+void init_user_clear(struct init_user *user);
+
+/* init_exec.c */
+
+/** Become the step's program: only returns, a negative errno, when that fails. */
+int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the step's root takes from the builder's namespaces. It is opened by process A: a bind of a
+ * path, or of a descriptor, can only be made from the mount namespace that it belongs to, and a
+ * sysfs only by the owner of the network namespace.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "builder/sandbox/init.h"
+#include "builder/sandbox/init_nodes.h"
+
+/* Bind mounts of the machine's nodes, because a mount namespace in a user namespace cannot have
+ * nodes of its own. Read-only: reads and writes of a device pass, but the step cannot change the
+ * owner and the mode of the machine's /dev/null. */
+static int open_node(const struct init_node *node, int *ret, struct xb_error *err)
+{
+	xb_auto_fd int fd = -1;
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/%s", node->name);
+	fd = init_mount_clone(AT_FDCWD, path,
+			      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false,
+			      err);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return xb_error_errno(err, -errno, "%s", path);
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(node->major, node->minor))
+		return xb_error_set(err, -ENODEV, "%s is not the device %u:%u", path, node->major,
+				    node->minor);
+	*ret = XB_STEAL_FD(fd);
+	return 0;
+}
+
+/* A new sysfs shows the devices of the builder's network namespace, as the step has it. A plain
+ * user's namespace does not own that one: there the machine's is bound, with all below it. */
+static int open_sys(struct xb_error *err)
+{
+	unsigned attributes =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	int fd = init_mount_new("sysfs", NULL, 0, attributes, NULL);
+
+	return fd >= 0 ? fd : init_mount_clone(AT_FDCWD, "/sys", attributes, true, err);
+}
+
+static int open_bind(const struct xb_sandbox_mount *m, struct xb_error *err)
+{
+	unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			      (m->read_only ? (unsigned)MOUNT_ATTR_RDONLY : 0);
+	int fd;
+
+	if (m->source == NULL)
+		return init_mount_clone(m->source_fd, "", attributes, true, err);
+	fd = init_mount_clone(AT_FDCWD, m->source, attributes, true, err);
+	return fd;
+}
+
+int init_outside_open(const struct xb_sandbox_spec *spec, struct init_outside *ret,
+		      struct xb_error *err)
+{
+	struct init_outside o = { .sys = -1 };
+	int r = 0;
+
+	o.binds = xb_calloc(spec->mounts.len + 1, sizeof(*o.binds));
+	for (size_t i = 0; r >= 0 && i < INIT_NODES; i++)
+		r = open_node(&init_nodes[i], &o.nodes[i], err);
+	if (r >= 0 && spec->network == XB_SANDBOX_NET_HOST)
+		r = o.sys = open_sys(err);
+	for (size_t i = 0; r >= 0 && i < spec->mounts.len; i++) {
+		const struct xb_sandbox_mount *m = &spec->mounts.items[i];
+
+		o.binds[i] = -1;
+		if (m->kind != XB_SANDBOX_BIND)
+			continue;
+		r = o.binds[i] = open_bind(m, err);
+		if (r < 0)
+			xb_error_wrap(err, r, "the mount at %s", m->target);
+	}
+	*ret = o;
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/overlay.h"
+#include "builder/sandbox/init.h"
+
+/* The root has no device nodes that work: what a foreign image, or a step with CAP_MKNOD, calls
+ * /x may be the machine's disk. Nodes can be made, and come out in the layer. */
+#define ROOT_ATTRIBUTES MOUNT_ATTR_NODEV
+
+/* The parts that the step's root is put together from. */
+struct parts {
+	const struct xb_sandbox_spec *spec;
+	struct xb_strv empty;
+	int *lowers; /* one more than the specification has, at each end, for the stubs */
+	int upper, work;
+	int memory; /* a tmpfs for stubs, files and a scratch upper */
+	int stubs;  /* directories of it */
+	int files;
+};
+
+/* Where the stubs' layer goes. Below everything it changes nothing else; but there the image's
+ * layers may hide it (a whiteout, an opaque directory), and then it has to be above. */
+enum stub_layer { STUBS_NONE, STUBS_LOWEST, STUBS_TOP, STUB_LAYERS };
+
+static int open_directory(const char *path, int *ret, struct xb_error *err)
+{
+	*ret = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? xb_error_errno(err, -errno, "opening %s", path) : 0;
+}
+
+static int open_in_memory(struct parts *p, const char *name, int *ret, struct xb_error *err)
+{
+	if (mkdirat(p->memory, name, 0755) < 0)
+		return xb_error_errno(err, -errno, "making a directory in memory");
+	*ret = openat(p->memory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? xb_error_errno(err, -errno, "opening a directory in memory") : 0;
+}
+
+/*
+ * A file system in memory. It is attached above "/", where no path of this process leads (its root
+ * is what lies below): attached, because kernels before 6.15 take a layer, or clone a mount, from
+ * nothing else.
+ */
+static int open_memory(struct parts *p, struct xb_error *err)
+{
+	static const struct init_option options[] = { { "mode", "0755" } };
+	xb_auto_fd int top = -1;
+	int r;
+
+	p->memory = init_mount_new("tmpfs", options, XB_COUNT(options),
+				   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (p->memory < 0)
+		return p->memory;
+	r = open_directory("/", &top, err);
+	if (r >= 0)
+		r = init_mount_attach(p->memory, top, err);
+	if (r >= 0)
+		r = open_in_memory(p, "stubs", &p->stubs, err);
+	if (r >= 0)
+		r = open_in_memory(p, "files", &p->files, err);
+	return r;
+}
+
+static int open_upper(struct parts *p, struct xb_error *err)
+{
+	int r;
+
+	if (p->spec->upper != NULL) {
+		r = open_directory(p->spec->upper, &p->upper, err);
+		return r < 0 ? r : open_directory(p->spec->work, &p->work, err);
+	}
+	if (!p->spec->scratch_upper)
+		return 0;
+	r = open_in_memory(p, "upper", &p->upper, err);
+	return r < 0 ? r : open_in_memory(p, "work", &p->work, err);
+}
+
+static int open_parts(struct parts *p, struct xb_error *err)
+{
+	const struct xb_strv *lowers = &p->spec->lowers;
+	int r = open_memory(p, err);
+
+	p->lowers = xb_calloc(lowers->len + 2, sizeof(*p->lowers));
+	for (size_t i = 0; r >= 0 && i < lowers->len; i++)
+		r = open_directory(lowers->items[i], &p->lowers[i + 1], err);
+	return r < 0 ? r : open_upper(p, err);
+}
+
+/* The step's root as a detached mount. */
+static int make_view(struct parts *p, enum stub_layer stubs, struct xb_error *err)
+{
+	struct xb_overlay o = {
+		.lowers = p->lowers + 1,
+		.lower_count = p->spec->lowers.len,
+		.upper = p->upper,
+		.work = p->work,
+		.attributes = ROOT_ATTRIBUTES,
+	};
+
+	if (stubs == STUBS_TOP) {
+		p->lowers[0] = p->stubs;
+		o.lowers--;
+	} else if (stubs == STUBS_LOWEST) {
+		p->lowers[o.lower_count + 1] = p->stubs;
+	}
+	o.lower_count += stubs != STUBS_NONE;
+	if (o.lower_count == 1 && o.upper < 0)
+		return init_mount_clone(o.lowers[0], "", ROOT_ATTRIBUTES | MOUNT_ATTR_RDONLY, false,
+					err);
+	return xb_overlay_mount(&o, err);
+}
+
+static void add_place(struct init_places *places, const char *path, bool directory, bool exact)
+{
+	struct init_place *place = xb_array_push(places);
+
+	place->path = xb_strdup(path);
+	place->directory = directory;
+	place->exact = exact;
+}
+
+static int add_mount_place(const struct init_outside *outside, size_t i,
+			   const struct xb_sandbox_mount *m, struct init_places *places,
+			   struct xb_error *err)
+{
+	struct stat st = { .st_mode = m->kind == XB_SANDBOX_FILE ? S_IFREG : S_IFDIR };
+
+	if (m->kind == XB_SANDBOX_BIND && fstat(outside->binds[i], &st) < 0)
+		return xb_error_errno(err, -errno, "the mount at %s", m->target);
+	add_place(places, m->target, S_ISDIR(st.st_mode), false);
+	return 0;
+}
+
+/* Everything that will be mounted, init_mounts_make()'s order: the three that every step has, the
+ * specification's mounts, then the stubs that it only wants to see. */
+static int list_places(const struct xb_sandbox_spec *spec, const struct init_outside *outside,
+		       struct init_places *places, struct xb_error *err)
+{
+	int r = 0;
+
+	add_place(places, "/proc", true, true);
+	add_place(places, "/sys", true, true);
+	add_place(places, "/dev", true, true);
+	for (size_t i = 0; r >= 0 && i < spec->mounts.len; i++)
+		r = add_mount_place(outside, i, &spec->mounts.items[i], places, err);
+	for (size_t i = 0; i < spec->stubs.len; i++) {
+		const char *path = spec->stubs.items[i];
+		size_t len = strlen(path);
+
+		add_place(places, path, len > 0 && path[len - 1] == '/', false);
+	}
+	return r;
+}
+
+/* Make the view, with stubs when something has no mount point otherwise. */
+static int make_complete_view(struct parts *p, struct init_places *places, struct xb_error *err)
+{
+	int missing = 1;
+	xb_auto_fd int view = -1;
+
+	for (int how = STUBS_NONE; missing > 0 && how < STUB_LAYERS; how++) {
+		if (how == STUBS_LOWEST) {
+			int r = init_stubs_make(view, p->stubs, places, err);
+
+			if (r < 0)
+				return r;
+		}
+		/* closed first: two overlays must not share an upper directory */
+		xb_cleanup_fd(&view);
+		view = make_view(p, (enum stub_layer)how, err);
+		if (view < 0)
+			return xb_error_wrap(err, view, "putting the step's root together");
+		missing = init_stubs_find(view, places, err);
+		if (missing < 0)
+			return missing;
+	}
+	return XB_STEAL_FD(view);
+}
+
+/* Which mount `path` relative to `dirfd` lies in; 0: unknown. */
+static uint64_t mount_id(int dirfd, const char *path)
+{
+	struct statx stx;
+
+	if (statx(dirfd, path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) < 0)
+		return 0;
+	return stx.stx_mnt_id;
+}
+
+/* The machine's root now lies above the new one, at ".", and what was attached to it lies above
+ * that. ".." at the root leads to whatever is on top, so it tells when all of that is gone. */
+static int leave_old_root(int root, struct xb_error *err)
+{
+	enum { MOST_LAYERS = 64 };
+	uint64_t own = mount_id(root, "");
+
+	for (int i = 0; mount_id(AT_FDCWD, "/..") != own; i++) {
+		if (own == 0 || i == MOST_LAYERS)
+			return xb_error_set(err, -EXDEV, "the machine's root is still in reach");
+		if (umount2(".", MNT_DETACH) < 0)
+			return xb_error_errno(err, -errno, "leaving the machine's root");
+	}
+	return chdir("/") < 0 ? xb_error_errno(err, -errno, "entering /") : 0;
+}
+
+/* Make the mount `root`, attached above "/", the root of this process, and leave the old one. */
+static int pivot(int root, struct xb_error *err)
+{
+	char cwd[64];
+	int r;
+
+	if (fchdir(root) < 0)
+		return xb_error_errno(err, -errno, "entering the step's root");
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return xb_error_errno(err, -errno, "pivoting to the step's root");
+	r = leave_old_root(root, err);
+	if (r >= 0 && (getcwd(cwd, sizeof(cwd)) == NULL || strcmp(cwd, "/") != 0))
+		return xb_error_set(err, -EXDEV, "the step's root is not where it should be");
+	return r;
+}
+
+static int attach_root(int view, struct xb_error *err)
+{
+	xb_auto_fd int top = -1;
+	int r = open_directory("/", &top, err);
+
+	return r < 0 ? r : init_mount_attach(view, top, err);
+}
+
+int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		    struct xb_error *err)
+{
+	struct parts p = { .spec = spec, .upper = -1, .work = -1 };
+	struct init_places places = { 0 };
+	int view;
+	int r;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return xb_error_errno(err, -errno, "making the mounts private");
+	r = open_parts(&p, err);
+	if (r >= 0)
+		r = list_places(spec, outside, &places, err);
+	if (r < 0)
+		return r;
+	view = make_complete_view(&p, &places, err);
+	if (view < 0)
+		return view;
+	r = attach_root(view, err);
+	if (r >= 0)
+		r = init_mounts_make(spec, outside, view, p.files, &places, err);
+	return r < 0 ? r : pivot(view, err);
+}

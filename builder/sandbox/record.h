@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What xbuild-init and its parent agree on: descriptor numbers, and the record that tells how the
+ * step ended.
+ *
+ * The record is one write to a pipe, so it is whole or not there. Whichever process of
+ * xbuild-init knows first how things end writes it; later ones are ignored by the parent.
+ */
+#ifndef XB_BUILDER_SANDBOX_RECORD_H
+#define XB_BUILDER_SANDBOX_RECORD_H
+
+#include <stdint.h>
+
+/** Descriptors of xbuild-init at its start, besides 0, 1 and 2. */
+enum {
+	XB_INIT_FD_SPEC = 3,   /**< the encoded specification, sealed, at its start */
+	XB_INIT_FD_RESULT = 4, /**< write end of the record's pipe */
+	XB_INIT_FD_SOURCES = 5 /**< first of the mounts' source descriptors */
+};
+
+/** Bytes of text in a record; longer sentences are cut. With the rest it stays below PIPE_BUF. */
+#define XB_INIT_RECORD_TEXT 3072
+
+/** How a step ended, or why it never began. */
+struct xb_init_record {
+	int32_t code;	   /**< negative errno of a failure; 0: the program ran, and ended so: */
+	int32_t exit_code; /**< 0..255, or -1 */
+	int32_t signal;	   /**< or 0 */
+	int32_t fault;	   /**< enum xb_fault of a failure */
+	uint32_t message_len;
+	uint32_t hint_len;
+	char text[XB_INIT_RECORD_TEXT]; /**< message, then hint, neither with a NUL */
+};
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "builder/sandbox/record.h"
+
+extern const char xb_init_image[], xb_init_image_end[];
+
+struct xb_sandbox {
+	struct xb_proc proc; /* process A */
+	int pidfd;	     /* of A too, open until the object goes, for xb_sandbox_kill() */
+	int result;	     /* reading end of the record's pipe */
+	uint64_t oom_kills;  /* the machine's counter when the step began */
+	_Atomic bool killed; /* xb_sandbox_kill() was called */
+};
+
+/* xbuild-init as a sealed file in memory, made once for the process and never closed. */
+static struct {
+	pthread_mutex_t lock; /* guards fd */
+	int fd;
+} image = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+
+static int make_sealed(const char *name, struct xb_view bytes, struct xb_error *err)
+{
+	xb_auto_fd int fd = xb_memfd_new(name, err);
+	int r = fd < 0 ? fd : xb_write_all(fd, bytes.data, bytes.len, err);
+
+	if (r >= 0)
+		r = xb_memfd_seal(fd, err);
+	return r < 0 ? r : XB_STEAL_FD(fd);
+}
+
+static int image_fd(struct xb_error *err)
+{
+	struct xb_view bytes = { xb_init_image, (size_t)(xb_init_image_end - xb_init_image) };
+	int fd;
+
+	pthread_mutex_lock(&image.lock);
+	if (image.fd < 0)
+		image.fd = make_sealed("xbuild-init", bytes, err);
+	fd = image.fd;
+	pthread_mutex_unlock(&image.lock);
+	return fd;
+}
+
+static int check_spec(const struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	const char *what = NULL;
+
+	if (spec->argv.len == 0)
+		what = "no program";
+	else if (spec->lowers.len == 0)
+		what = "no root";
+	else if ((spec->upper == NULL) != (spec->work == NULL))
+		what = "an upper directory without a work directory, or the reverse";
+	else if (spec->binfmt.len > 0 && !spec->private_userns)
+		what = "emulators without a user namespace of its own";
+	return what != NULL ? xb_error_set(err, -EINVAL, "a step with %s", what) : 0;
+}
+
+struct xb_proc_fds XB_ARRAY(struct xb_proc_fd);
+
+/* The encoding with the source descriptors' numbers as the child will have them; `fds` gets the
+ * descriptors themselves. */
+static int encode(const struct xb_sandbox_spec *spec, struct xb_proc_fds *fds, struct xb_str *bytes)
+{
+	struct xb_sandbox_spec copy = *spec;
+	xb_autofree struct xb_sandbox_mount *mounts =
+		xb_calloc(spec->mounts.len + 1, sizeof(*mounts));
+	int next = XB_INIT_FD_SOURCES;
+
+	if (spec->mounts.len > 0)
+		memcpy(mounts, spec->mounts.items, spec->mounts.len * sizeof(*mounts));
+	for (size_t i = 0; i < spec->mounts.len; i++) {
+		if (mounts[i].kind != XB_SANDBOX_BIND || mounts[i].source != NULL) {
+			mounts[i].source_fd = -1;
+			continue;
+		}
+		*xb_array_push(fds) = (struct xb_proc_fd){ mounts[i].source_fd, next };
+		mounts[i].source_fd = next++;
+	}
+	copy.mounts.items = mounts;
+	return xb_sandbox_spec_encode(&copy, bytes);
+}
+
+/* How many processes the kernel has killed for want of memory since it started; 0: unknown. */
+static uint64_t count_oom_kills(void)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT((size_t)1 << 20);
+	struct xb_view rest, line;
+	uint64_t count = 0;
+
+	if (xb_file_read("/proc/vmstat", &text, NULL) < 0)
+		return 0;
+	rest = xb_str_view(&text);
+	while (xb_view_split(&rest, '\n', &line)) {
+		if (xb_view_starts(line, XB_VIEW("oom_kill ")))
+			(void)xb_view_parse_u64(xb_view_sub(line, 9, SIZE_MAX), UINT64_MAX, &count);
+	}
+	return count;
+}
+
+static void add_fd(struct xb_proc_fds *fds, int from, int to)
+{
+	if (from >= 0)
+		*xb_array_push(fds) = (struct xb_proc_fd){ from, to };
+}
+
+static int spawn(int program, const struct xb_proc_fds *fds, struct xb_proc *ret,
+		 struct xb_error *err)
+{
+	xb_autofree char *path = xb_format("/proc/self/fd/%d", program);
+	char name[] = "xbuild-init";
+	char *argv[] = { name, NULL };
+	char *envp[] = { NULL };
+	struct xb_proc_spec spec = {
+		.path = path, .argv = argv, .envp = envp, .fds = fds->items, .fd_count = fds->len
+	};
+
+	return xb_proc_spawn(&spec, ret, err);
+}
+
+static int start(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
+		 const struct xb_sandbox_io *io, struct xb_proc_fds *fds, struct xb_error *err)
+{
+	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_SANDBOX_SPEC);
+	xb_auto_fd int encoded = -1;
+	xb_auto_fd int record = -1;
+	int program = image_fd(err);
+	int ends[2];
+
+	if (program < 0)
+		return program;
+	if (encode(spec, fds, &bytes) < 0)
+		return xb_error_set(err, -EFBIG, "the step's specification is too large");
+	encoded = make_sealed("xbuild-step", xb_str_view(&bytes), err);
+	if (encoded < 0)
+		return encoded;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return xb_error_errno(err, -errno, "making a pipe");
+	s->result = ends[0];
+	record = ends[1];
+	add_fd(fds, io->stdin_fd, STDIN_FILENO);
+	add_fd(fds, io->stdout_fd, STDOUT_FILENO);
+	add_fd(fds, io->stderr_fd, STDERR_FILENO);
+	add_fd(fds, encoded, XB_INIT_FD_SPEC);
+	add_fd(fds, record, XB_INIT_FD_RESULT);
+	return spawn(program, fds, &s->proc, err);
+}
+
+int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox_io *io,
+		     struct xb_sandbox **ret, struct xb_error *err)
+{
+	xb_auto_sandbox struct xb_sandbox *s = xb_calloc(1, sizeof(*s));
+	struct xb_proc_fds fds = { 0 };
+	int r = check_spec(spec, err);
+
+	s->proc = XB_PROC_NONE;
+	s->pidfd = s->result = -1;
+	if (r < 0)
+		return r;
+	s->oom_kills = count_oom_kills();
+	r = start(s, spec, io, &fds, err);
+	xb_array_clear(&fds);
+	if (r < 0)
+		return xb_error_wrap(err, r, "starting a step");
+	s->pidfd = fcntl(s->proc.pidfd, F_DUPFD_CLOEXEC, 0);
+	if (s->pidfd < 0)
+		return xb_error_errno(err, -errno, "starting a step");
+	*ret = XB_STEAL(s);
+	return 0;
+}
+
+int xb_sandbox_fd(const struct xb_sandbox *sandbox)
+{
+	return sandbox->pidfd;
+}
+
+/* What the record says as an error; its texts come from our own program, but are bounded here
+ * again, so that a damaged record stays a damaged record. */
+static int error_of(const struct xb_init_record *record, size_t len, struct xb_error *err)
+{
+	size_t text = len - offsetof(struct xb_init_record, text);
+	size_t hint = record->hint_len;
+	size_t message = record->message_len;
+
+	if (record->code >= 0 || message > text || hint > text - message)
+		return xb_error_set(err, -EBADMSG, "the step's record is damaged");
+	(void)xb_error_set(err, record->code, "%.*s", (int)message, record->text);
+	if (hint > 0)
+		(void)xb_error_hint(err, "%.*s", (int)hint, record->text + message);
+	if (record->fault != XB_FAULT_NONE)
+		(void)xb_error_fault(err, (enum xb_fault)record->fault);
+	return record->code;
+}
+
+static int without_record(const struct xb_sandbox *s, const struct xb_proc_status *status,
+			  struct xb_error *err)
+{
+	if (s->killed) {
+		(void)xb_error_set(err, -ECANCELED, "the step was cancelled");
+		return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+	}
+	return xb_error_set(err, -ECHILD, "xbuild-init ended without a word (%s %d)",
+			    status->signal != 0 ? "signal" : "exit status",
+			    status->signal != 0 ? status->signal : status->exit_code);
+}
+
+/* The pipe ends when A and B have both closed it: the step's processes are gone then, also when A
+ * was killed from outside. */
+static int read_record(struct xb_sandbox *s, struct xb_init_record *record, size_t *ret_len,
+		       struct xb_error *err)
+{
+	char rest[256];
+	ssize_t n = xb_read_full(s->result, record, sizeof(*record), err);
+
+	if (n < 0)
+		return (int)n;
+	*ret_len = (size_t)n;
+	while (n > 0)
+		n = xb_read_full(s->result, rest, sizeof(rest), NULL);
+	return 0;
+}
+
+int xb_sandbox_wait(struct xb_sandbox *sandbox, struct xb_sandbox_result *ret, struct xb_error *err)
+{
+	struct xb_init_record record = { 0 };
+	struct xb_proc_status status;
+	size_t len = 0;
+	int r = xb_proc_wait(&sandbox->proc, &status, err);
+
+	if (r >= 0)
+		r = read_record(sandbox, &record, &len, err);
+	if (r < 0)
+		return r;
+	if (len < offsetof(struct xb_init_record, text) || sandbox->killed)
+		return without_record(sandbox, &status, err);
+	if (record.code != 0)
+		return error_of(&record, len, err);
+	*ret = (struct xb_sandbox_result){
+		.exit_code = record.exit_code,
+		.signal = record.signal,
+		.oom = record.signal == SIGKILL && count_oom_kills() > sandbox->oom_kills,
+	};
+	return 0;
+}
+
+void xb_sandbox_kill(struct xb_sandbox *sandbox)
+{
+	sandbox->killed = true;
+	(void)syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGTERM, NULL, 0);
+}
+
+void xb_sandbox_free(struct xb_sandbox *sandbox)
+{
+	struct xb_proc_status status;
+
+	if (sandbox == NULL)
+		return;
+	if (sandbox->proc.pid > 0) {
+		xb_proc_signal(&sandbox->proc, SIGTERM);
+		(void)xb_proc_wait(&sandbox->proc, &status, NULL);
+	}
+	xb_cleanup_fd(&sandbox->pidfd);
+	xb_cleanup_fd(&sandbox->result);
+	free(sandbox);
+}
