@@ -2,8 +2,7 @@
 /*
  * Registration lines, and the real thing: for each architecture of the table a tiny program is run
  * by the machine's emulator, registered in a user namespace of its own. Those tests need user
- * namespaces with binfmt_misc (Linux 6.7) and qemu-user-static, and skip by name without; named
- * in XB_REQUIRE ("binfmt"), they fail instead.
+ * namespaces with binfmt_misc (Linux 6.7) and qemu-user-static.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +22,9 @@
 #include "emulation/binfmt.h"
 #include "emulation/emulator.h"
 #include "platforms/host.h"
+#include "tests/unit/need.h"
 #include "tests/unit/platforms/tiny_elf.h"
+#include "tests/unit/scratch.h"
 
 static struct xb_platform platform_of(const char *text)
 {
@@ -190,21 +191,6 @@ static void programs_of_all_kinds_fit_and_others_do_not(void **state)
 
 /* The real thing. */
 
-static bool required(const char *what)
-{
-	const char *list = getenv("XB_REQUIRE");
-
-	return list != NULL && strstr(list, what) != NULL;
-}
-
-#define skip_or_fail(what, ...)                                                                    \
-	do {                                                                                       \
-		print_message(__VA_ARGS__);                                                        \
-		if (required(what))                                                                \
-			fail_msg(__VA_ARGS__);                                                     \
-		skip();                                                                            \
-	} while (0)
-
 /* How a child that could not get so far ends. */
 enum { NO_NAMESPACE = 90, NO_MOUNT, NO_REGISTRATION, NOT_EXECUTABLE, NOT_STARTED };
 
@@ -277,11 +263,9 @@ static int run(const char *program, const char *line, bool forget, struct xb_str
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static char directory[] = "/tmp/xb-test-binfmt-XXXXXX";
-
-static char *write_program(const struct tiny_code *code)
+static const char *write_program(const struct tiny_code *code)
 {
-	char *path = xb_format("%s/program", directory);
+	const char *path = scratch_path("program");
 	unsigned char file[TINY_SIZE];
 	int fd;
 
@@ -298,13 +282,29 @@ static void need_private_binfmt(void)
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	xb_auto_str struct xb_str output = XB_STR_INIT(XB_STR_OWN);
-	int status;
+	int status = xb_binfmt_probe(&err) < 0 ? NO_MOUNT : run("/bin/true", NULL, false, &output);
 
-	if (xb_binfmt_probe(&err) < 0)
-		skip_or_fail("binfmt", "needs private binfmt_misc: %s\n", err.message);
-	status = run("/bin/true", NULL, false, &output);
-	if (status == NO_NAMESPACE || status == NO_MOUNT)
-		skip_or_fail("binfmt", "needs user namespaces with binfmt_misc\n");
+	if (err.message != NULL)
+		print_message("%s\n", err.message);
+	need("userns", status != NO_NAMESPACE);
+	need("binfmt", status != NO_MOUNT);
+}
+
+/* The machine's emulator for `platform`, as a line. */
+static void need_emulator(const char *platform, struct xb_str *ret_line)
+{
+	const struct xb_emulator_options options = { NULL, NULL, NULL };
+	struct xb_platform target = platform_of(platform);
+	struct xb_platform host;
+	xb_auto_emulator struct xb_emulator emulator = XB_EMULATOR_INIT;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	assert_int_equal(xb_platform_host(&host, NULL), 0);
+	if (xb_emulator_find(&target, &host, &options, &emulator, &err) < 0)
+		print_message("%s\n", err.message);
+	need("binfmt", emulator.path != NULL);
+	assert_ptr_equal(emulator.arch, arch_of(platform));
+	assert_int_equal(xb_binfmt_line(emulator.arch, "xb", emulator.path, ret_line, NULL), 0);
 }
 
 /* What the machine's own instance holds. */
@@ -321,31 +321,26 @@ static void host_registrations(struct xb_str *out)
 	(void)pclose(f);
 }
 
-/* One test per architecture; the state is its code. */
+/* The architecture that the test about to run is for; see main(). */
+static size_t next_code;
+
+/* Runs once for each architecture. */
 static void runs(void **state)
 {
-	const struct tiny_code *code = *state;
-	const struct xb_emulator_options options = { NULL, NULL, NULL };
-	struct xb_platform target = platform_of(code->platform);
-	struct xb_platform host;
-	xb_auto_emulator struct xb_emulator emulator = XB_EMULATOR_INIT;
-	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	const struct tiny_code *code = &tiny_codes[next_code++];
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str output = XB_STR_INIT(XB_STR_OWN);
-	xb_autofree char *program = write_program(code);
+	const char *program = write_program(code);
 	char expected[TINY_NAME + 1];
+	struct xb_platform host;
 	bool native;
 
+	(void)state;
 	need_private_binfmt();
 	assert_int_equal(xb_platform_host(&host, NULL), 0);
 	native = xb_arch_same_elf(xb_arch_of_platform(&host), arch_of(code->platform));
-	if (!native) {
-		if (xb_emulator_find(&target, &host, &options, &emulator, &err) < 0)
-			skip_or_fail("binfmt", "%s\n", err.message);
-		assert_ptr_equal(emulator.arch, arch_of(code->platform));
-		assert_int_equal(xb_binfmt_line(emulator.arch, "xb", emulator.path, &line, NULL),
-				 0);
-	}
+	if (!native)
+		need_emulator(code->platform, &line);
 	tiny_name(code, expected);
 	assert_int_equal(run(program, native ? NULL : xb_str_text(&line), false, &output),
 			 TINY_STATUS);
@@ -354,25 +349,17 @@ static void runs(void **state)
 
 static void a_registration_ends_with_its_instance(void **state)
 {
-	const struct xb_emulator_options options = { NULL, NULL, NULL };
 	const char *name = "linux/riscv64";
-	struct xb_platform target = platform_of(name);
-	struct xb_platform host;
-	xb_auto_emulator struct xb_emulator emulator = XB_EMULATOR_INIT;
-	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	xb_auto_str struct xb_str before = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str after = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str output = XB_STR_INIT(XB_STR_OWN);
-	xb_autofree char *program = write_program(tiny_find(name));
+	const char *program = write_program(tiny_find(name));
 
 	(void)state;
 	need_private_binfmt();
-	assert_int_equal(xb_platform_host(&host, NULL), 0);
-	if (xb_emulator_find(&target, &host, &options, &emulator, &err) < 0)
-		skip_or_fail("binfmt", "%s\n", err.message);
+	need_emulator(name, &line);
 	host_registrations(&before);
-	assert_int_equal(xb_binfmt_line(emulator.arch, "xb", emulator.path, &line, NULL), 0);
 	assert_int_equal(run(program, xb_str_text(&line), false, &output), TINY_STATUS);
 	host_registrations(&after);
 	assert_string_equal(xb_str_text(&before), xb_str_text(&after));
@@ -391,37 +378,27 @@ static void bad_registrations_are_refused(void **state)
 	assert_int_equal(run("/bin/true", ":nonsense", false, &output), NO_REGISTRATION);
 }
 
-static int make_directory(void **state)
-{
-	(void)state;
-	return mkdtemp(directory) == NULL || chmod(directory, 0755) < 0 ? -1 : 0;
-}
-
-static int remove_directory(void **state)
-{
-	xb_autofree char *command = xb_format("rm -rf '%s'", directory);
-
-	(void)state;
-	return system(command);
-}
+#define FIXED_TESTS 8
 
 int main(void)
 {
-	struct CMUnitTest tests[8 + XB_COUNT(tiny_codes)] = {
+	struct CMUnitTest tests[FIXED_TESTS + XB_COUNT(tiny_codes)] = {
 		cmocka_unit_test(lines_hold_the_header),
 		cmocka_unit_test(a_colon_in_the_path_changes_the_delimiter),
 		cmocka_unit_test(bad_lines_are_refused),
 		cmocka_unit_test(a_pattern_fits_its_own_architecture_alone),
 		cmocka_unit_test(every_row_has_a_program_here),
 		cmocka_unit_test(programs_of_all_kinds_fit_and_others_do_not),
-		cmocka_unit_test(a_registration_ends_with_its_instance),
+		cmocka_unit_test_setup_teardown(a_registration_ends_with_its_instance,
+						scratch_setup, scratch_teardown),
 		cmocka_unit_test(bad_registrations_are_refused),
 	};
 
 	for (size_t i = 0; i < XB_COUNT(tiny_codes); i++) {
-		tests[8 + i].name = tiny_codes[i].platform;
-		tests[8 + i].test_func = runs;
-		tests[8 + i].initial_state = (void *)(uintptr_t)&tiny_codes[i];
+		tests[FIXED_TESTS + i].name = tiny_codes[i].platform;
+		tests[FIXED_TESTS + i].test_func = runs;
+		tests[FIXED_TESTS + i].setup_func = scratch_setup;
+		tests[FIXED_TESTS + i].teardown_func = scratch_teardown;
 	}
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
