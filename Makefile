@@ -153,8 +153,9 @@ check-asan: ## unit tests, fuzz corpora and whole builds under AddressSanitizer 
 	$(Q)sh tests/tally.sh $(BUILD)/asan/results
 
 .PHONY: check-tsan
+# Its helper thread keeps a process from entering a user namespace: those tests skip by name.
 check-tsan: ## unit tests under ThreadSanitizer
-	$(Q)$(MAKE) --no-print-directory SANITIZE=thread unit
+	$(Q)$(MAKE) --no-print-directory SANITIZE=thread XB_REQUIRE= unit
 
 .PHONY: lint
 lint: ## check includes, headers, names, sizes, format, cppcheck

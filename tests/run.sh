@@ -14,8 +14,12 @@ mkdir -p "$results/$suite"
 export CMOCKA_MESSAGE_OUTPUT=tap
 
 for program in "$@"; do
-	name=$(basename "$program" .sh)
+	# build/tests/unit/base/test_str is unit/base/test_str, tests/lint/check_text.py is lint/check_text
+	name=${program#*tests/unit/}
+	[ "$name" != "$program" ] || name=${program##*/}
+	name=${name%.*}
 	log=$results/$suite/$name.log
+	mkdir -p "$(dirname "$log")"
 	start=$(date +%s)
 	case $program in
 	*.sh) set -- sh "$program" ;;
