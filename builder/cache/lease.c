@@ -62,6 +62,7 @@ int xb_lease_take(struct xb_store *store, struct xb_error *err)
 
 	/* processes of two pid namespaces may share both pid and boot: hence the random part */
 	xb_store_random_id(id);
+	free(store->lease); /* of an earlier try */
 	store->lease = xb_format("%ld-%s-%.8s", (long)getpid(), boot, id);
 	store->lease_fd = openat(store->leases, store->lease,
 				 O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -16,7 +16,10 @@
 /* What a store's directory may hold, as prefixes: a directory with anything else is not ours. */
 static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	 "snapshots",
 					   "ingest",	 "xbuild.db",  "leases", "locks",
-					   "lost+found", "." };
+					   "ballast",	 "lost+found", "." };
+
+/* SQLite's shared memory is 32 KiB, its log a page a record; twice that for leases and names. */
+#define BALLAST ((off_t)256 << 10)
 
 static int root_from(struct xb_str *ret, const char *variable, const char *below,
 		     struct xb_error *err)
@@ -148,6 +151,46 @@ static int open_layout(struct xb_store *store, struct xb_error *err)
 	return r < 0 ? xb_error_wrap(err, r, "opening the store %s", store->root) : 0;
 }
 
+/*
+ * Opening needs room for SQLite's shared memory and a lease, also on a disk so full that somebody
+ * wants to prune. So a little is set aside while there is plenty, and given up in need.
+ */
+static void set_ballast_aside(const struct xb_store *store)
+{
+	xb_auto_fd int fd = -1;
+
+	if (faccessat(store->dirfd, "ballast", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	fd = openat(store->dirfd, "ballast", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0 && posix_fallocate(fd, 0, BALLAST) != 0)
+		(void)unlinkat(store->dirfd, "ballast", 0);
+}
+
+static int open_files(struct xb_store *store, struct xb_error *err)
+{
+	int r = store->layout != NULL ? 0 : open_layout(store, err);
+
+	if (r >= 0)
+		r = xb_db_open(store, err);
+	if (r >= 0)
+		r = xb_lease_take(store, err);
+	return r;
+}
+
+static int open_files_on_full_disk(struct xb_store *store, struct xb_error *err)
+{
+	xb_auto_error struct xb_error full = XB_ERROR_INIT;
+	int r = open_files(store, &full);
+
+	if (r == -ENOSPC && unlinkat(store->dirfd, "ballast", 0) == 0) {
+		xb_db_close(store);
+		return open_files(store, err);
+	}
+	if (r < 0 && err != NULL)
+		xb_error_move(err, &full);
+	return r;
+}
+
 /* Everything that must not be half done when another process looks. */
 static int open_locked(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err)
 {
@@ -155,15 +198,13 @@ static int open_locked(struct xb_store *store, struct xb_sweep *sweep, struct xb
 	int r = guard;
 
 	if (r >= 0)
-		r = open_layout(store, err);
-	if (r >= 0)
-		r = xb_db_open(store, err);
-	if (r >= 0)
-		r = xb_lease_take(store, err);
+		r = open_files_on_full_disk(store, err);
 	if (r >= 0)
 		r = xb_sweep_leases(store, sweep, err);
 	if (r >= 0 && sweep->dead)
 		r = xb_sweep_orphans(store, sweep, err);
+	if (r >= 0)
+		set_ballast_aside(store);
 	return r;
 }
 

@@ -90,6 +90,9 @@ static inline struct xb_record result_of(struct xb_store *store, const char *key
 	return record;
 }
 
+/** A test with a scratch directory of its own. */
+#define scratch_test(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
 /** Number of entries of a directory of the store. */
 static inline size_t count_in(const char *name)
 {

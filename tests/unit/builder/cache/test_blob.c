@@ -9,9 +9,6 @@
 
 #include "tests/unit/builder/cache/fixture.h"
 
-#define scratch_test(name)                                                                         \
-	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
-
 static const char *blob_file(const struct xb_digest *digest)
 {
 	char name[256];

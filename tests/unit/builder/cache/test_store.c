@@ -11,9 +11,6 @@
 
 #include "tests/unit/builder/cache/fixture.h"
 
-#define scratch_test(name)                                                                         \
-	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
-
 static void a_new_store_is_private_and_an_oci_layout(void **state)
 {
 	xb_auto_layout struct xb_layout *layout = NULL;
