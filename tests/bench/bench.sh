@@ -3,8 +3,11 @@
 # Measure builds, xbuild and (where installed) buildah in the same run, native platform alone for both;
 # wall seconds, the best of XB_BENCH_RUNS (3). Ratios mean something, seconds depend on the machine.
 . "$(dirname "$0")/../e2e/lib.sh"
-E2E=$SRC/tests/e2e
-COUNT=0 FINISHED=1
+# shellcheck disable=SC2034 # read by what is sourced
+{
+	E2E=$SRC/tests/e2e
+	COUNT=0 FINISHED=1
+}
 need userns overlay jq
 tiny_base
 RUNS=${XB_BENCH_RUNS:-3}

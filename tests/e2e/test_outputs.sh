@@ -86,7 +86,7 @@ whole_index() {
 
 by_buildah() {
 	set -- --root "$W/buildah/root" --runroot "$W/buildah/run" --storage-driver vfs
-	container=$(buildah "$@" from --signature-policy "$W/policy.json" "oci:$W/layout:app")
+	container=$(buildah "$@" from --name judged --signature-policy "$W/policy.json" "oci:$W/layout:app")
 	mounted=$(buildah "$@" mount "$container")
 	[ -f "$mounted/copied/file" ] || fail "buildah's tree lacks a file"
 	same "$(cat "$mounted/copied/file")" data

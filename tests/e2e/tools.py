@@ -149,8 +149,8 @@ def verify(path, tag=None):
 
 
 def walk(root):
-    """Every path below root, '.' first, sorted by bytes."""
-    paths = [""]
+    """Every path below root, sorted by bytes."""
+    paths = []
     for directory, names, files in os.walk(root.encode()):
         paths += [os.path.relpath(os.path.join(directory, n), root.encode()).decode("utf-8", "surrogateescape")
                   for n in names + files]
@@ -179,8 +179,8 @@ def tree(*arguments):
             extra = f"{os.major(info.st_rdev)},{os.minor(info.st_rdev)}"
         names = sorted(os.listxattr(full, follow_symlinks=False))
         attributes = " ".join(f"{n}={os.getxattr(full, n, follow_symlinks=False).hex()}" for n in names)
-        time = str(int(info.st_mtime)) if times and path else "-"
-        out.append(f"{path or '.'} {kind}{stat.S_IMODE(info.st_mode):04o} {info.st_uid}:{info.st_gid} "
+        time = str(int(info.st_mtime)) if times else "-"
+        out.append(f"{path} {kind}{stat.S_IMODE(info.st_mode):04o} {info.st_uid}:{info.st_gid} "
                    f"{time} {extra} {attributes}".rstrip())
     sys.stdout.buffer.write(("\n".join(out) + "\n").encode("utf-8", "surrogateescape"))
 
