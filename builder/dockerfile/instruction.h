@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
 #include "base/str.h"
 #include "builder/dockerfile/ast.h"
 
@@ -76,11 +75,5 @@ const char *xb_instruction_flag_value(const struct xb_instruction *instruction, 
 
 /** Whether the boolean flag `name` is given and not "false". */
 bool xb_instruction_flag_bool(const struct xb_instruction *instruction, const char *name);
-
-/**
- * Check that xbuild does already all that a Dockerfile asks for. Error: -ENOTSUP, with the place of
- * the first instruction, flag or word that it does not.
- */
-int xb_dockerfile_check_supported(const struct xb_dockerfile *dockerfile, struct xb_error *err);
 
 #endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/dockerfile/dump.h"
+
+#include <string.h>
+
+#include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/text.h"
+
+/* Quoting as Go's %q. */
+
+static void append_rune(uint32_t rune, struct xb_str *out)
+{
+	static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
+	const char *found = rune != 0 && rune < 0x80 ? strchr(from, (int)rune) : NULL;
+
+	if (found != NULL)
+		(void)xb_str_printf(out, "\\%c", to[found - from]);
+	else if (xb_rune_is_print(rune))
+		xb_rune_append(out, rune);
+	else if (rune >= XB_RUNE_BYTE)
+		(void)xb_str_printf(out, "\\x%02x", rune - XB_RUNE_BYTE);
+	else if (rune < 0x20 || rune == 0x7F)
+		(void)xb_str_printf(out, "\\x%02x", rune);
+	else
+		(void)xb_str_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
+}
+
+static void append_quoted(struct xb_view text, struct xb_str *out)
+{
+	size_t pos = 0;
+
+	(void)xb_str_putc(out, '"');
+	while (pos < text.len)
+		append_rune(xb_rune_next(text, &pos), out);
+	(void)xb_str_putc(out, '"');
+}
+
+static void append_word(struct xb_view text, struct xb_str *out)
+{
+	(void)xb_str_putc(out, ' ');
+	append_quoted(text, out);
+}
+
+static void dump_flags(const struct xb_instruction *instruction, struct xb_str *out)
+{
+	for (size_t i = 0; i < instruction->flag_count; i++) {
+		const struct xb_flag *flag = &instruction->flags[i];
+		xb_autofree char *text =
+			xb_format("--%s%s%s", flag->name, flag->value != NULL ? "=" : "",
+				  flag->value != NULL ? flag->value : "");
+
+		(void)xb_str_puts(out, i == 0 ? " [" : " ");
+		append_quoted(xb_view(text), out);
+	}
+	if (instruction->flag_count > 0)
+		(void)xb_str_putc(out, ']');
+}
+
+/* ARG keeps NAME=VALUE together, ENV and LABEL give name, value and what stood between them. */
+static void dump_pair(const struct xb_instruction *instruction, const struct xb_pair *pair,
+		      struct xb_str *out)
+{
+	xb_autofree char *whole = NULL;
+
+	if (instruction->kind == XB_INSTRUCTION_ARG) {
+		whole = xb_format("%s%s%s", pair->name.text, pair->value.text != NULL ? "=" : "",
+				  pair->value.text != NULL ? pair->value.text : "");
+		append_word(xb_view(whole), out);
+		return;
+	}
+	append_word(xb_view(pair->name.text), out);
+	append_word(xb_view(pair->value.text), out);
+	append_word(xb_view(instruction->legacy ? "" : "="), out);
+}
+
+static void dump_instruction(const struct xb_instruction *instruction, struct xb_str *out)
+{
+	(void)xb_str_putc(out, '(');
+	for (const char *c = xb_instruction_name(instruction->kind); *c != 0; c++)
+		(void)xb_str_putc(out, (char)(*c | 0x20));
+	dump_flags(instruction, out);
+	for (size_t i = 0; i < instruction->word_count; i++)
+		append_word(
+			(struct xb_view){ instruction->words[i].text, instruction->words[i].len },
+			out);
+	for (size_t i = 0; i < instruction->pair_count; i++)
+		dump_pair(instruction, &instruction->pairs[i], out);
+	if (instruction->child != NULL) {
+		(void)xb_str_putc(out, ' ');
+		dump_instruction(instruction->child, out);
+	}
+	(void)xb_str_putc(out, ')');
+}
+
+void xb_dockerfile_dump(const struct xb_dockerfile *dockerfile, struct xb_str *out)
+{
+	for (size_t i = 0; i < dockerfile->instruction_count; i++) {
+		dump_instruction(&dockerfile->instructions[i], out);
+		(void)xb_str_putc(out, '\n');
+	}
+}
+
+/* JSON. */
+
+static void set_place(json_t *object, struct xb_location at)
+{
+	xb_json_set_u64(object, "line", at.line);
+	xb_json_set_u64(object, "column", at.column);
+	xb_json_set_u64(object, "endLine", at.end_line);
+}
+
+static void set_flags(json_t *object, const struct xb_instruction *instruction)
+{
+	json_t *flags;
+
+	if (instruction->flag_count == 0)
+		return;
+	flags = json_array();
+	for (size_t i = 0; i < instruction->flag_count; i++) {
+		json_t *flag = json_object();
+
+		xb_json_set_string(flag, "name", instruction->flags[i].name);
+		xb_json_set_string(flag, "value", instruction->flags[i].value);
+		set_place(flag, instruction->flags[i].at);
+		(void)json_array_append_new(flags, flag);
+	}
+	xb_json_set_new(object, "flags", flags);
+}
+
+static void set_words(json_t *object, const struct xb_instruction *instruction)
+{
+	json_t *words;
+
+	if (instruction->word_count == 0 && !instruction->json)
+		return;
+	words = json_array();
+	for (size_t i = 0; i < instruction->word_count; i++) {
+		json_t *word = json_object();
+
+		xb_json_set_string(word, "text", instruction->words[i].text);
+		set_place(word, instruction->words[i].at);
+		(void)json_array_append_new(words, word);
+	}
+	xb_json_set_new(object, "words", words);
+	xb_json_set_new(object, "json", json_boolean(instruction->json));
+}
+
+static void set_pairs(json_t *object, const struct xb_instruction *instruction)
+{
+	json_t *pairs;
+
+	if (instruction->pair_count == 0)
+		return;
+	pairs = json_array();
+	for (size_t i = 0; i < instruction->pair_count; i++) {
+		json_t *pair = json_object();
+
+		xb_json_set_string(pair, "name", instruction->pairs[i].name.text);
+		xb_json_set_string(pair, "value", instruction->pairs[i].value.text);
+		set_place(pair, instruction->pairs[i].name.at);
+		(void)json_array_append_new(pairs, pair);
+	}
+	xb_json_set_new(object, "pairs", pairs);
+	xb_json_set_new(object, "legacy", json_boolean(instruction->legacy));
+}
+
+static void set_heredocs(json_t *object, const struct xb_instruction *instruction)
+{
+	json_t *heredocs;
+
+	if (instruction->heredoc_count == 0)
+		return;
+	heredocs = json_array();
+	for (size_t i = 0; i < instruction->heredoc_count; i++) {
+		const struct xb_heredoc *from = &instruction->heredocs[i];
+		json_t *heredoc = json_object();
+
+		xb_json_set_string(heredoc, "name", from->name);
+		xb_json_set_string(heredoc, "content", from->content);
+		xb_json_set_u64(heredoc, "fd", from->fd);
+		xb_json_set_new(heredoc, "expand", json_boolean(from->expand));
+		xb_json_set_new(heredoc, "stripTabs", json_boolean(from->strip_tabs));
+		set_place(heredoc, from->at);
+		(void)json_array_append_new(heredocs, heredoc);
+	}
+	xb_json_set_new(object, "heredocs", heredocs);
+}
+
+static json_t *instruction_to_json(const struct xb_instruction *instruction)
+{
+	json_t *object = json_object();
+
+	xb_json_set_string(object, "instruction", xb_instruction_name(instruction->kind));
+	set_place(object, instruction->at);
+	xb_json_set_string(object, "source", instruction->source);
+	set_flags(object, instruction);
+	set_words(object, instruction);
+	set_pairs(object, instruction);
+	set_heredocs(object, instruction);
+	if (instruction->child != NULL)
+		xb_json_set_new(object, "trigger", instruction_to_json(instruction->child));
+	return object;
+}
+
+static json_t *instructions_to_json(const struct xb_instruction *instructions, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(array, instruction_to_json(&instructions[i]));
+	return array;
+}
+
+static json_t *stage_to_json(const struct xb_stage *stage)
+{
+	json_t *object = json_object();
+
+	xb_json_set_string(object, "name", stage->name);
+	xb_json_set_new(object, "from", instruction_to_json(stage->from));
+	xb_json_set_new(object, "instructions",
+			instructions_to_json(stage->instructions, stage->instruction_count));
+	return object;
+}
+
+static json_t *directives_to_json(const struct xb_directives *directives)
+{
+	const char escape[2] = { directives->escape, 0 };
+	json_t *object = json_object();
+
+	xb_json_set_string(object, "syntax", directives->syntax);
+	xb_json_set_string(object, "check", directives->check);
+	xb_json_set_string(object, "escape", escape);
+	return object;
+}
+
+int xb_dockerfile_to_json(const struct xb_dockerfile *dockerfile, json_t **ret,
+			  struct xb_error *err)
+{
+	json_t *object = json_object();
+	json_t *stages = json_array();
+
+	(void)err;
+	xb_json_set_string(object, "path", dockerfile->path);
+	xb_json_set_new(object, "directives", directives_to_json(&dockerfile->directives));
+	xb_json_set_new(object, "args",
+			instructions_to_json(dockerfile->args, dockerfile->arg_count));
+	for (size_t i = 0; i < dockerfile->stage_count; i++)
+		(void)json_array_append_new(stages, stage_to_json(&dockerfile->stages[i]));
+	xb_json_set_new(object, "stages", stages);
+	*ret = object;
+	return 0;
+}

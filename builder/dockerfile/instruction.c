@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/dockerfile/instruction.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define END_OF_FLAGS                                                                               \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
+
+static const struct xb_flag_rule no_flags[] = { END_OF_FLAGS };
+static const struct xb_flag_rule add_flags[] = {
+	{ .name = "chown", .type = XB_FLAG_TEXT },
+	{ .name = "chmod", .type = XB_FLAG_TEXT },
+	{ .name = "link", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "exclude", .type = XB_FLAG_LIST, .later = true },
+	{ .name = "checksum", .type = XB_FLAG_TEXT, .later = true },
+	{ .name = "keep-git-dir", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "unpack", .type = XB_FLAG_BOOL, .later = true },
+	END_OF_FLAGS,
+};
+static const struct xb_flag_rule copy_flags[] = {
+	{ .name = "from", .type = XB_FLAG_TEXT },
+	{ .name = "chown", .type = XB_FLAG_TEXT },
+	{ .name = "chmod", .type = XB_FLAG_TEXT },
+	{ .name = "link", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "exclude", .type = XB_FLAG_LIST, .later = true },
+	{ .name = "parents", .type = XB_FLAG_BOOL, .later = true },
+	END_OF_FLAGS,
+};
+static const struct xb_flag_rule from_flags[] = {
+	{ .name = "platform", .type = XB_FLAG_TEXT },
+	END_OF_FLAGS,
+};
+static const struct xb_flag_rule healthcheck_flags[] = {
+	{ .name = "interval", .type = XB_FLAG_TEXT },
+	{ .name = "timeout", .type = XB_FLAG_TEXT },
+	{ .name = "start-period", .type = XB_FLAG_TEXT },
+	{ .name = "start-interval", .type = XB_FLAG_TEXT },
+	{ .name = "retries", .type = XB_FLAG_TEXT },
+	END_OF_FLAGS,
+};
+static const struct xb_flag_rule run_flags[] = {
+	{ .name = "mount", .type = XB_FLAG_LIST, .later = true },
+	{ .name = "network", .type = XB_FLAG_TEXT, .later = true },
+	{ .name = "security", .type = XB_FLAG_TEXT, .later = true },
+	{ .name = "device", .type = XB_FLAG_LIST, .later = true },
+	END_OF_FLAGS,
+};
+
+static const struct xb_instruction_rule rules[XB_INSTRUCTION_COUNT] = {
+	[XB_INSTRUCTION_ADD] = { .name = "ADD",
+				 .operands = XB_OPERANDS_LIST,
+				 .min = 2,
+				 .flags = add_flags,
+				 .trigger = true,
+				 .layer = true,
+				 .heredoc = true },
+	[XB_INSTRUCTION_ARG] = { .name = "ARG",
+				 .operands = XB_OPERANDS_NAMES,
+				 .min = 1,
+				 .flags = no_flags,
+				 .trigger = true },
+	[XB_INSTRUCTION_CMD] = { .name = "CMD",
+				 .operands = XB_OPERANDS_COMMAND,
+				 .flags = no_flags,
+				 .trigger = true },
+	[XB_INSTRUCTION_COPY] = { .name = "COPY",
+				  .operands = XB_OPERANDS_LIST,
+				  .min = 2,
+				  .flags = copy_flags,
+				  .trigger = true,
+				  .layer = true,
+				  .heredoc = true },
+	[XB_INSTRUCTION_ENTRYPOINT] = { .name = "ENTRYPOINT",
+					.operands = XB_OPERANDS_COMMAND,
+					.flags = no_flags,
+					.trigger = true },
+	[XB_INSTRUCTION_ENV] = { .name = "ENV",
+				 .operands = XB_OPERANDS_PAIRS,
+				 .min = 1,
+				 .flags = no_flags,
+				 .trigger = true },
+	[XB_INSTRUCTION_EXPOSE] = { .name = "EXPOSE",
+				    .operands = XB_OPERANDS_WORDS,
+				    .min = 1,
+				    .flags = no_flags,
+				    .trigger = true },
+	[XB_INSTRUCTION_FROM] = { .name = "FROM",
+				  .operands = XB_OPERANDS_WORDS,
+				  .min = 1,
+				  .max = 3,
+				  .flags = from_flags },
+	[XB_INSTRUCTION_HEALTHCHECK] = { .name = "HEALTHCHECK",
+					 .operands = XB_OPERANDS_HEALTHCHECK,
+					 .min = 1,
+					 .flags = healthcheck_flags,
+					 .trigger = true },
+	[XB_INSTRUCTION_LABEL] = { .name = "LABEL",
+				   .operands = XB_OPERANDS_PAIRS,
+				   .min = 1,
+				   .flags = no_flags,
+				   .trigger = true },
+	[XB_INSTRUCTION_MAINTAINER] = { .name = "MAINTAINER",
+					.operands = XB_OPERANDS_TEXT,
+					.min = 1,
+					.max = 1,
+					.flags = no_flags },
+	[XB_INSTRUCTION_ONBUILD] = { .name = "ONBUILD",
+				     .operands = XB_OPERANDS_INSTRUCTION,
+				     .flags = no_flags,
+				     .later = true },
+	[XB_INSTRUCTION_RUN] = { .name = "RUN",
+				 .operands = XB_OPERANDS_COMMAND,
+				 .min = 1,
+				 .flags = run_flags,
+				 .trigger = true,
+				 .layer = true,
+				 .heredoc = true },
+	[XB_INSTRUCTION_SHELL] = { .name = "SHELL",
+				   .operands = XB_OPERANDS_COMMAND,
+				   .min = 1,
+				   .flags = no_flags,
+				   .trigger = true },
+	[XB_INSTRUCTION_STOPSIGNAL] = { .name = "STOPSIGNAL",
+					.operands = XB_OPERANDS_TEXT,
+					.min = 1,
+					.max = 1,
+					.flags = no_flags,
+					.trigger = true },
+	[XB_INSTRUCTION_USER] = { .name = "USER",
+				  .operands = XB_OPERANDS_TEXT,
+				  .min = 1,
+				  .max = 1,
+				  .flags = no_flags,
+				  .trigger = true },
+	[XB_INSTRUCTION_VOLUME] = { .name = "VOLUME",
+				    .operands = XB_OPERANDS_LIST,
+				    .min = 1,
+				    .flags = no_flags,
+				    .trigger = true },
+	[XB_INSTRUCTION_WORKDIR] = { .name = "WORKDIR",
+				     .operands = XB_OPERANDS_TEXT,
+				     .min = 1,
+				     .max = 1,
+				     .flags = no_flags,
+				     .trigger = true,
+				     .layer = true },
+};
+
+const struct xb_instruction_rule *xb_instruction_rule(enum xb_instruction_kind kind)
+{
+	return &rules[kind];
+}
+
+const char *xb_instruction_name(enum xb_instruction_kind kind)
+{
+	return rules[kind].name;
+}
+
+bool xb_instruction_find(struct xb_view name, enum xb_instruction_kind *ret)
+{
+	for (unsigned kind = 0; kind < XB_INSTRUCTION_COUNT; kind++) {
+		if (!xb_view_eq_nocase(name, xb_view(rules[kind].name)))
+			continue;
+		*ret = (enum xb_instruction_kind)kind;
+		return true;
+	}
+	return false;
+}
+
+#define NEAR_MAX 16
+
+static char upper(char c)
+{
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Insertions, deletions and changes that make one name of the other. */
+static size_t distance(struct xb_view a, struct xb_view b)
+{
+	size_t row[NEAR_MAX + 1];
+
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a.len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < b.len; j++) {
+			size_t above = row[j + 1];
+			size_t change = upper(a.data[i]) == upper(b.data[j]) ? 0 : 1;
+
+			row[j + 1] = least(diagonal + change, above + 1, row[j] + 1);
+			diagonal = above;
+		}
+	}
+	return row[b.len];
+}
+
+const char *xb_instruction_nearest(struct xb_view name)
+{
+	const char *best = NULL;
+	size_t best_distance = name.len > 4 ? 3 : 2;
+
+	if (name.len < 2 || name.len > NEAR_MAX)
+		return NULL;
+	for (unsigned kind = 0; kind < XB_INSTRUCTION_COUNT; kind++) {
+		size_t d = distance(name, xb_view(rules[kind].name));
+
+		if (d >= best_distance + (best == NULL ? 1 : 0))
+			continue;
+		best = rules[kind].name;
+		best_distance = d;
+	}
+	return best;
+}
+
+const struct xb_flag_rule *xb_flag_rule_find(enum xb_instruction_kind kind, const char *name)
+{
+	for (const struct xb_flag_rule *rule = rules[kind].flags; rule->name != NULL; rule++)
+		if (strcmp(rule->name, name) == 0)
+			return rule;
+	return NULL;
+}
+
+const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
+					  const char *name)
+{
+	for (size_t i = 0; i < instruction->flag_count; i++)
+		if (strcmp(instruction->flags[i].name, name) == 0)
+			return &instruction->flags[i];
+	return NULL;
+}
+
+const char *xb_instruction_flag_value(const struct xb_instruction *instruction, const char *name)
+{
+	const struct xb_flag *flag = xb_instruction_flag(instruction, name);
+
+	return flag != NULL ? flag->value : NULL;
+}
+
+bool xb_instruction_flag_bool(const struct xb_instruction *instruction, const char *name)
+{
+	const struct xb_flag *flag = xb_instruction_flag(instruction, name);
+
+	return flag != NULL && (flag->value == NULL || strcasecmp(flag->value, "false") != 0);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other people's Dockerfiles give the trees that their own parser gives. */
+#include <dirent.h>
+#include <stdlib.h>
+
+#include "builder/dockerfile/dump.h"
+#include "builder/dockerfile/instruction.h"
+#include "tests/unit/builder/dockerfile/data.h"
+#include "tests/unit/need.h"
+
+#define PARSER "tests/data/parser"
+
+struct tally {
+	unsigned right;
+	unsigned wrong;
+};
+
+static void trim_newlines(struct xb_str *s)
+{
+	while (s->len > 0 && s->data[s->len - 1] == '\n')
+		xb_str_truncate(s, s->len - 1);
+}
+
+static void show_difference(const char *name, const struct xb_str *got, const struct xb_str *want)
+{
+	struct xb_view a = xb_str_view(got), b = xb_str_view(want), x, y;
+	unsigned line = 0;
+	bool more;
+
+	do {
+		more = xb_view_split(&a, '\n', &x);
+		if (!xb_view_split(&b, '\n', &y))
+			y = XB_VIEW("(end)");
+		line++;
+	} while (more && xb_view_eq(x, y));
+	print_message("%s: line %u of the tree\n got: %.*s\nwant: %.*s\n", name, line,
+		      XB_VIEW_ARGS(x), XB_VIEW_ARGS(y));
+}
+
+static void compare(const char *name, const char *dockerfile_path, const char *tree_path,
+		    struct tally *tally)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_str struct xb_str want = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_str struct xb_str got = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	data_read(dockerfile_path, &text);
+	data_read(tree_path, &want);
+	if (xb_dockerfile_parse_syntax(xb_str_view(&text), name, &dockerfile, &err) < 0) {
+		print_message("%s\n%s\n", err.message, err.excerpt != NULL ? err.excerpt : "");
+		tally->wrong++;
+		return;
+	}
+	xb_dockerfile_dump(dockerfile, &got);
+	trim_newlines(&got);
+	trim_newlines(&want);
+	if (!xb_view_eq(xb_str_view(&got), xb_str_view(&want))) {
+		show_difference(name, &got, &want);
+		tally->wrong++;
+		return;
+	}
+	tally->right++;
+}
+
+static void test_parser_examples(void **state)
+{
+	struct tally tally = { 0 };
+	struct dirent *entry;
+	DIR *dir = opendir(PARSER);
+
+	(void)state;
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		xb_autofree char *file = xb_format(PARSER "/%s/Dockerfile", entry->d_name);
+		xb_autofree char *tree = xb_format(PARSER "/%s/result", entry->d_name);
+
+		if (strncmp(entry->d_name, "ast-", 4) == 0)
+			compare(entry->d_name, file, tree, &tally);
+	}
+	(void)closedir(dir);
+	print_message("parser examples: %u right, %u wrong\n", tally.right, tally.wrong);
+	assert_int_equal(tally.wrong, 0);
+	assert_int_equal(tally.right, 18);
+}
+
+static void test_parser_rejects(void **state)
+{
+	static const char *const names[] = { "reject-only_comments", "reject-shykes-nested-json" };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(names); i++) {
+		xb_autofree char *path = xb_format(PARSER "/%s/Dockerfile", names[i]);
+		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+		struct xb_dockerfile *dockerfile = NULL;
+
+		data_read(path, &text);
+		assert_int_equal(
+			xb_dockerfile_parse_syntax(xb_str_view(&text), path, &dockerfile, &err),
+			-EINVAL);
+		assert_non_null(err.message);
+	}
+}
+
+/* Files that are wrong on purpose (the end of their names tells which), and one in Rego. */
+static bool is_wrong(const char *id)
+{
+	static const char *const wrong[] = {
+		"add-checksum__Containerfile.bad",
+		"add-chmod__Dockerfile.bad",
+		"add-chown__Dockerfile.bad",
+		"base-with-arg__Containerfile",
+		"copy-chown__Dockerfile.bad",
+		"copy-from__Dockerfile.bad",
+		"copy-multistage-paths__Dockerfile.invalid_from",
+		"run-scenarios__Dockerfile.cmd-empty-run",
+		"run-scenarios__Dockerfile.entrypoint-cmd-empty-run",
+		"run-scenarios__Dockerfile.entrypoint-empty-run",
+		"save-stages__Dockerfile.arg-build-stages-and-chained-build-stages",
+		"tonistiigi__xx__src__Dockerfile.rego",
+	};
+
+	for (size_t i = 0; i < XB_COUNT(wrong); i++)
+		if (xb_view_ends(xb_view(id), xb_view(wrong[i])))
+			return true;
+	return false;
+}
+
+/* Each file: the tree is as expected; and it passes or fails the checks, with a place. */
+static void try_real(const char *base, const json_t *item, struct tally *trees,
+		     struct tally *checks)
+{
+	const char *id = data_string(item, "id");
+	xb_autofree char *file = xb_format("%s/%s", base, id);
+	xb_autofree char *tree = xb_format("%s/ast/%s.ast", base, id);
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	if (strstr(id, "rego") == NULL)
+		compare(id, file, tree, trees);
+	data_read(file, &text);
+	if ((xb_dockerfile_parse(xb_str_view(&text), id, &dockerfile, &err) < 0) == is_wrong(id)) {
+		checks->right++;
+		return;
+	}
+	checks->wrong++;
+	print_message("%s: %s\n", id, err.message != NULL ? err.message : "accepted");
+}
+
+static void test_real_dockerfiles(void **state)
+{
+	const char *corpora = getenv("XB_CORPORA");
+	xb_autofree char *base = xb_format("%s/dockerfiles", corpora != NULL ? corpora : "");
+	xb_autofree char *list = xb_format("%s/items.json", base);
+	xb_auto_json json_t *items = json_load_file(list, 0, NULL);
+	struct tally trees = { 0 }, checks = { 0 };
+	size_t i;
+	json_t *item;
+
+	(void)state;
+	need("corpora", items != NULL);
+	json_array_foreach(items, i, item) try_real(base, item, &trees, &checks);
+	print_message("real Dockerfiles: %u trees right, %u wrong; checks: %u right, %u wrong\n",
+		      trees.right, trees.wrong, checks.right, checks.wrong);
+	assert_int_equal(trees.wrong, 0);
+	assert_int_equal(checks.wrong, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parser_examples),
+		cmocka_unit_test(test_parser_rejects),
+		cmocka_unit_test(test_real_dockerfiles),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
