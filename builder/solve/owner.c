@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "builder/dockerfile/values.h"
+
+#define MAX_DATABASE ((size_t)10 << 20)
+/* The last id is (uid_t)-1, which means "none" to the kernel. */
+#define MAX_ID (UINT32_MAX - 1)
+
+/*
+ * Find the line of /etc/passwd or /etc/group that begins with `name`, and read its third field and,
+ * with `ret_second`, its fourth. Returns 1 when found, 0 when not.
+ */
+static int find_line(int rootfd, const char *path, struct xb_view name, uint64_t *ret_first,
+		     uint64_t *ret_second)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(MAX_DATABASE);
+	struct xb_view rest;
+	struct xb_view line;
+	xb_auto_fd int fd =
+		xb_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    xb_file_read_fd(fd, &text, NULL) < 0)
+		return 0;
+	rest = xb_str_view(&text);
+	while (xb_view_split(&rest, '\n', &line)) {
+		struct xb_view fields[4] = { { NULL, 0 } };
+
+		for (size_t i = 0; i < 4 && xb_view_split(&line, ':', &fields[i]); i++)
+			continue;
+		if (!xb_view_eq(fields[0], name) ||
+		    xb_view_parse_u64(fields[2], MAX_ID, ret_first) < 0)
+			continue;
+		if (ret_second == NULL || xb_view_parse_u64(fields[3], MAX_ID, ret_second) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int unknown(const char *what, struct xb_view name, const char *file, struct xb_error *err)
+{
+	(void)xb_error_set(err, -ENOENT, "no %s called %.*s in the image's %s", what,
+			   XB_VIEW_ARGS(name), file);
+	(void)xb_error_hint(err, "use a number, or create the %s in an earlier RUN", what);
+	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
+int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
+		     struct xb_error *err)
+{
+	struct xb_owner owner;
+	uint64_t uid = 0;
+	uint64_t gid = 0;
+	int r = xb_owner_parse(text, &owner, err);
+
+	if (r < 0)
+		return r;
+	if (xb_view_parse_u64(owner.user, MAX_ID, &uid) == 0)
+		gid = uid;
+	else if (find_line(rootfd, "/etc/passwd", owner.user, &uid, &gid) == 0 &&
+		 !xb_view_is(owner.user, "root"))
+		return unknown("user", owner.user, "/etc/passwd", err);
+	if (owner.group.len > 0 && xb_view_parse_u64(owner.group, MAX_ID, &gid) < 0 &&
+	    find_line(rootfd, "/etc/group", owner.group, &gid, NULL) == 0)
+		return unknown("group", owner.group, "/etc/group", err);
+	*ret_uid = (uid_t)uid;
+	*ret_gid = (gid_t)gid;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Who owns what COPY and WORKDIR make: names looked up in the image's own files. */
+#ifndef XB_BUILDER_SOLVE_OWNER_H
+#define XB_BUILDER_SOLVE_OWNER_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/**
+ * Resolve "user[:group]" in the tree `rootfd`: numbers as they are, names by its /etc/passwd and
+ * /etc/group (regular files of at most 10 MiB, resolved inside the tree). A user named without a
+ * group has the group of its passwd line; a number without one has the same number as group.
+ * Errors: -ENOENT for an unknown name, fault source.
+ */
+int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
+		     struct xb_error *err);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "builder/dockerfile/location.h"
+#include "builder/sandbox/sandbox.h"
+#include "builder/solve/sandboxes.h"
+#include "builder/solve/work.h"
+
+/* The summary of a failure shows this many lines of output. */
+#define TAIL_LINES 20
+/* A line longer than this reaches the user in pieces; output without line ends must not pile up. */
+#define LINE_MAX_BYTES ((size_t)16 << 10)
+
+/* One of a command's two streams. */
+struct stream {
+	int fd; /* reading end, -1 once it has ended */
+	int number;
+	struct xb_str line;
+};
+
+/* A running command. */
+struct run {
+	const struct xb_work *work;
+	struct stream streams[2];
+	struct xb_strv tail;
+};
+
+static void run_clear(struct run *run)
+{
+	for (size_t i = 0; i < XB_COUNT(run->streams); i++) {
+		xb_cleanup_fd(&run->streams[i].fd);
+		xb_str_clear(&run->streams[i].line);
+	}
+	xb_strv_clear(&run->tail);
+}
+
+static void end_line(struct run *run, struct stream *stream)
+{
+	struct xb_view line = xb_str_view(&stream->line);
+
+	if (xb_view_ends(line, XB_VIEW("\r")))
+		line.len--;
+	xb_events_post(run->work->shared->events, XB_EVENT_OUTPUT, run->work->index, stream->number,
+		       line);
+	if (run->tail.len == TAIL_LINES)
+		xb_strv_remove(&run->tail, 0);
+	xb_strv_push_view(&run->tail, line);
+	xb_str_reset(&stream->line);
+}
+
+static void take_bytes(struct run *run, struct stream *stream, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] == '\n' || stream->line.len >= LINE_MAX_BYTES)
+			end_line(run, stream);
+		if (bytes[i] != '\n')
+			(void)xb_str_putc(&stream->line, bytes[i]);
+	}
+}
+
+/* Take what a stream has; at its end, close it. */
+static void drain(struct run *run, struct stream *stream)
+{
+	char bytes[8192];
+	ssize_t n = read(stream->fd, bytes, sizeof(bytes));
+
+	if (n > 0) {
+		take_bytes(run, stream, bytes, (size_t)n);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		if (stream->line.len > 0)
+			end_line(run, stream);
+		xb_cleanup_fd(&stream->fd);
+	}
+}
+
+/* Take output until both streams have ended, which they do with the step's last process. */
+static void follow(struct run *run, struct xb_sandbox *sandbox)
+{
+	bool killed = false;
+
+	while (run->streams[0].fd >= 0 || run->streams[1].fd >= 0) {
+		struct pollfd fds[] = {
+			{ .fd = run->streams[0].fd, .events = POLLIN },
+			{ .fd = run->streams[1].fd, .events = POLLIN },
+			{ .fd = killed ? -1 : run->work->shared->cancel_fd, .events = POLLIN },
+		};
+
+		if (poll(fds, XB_COUNT(fds), -1) < 0)
+			continue;
+		if (fds[2].revents != 0) {
+			xb_sandbox_kill(sandbox);
+			killed = true;
+		}
+		for (size_t i = 0; i < XB_COUNT(run->streams); i++) {
+			if (fds[i].revents != 0)
+				drain(run, &run->streams[i]);
+		}
+	}
+}
+
+/* ---- failure ------------------------------------------------------------------------------ */
+
+static void describe_end(const struct xb_sandbox_result *result, struct xb_str *out)
+{
+	if (result->signal == 0)
+		(void)xb_str_printf(out, "exit status %d", result->exit_code);
+	else
+		(void)xb_str_printf(out, "killed by signal %d (%s)%s", result->signal,
+				    strsignal(result->signal),
+				    result->oom ? ", the machine is out of memory" : "");
+}
+
+/* Put the command and its last lines of output below the source line that the error shows. */
+static void add_output(const struct run *run, struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	const struct xb_step_run *command = &run->work->step->run;
+
+	if (err == NULL)
+		return;
+	(void)xb_str_puts(&text, err->excerpt != NULL ? err->excerpt : "");
+	if (text.len > 0 && !xb_view_ends(xb_str_view(&text), XB_VIEW("\n")))
+		(void)xb_str_putc(&text, '\n');
+	(void)xb_str_puts(&text, "command:");
+	for (const char *const *arg = command->argv; *arg != NULL; arg++) {
+		(void)xb_str_putc(&text, ' ');
+		(void)xb_str_append_quoted(&text, xb_view(*arg));
+	}
+	if (run->tail.len > 0)
+		(void)xb_str_printf(&text, "\noutput, last %zu lines:", run->tail.len);
+	for (size_t i = 0; i < run->tail.len; i++) {
+		(void)xb_str_puts(&text, "\n  ");
+		(void)xb_str_append_quoted(&text, xb_view(run->tail.items[i]));
+	}
+	(void)xb_error_excerpt(err, "%s", xb_str_text(&text));
+}
+
+static int step_failed(const struct run *run, const char *how, struct xb_error *err)
+{
+	const struct xb_step *step = run->work->step;
+	int r = xb_location_error(run->work->shared->plan->dockerfile, step->instruction->at, err,
+				  "%s (stage %s, %s, %s: %s)", how, step->stage,
+				  xb_platform_name(&step->platform).text,
+				  xb_plan_strategy_name(run->work->shared->plan, step),
+				  step->reason);
+
+	if (err != NULL)
+		err->fault = XB_FAULT_STEP;
+	add_output(run, err);
+	return r;
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	const struct xb_step_run *run = &work->step->run;
+	struct xb_sandbox_request request = {
+		.platform = &work->step->platform,
+		.host = &work->shared->plan->build_platform,
+		.strategy = work->shared->strategy,
+		.hosts = work->shared->hosts,
+		.no_network = work->shared->no_network,
+	};
+
+	xb_strv_copy(&spec->lowers, work->lowers);
+	spec->upper = xb_strdup(work->upper);
+	spec->work = xb_strdup(work->work);
+	for (const char *const *p = run->argv; *p != NULL; p++)
+		xb_strv_push(&spec->argv, *p);
+	for (const char *const *p = run->env; *p != NULL; p++)
+		xb_strv_push(&spec->env, *p);
+	for (const char *const *p = run->proxy; *p != NULL; p++)
+		xb_strv_push(&spec->env, *p);
+	free(spec->cwd);
+	spec->cwd = xb_strdup(run->cwd);
+	free(spec->user);
+	spec->user = xb_strdup(run->user);
+	return xb_sandbox_prepare(spec, &request, err);
+}
+
+/* Make a stream's pipe: the reading end stays here, the writing end is `*ret_write`. */
+static int make_stream(struct stream *stream, int number, int *ret_write, struct xb_error *err)
+{
+	int ends[2];
+
+	*stream = (struct stream){ .fd = -1,
+				   .number = number,
+				   .line = XB_STR_INIT(2 * LINE_MAX_BYTES) };
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return xb_error_errno(err, -errno, "making a pipe for output");
+	stream->fd = ends[0];
+	*ret_write = ends[1];
+	return 0;
+}
+
+static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
+{
+	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
+	xb_auto_fd int out = -1;
+	xb_auto_fd int errors = -1;
+	int r;
+
+	xb_sandbox_spec_init(&spec);
+	r = fill_spec(run->work, &spec, err);
+	if (r == 0)
+		r = make_stream(&run->streams[0], 1, &out, err);
+	if (r == 0)
+		r = make_stream(&run->streams[1], 2, &errors, err);
+	if (r == 0)
+		r = xb_sandbox_start(&spec,
+				     &(struct xb_sandbox_io){ .stdin_fd = -1,
+							      .stdout_fd = out,
+							      .stderr_fd = errors },
+				     ret, err);
+	return r;
+}
+
+int xb_work_run(const struct xb_work *work, struct xb_error *err)
+{
+	XB_CLEANUP(run_clear)
+	struct run run = {
+		.work = work,
+		.streams = { { .fd = -1 }, { .fd = -1 } },
+	};
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	xb_auto_str struct xb_str how = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	struct xb_sandbox_result result;
+	int r = start(&run, &sandbox, err);
+
+	if (r < 0)
+		return r;
+	follow(&run, sandbox);
+	r = xb_sandbox_wait(sandbox, &result, &cause);
+	if (r < 0 && cause.fault != XB_FAULT_STEP) {
+		xb_error_move(err, &cause);
+		return r;
+	}
+	if (r == 0 && result.exit_code == 0)
+		return 0;
+	if (r < 0)
+		(void)xb_str_puts(&how, cause.message);
+	else
+		describe_end(&result, &how);
+	return step_failed(&run, xb_str_text(&how), err);
+}

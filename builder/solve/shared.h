@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the workers of one build have in common. */
+#ifndef XB_BUILDER_SOLVE_SHARED_H
+#define XB_BUILDER_SOLVE_SHARED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "builder/cache/store.h"
+#include "builder/context/context.h"
+#include "builder/plan/plan.h"
+#include "builder/solve/events.h"
+#include "builder/solve/sources.h"
+
+/** What all steps of a build share; it does not change while steps run, but for `cancelled`. */
+struct xb_step_shared {
+	const struct xb_plan *plan;
+	struct xb_store *store;
+	const struct xb_sources *sources;
+	const struct xb_context *context; /**< NULL: there is none */
+	const struct xb_strategy_options *strategy;
+	const struct xb_strv *hosts; /**< lines for /etc/hosts, NULL: none */
+	int64_t epoch;		     /**< SOURCE_DATE_EPOCH, -1: none */
+	bool no_cache;		     /**< look nothing up */
+	bool no_network;	     /**< steps have no network */
+	struct xb_events *events;
+	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
+	int cancel_fd;	       /**< readable once `cancelled` is set */
+};
+
+#endif

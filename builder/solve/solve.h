@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The scheduler: steps that are ready go to workers, results come back, until all are there.
+ *
+ * The calling thread is the scheduler and alone owns plan and results; everything that an observer
+ * is told it is told on that thread.
+ */
+#ifndef XB_BUILDER_SOLVE_SOLVE_H
+#define XB_BUILDER_SOLVE_SOLVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "builder/cache/store.h"
+#include "builder/context/context.h"
+#include "builder/plan/plan.h"
+#include "builder/solve/events.h"
+#include "builder/solve/result.h"
+#include "builder/solve/sources.h"
+
+/** Who watches a build. */
+struct xb_observer {
+	void *context;
+	/** Something happened; `event` is borrowed for the call. */
+	void (*event)(void *context, const struct xb_event *event);
+	/** Called about every `tick_ms`, for timers; 0: never. */
+	void (*tick)(void *context);
+	int tick_ms;
+};
+
+/** What to solve; all borrowed. */
+struct xb_solve_request {
+	const struct xb_plan *plan;
+	struct xb_store *store;
+	const struct xb_sources *sources;
+	const struct xb_context *context; /**< NULL: none */
+	const struct xb_strategy_options *strategy;
+	const struct xb_strv *hosts; /**< lines for /etc/hosts, or NULL */
+	int64_t epoch;		     /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	bool no_cache;
+	bool no_network;
+	unsigned jobs; /**< workers; 0: one for each processor, at least two */
+	int stop_fd;   /**< when it becomes readable (a signalfd) the build is cancelled; or -1 */
+	struct xb_observer observer;
+};
+
+/** All steps' results, by index in the plan. */
+struct xb_results {
+	struct xb_result *items;
+	size_t len;
+};
+
+/** Release. */
+void xb_results_clear(struct xb_results *results);
+#define xb_auto_results XB_CLEANUP(xb_results_clear)
+
+/**
+ * Carry out all steps of a plan. The first step that fails stops the others; its error is the
+ * result. Cancelled: -ECANCELED, fault interrupted. When this returns no process of the build runs
+ * any more.
+ */
+int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, struct xb_error *err);
+
+#endif

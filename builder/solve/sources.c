@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/sources.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "builder/cache/blob.h"
+#include "builder/cache/tag.h"
+#include "manifest/reference.h"
+
+#define LAYOUT_SCHEME "oci-layout://"
+
+/* One --build-context. */
+struct named {
+	char *name;		    /* as given */
+	char *reference;	    /* normalised as an image reference, or NULL */
+	struct xb_context *context; /* a directory, or NULL: an image */
+	struct xb_layout *layout;
+	char *tag; /* within the layout, NULL: its only one */
+};
+struct named_list XB_ARRAY(struct named);
+
+/* An image that was found, with the layout that has its blobs. */
+struct found {
+	char *name;
+	struct xb_platform platform;
+	struct xb_image *image;
+	const struct xb_layout *layout;
+};
+struct found_list XB_ARRAY(struct found);
+
+struct xb_sources {
+	struct xb_store *store;
+	struct xb_layout *store_layout; /* opened when a tag of the store is first used */
+	struct named_list named;
+	struct found_list found;
+};
+
+/* What two spellings of an image's name have in common; NULL when it is none. */
+static char *normal_reference(const char *name)
+{
+	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
+
+	if (xb_reference_parse(xb_view(name), &ref, NULL) < 0)
+		return NULL;
+	xb_reference_complete(&ref);
+	return xb_reference_format(&ref);
+}
+
+/* Split "DIR[:TAG]" or "DIR[@DIGEST]"; a ':' before the last '/' belongs to the directory. */
+static void split_layout(const char *text, char **ret_dir, char **ret_tag)
+{
+	const char *slash = strrchr(text, '/');
+	const char *base = slash != NULL ? slash : text;
+	const char *mark = strchr(base, '@');
+
+	if (mark == NULL)
+		mark = strchr(base, ':');
+	if (mark == NULL) {
+		*ret_dir = xb_strdup(text);
+		return;
+	}
+	*ret_dir = xb_view_dup((struct xb_view){ text, (size_t)(mark - text) });
+	*ret_tag = xb_strdup(mark + 1);
+}
+
+static int open_named(struct named *named, const char *value, struct xb_error *err)
+{
+	xb_autofree char *dir = NULL;
+	int r;
+
+	if (strncmp(value, LAYOUT_SCHEME, strlen(LAYOUT_SCHEME)) == 0) {
+		split_layout(value + strlen(LAYOUT_SCHEME), &dir, &named->tag);
+		r = xb_layout_open(dir, &named->layout, err);
+	} else if (strstr(value, "://") != NULL) {
+		r = xb_error_set(err, -ENOTSUP,
+				 "%s: this kind of build context is not supported yet", value);
+		(void)xb_error_hint(err, "give a directory or oci-layout://DIR[:TAG]");
+	} else {
+		r = xb_context_open(value, NULL, &named->context, err);
+	}
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_USAGE);
+		return xb_error_wrap(err, r, "--build-context %s", named->name);
+	}
+	return 0;
+}
+
+int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,
+		   struct xb_error *err)
+{
+	xb_auto_sources struct xb_sources *sources = xb_calloc(1, sizeof(*sources));
+
+	sources->store = store;
+	for (size_t i = 0; i < named->len; i++) {
+		struct xb_view value = xb_view(named->items[i]);
+		struct xb_view name;
+		struct named *entry;
+		int r;
+
+		(void)xb_view_split(&value, '=', &name);
+		if (name.len == 0 || value.len == 0) {
+			(void)xb_error_set(err, -EINVAL, "--build-context %s: not NAME=VALUE",
+					   named->items[i]);
+			return xb_error_fault(err, XB_FAULT_USAGE);
+		}
+		entry = xb_array_push(&sources->named);
+		entry->name = xb_view_dup(name);
+		entry->reference = normal_reference(entry->name);
+		r = open_named(entry, value.data, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = XB_STEAL(sources);
+	return 0;
+}
+
+void xb_sources_free(struct xb_sources *sources)
+{
+	if (sources == NULL)
+		return;
+	for (size_t i = 0; i < sources->named.len; i++) {
+		free(sources->named.items[i].name);
+		free(sources->named.items[i].reference);
+		free(sources->named.items[i].tag);
+		xb_context_free(sources->named.items[i].context);
+		xb_layout_free(sources->named.items[i].layout);
+	}
+	for (size_t i = 0; i < sources->found.len; i++) {
+		free(sources->found.items[i].name);
+		xb_image_clear(sources->found.items[i].image);
+		free(sources->found.items[i].image);
+	}
+	xb_array_clear(&sources->named);
+	xb_array_clear(&sources->found);
+	xb_layout_free(sources->store_layout);
+	free(sources);
+}
+
+static const struct named *find_named(const struct xb_sources *sources, const char *name)
+{
+	xb_autofree char *reference = normal_reference(name);
+
+	for (size_t i = 0; i < sources->named.len; i++) {
+		const struct named *named = &sources->named.items[i];
+
+		if (strcmp(named->name, name) == 0)
+			return named;
+		if (reference != NULL && named->reference != NULL &&
+		    strcmp(named->reference, reference) == 0)
+			return named;
+	}
+	return NULL;
+}
+
+static int no_such_image(const char *name, struct xb_error *err)
+{
+	(void)xb_error_set(err, -ENOENT,
+			   "no image called %s among the build contexts and the store's tags, and "
+			   "registries are not supported yet",
+			   name);
+	(void)xb_error_hint(err, "give it with --build-context %s=oci-layout://DIR[:TAG]", name);
+	return xb_error_fault(err, XB_FAULT_REGISTRY);
+}
+
+/* The store's tag of that name, in its own spelling or normalised. */
+static int find_tag(struct xb_sources *sources, const char *name, char **ret_digest,
+		    struct xb_error *err)
+{
+	xb_autofree char *reference = normal_reference(name);
+	xb_auto_tags struct xb_tags tags = { 0 };
+	int r = xb_tag_list(sources->store, &tags, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < tags.len; i++) {
+		xb_autofree char *other = normal_reference(tags.items[i].name);
+
+		if (strcmp(tags.items[i].name, name) == 0 ||
+		    (reference != NULL && other != NULL && strcmp(reference, other) == 0)) {
+			*ret_digest = xb_strdup(tags.items[i].digest.text);
+			return 0;
+		}
+	}
+	return no_such_image(name, err);
+}
+
+/* Which layout and which name in it `name` means. */
+static int locate(struct xb_sources *sources, const char *name, const struct xb_layout **ret_layout,
+		  char **ret_tag, struct xb_error *err)
+{
+	const struct named *named = find_named(sources, name);
+	int r;
+
+	if (named != NULL) {
+		*ret_layout = named->layout;
+		*ret_tag = xb_strdup(named->tag);
+		return 0;
+	}
+	r = find_tag(sources, name, ret_tag, err);
+	if (r == 0 && sources->store_layout == NULL)
+		r = xb_layout_open_at(xb_store_dirfd(sources->store), ".", &sources->store_layout,
+				      err);
+	if (r < 0)
+		return r;
+	*ret_layout = sources->store_layout;
+	return 0;
+}
+
+static const struct found *find_found(const struct xb_sources *sources, const char *name,
+				      const struct xb_platform *platform)
+{
+	for (size_t i = 0; i < sources->found.len; i++) {
+		const struct found *found = &sources->found.items[i];
+
+		if (strcmp(found->name, name) == 0 && xb_platform_eq(&found->platform, platform))
+			return found;
+	}
+	return NULL;
+}
+
+static int source_image(void *context, const char *name, const struct xb_platform *platform,
+			const struct xb_image **ret, struct xb_error *err)
+{
+	struct xb_sources *sources = context;
+	const struct found *known = find_found(sources, name, platform);
+	const struct xb_layout *layout = NULL;
+	xb_autofree char *tag = NULL;
+	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
+	struct found *found;
+	int r;
+
+	if (known != NULL) {
+		*ret = known->image;
+		return 0;
+	}
+	r = locate(sources, name, &layout, &tag, err);
+	if (r == 0)
+		r = xb_image_load(layout, tag, platform, &image, err);
+	if (r < 0)
+		return r;
+	found = xb_array_push(&sources->found);
+	found->name = xb_strdup(name);
+	found->platform = *platform;
+	found->layout = layout;
+	found->image = xb_alloc(sizeof(*found->image));
+	*found->image = image;
+	image = XB_IMAGE_INIT;
+	*ret = found->image;
+	return 0;
+}
+
+static enum xb_source_kind source_kind(void *context, const char *name)
+{
+	const struct named *named = find_named(context, name);
+
+	return named != NULL && named->context != NULL ? XB_SOURCE_DIRECTORY : XB_SOURCE_IMAGE;
+}
+
+struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
+{
+	return (struct xb_plan_sources){
+		.context = sources,
+		.kind = source_kind,
+		.image = source_image,
+	};
+}
+
+const struct xb_context *xb_sources_directory(const struct xb_sources *sources, const char *name)
+{
+	const struct named *named = find_named(sources, name);
+
+	return named != NULL ? named->context : NULL;
+}
+
+static int import_blob(struct xb_store *store, const struct xb_layout *layout,
+		       const struct xb_descriptor *blob, struct xb_error *err)
+{
+	xb_auto_fd int fd = -1;
+	int r;
+
+	if (xb_blob_has(store, &blob->digest))
+		return 0;
+	r = xb_layout_blob_open(layout, &blob->digest, blob->size, &fd, err);
+	if (r == 0)
+		r = xb_blob_import(store, fd, &blob->digest, blob->size, err);
+	return r;
+}
+
+int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
+		      struct xb_error *err)
+{
+	const struct found *found = NULL;
+
+	for (size_t i = 0; i < sources->found.len && found == NULL; i++) {
+		if (sources->found.items[i].image == image)
+			found = &sources->found.items[i];
+	}
+	if (found == NULL)
+		return xb_error_set(err, -EINVAL, "an image of other sources");
+	for (size_t i = 0; i < image->manifest.layers.len; i++) {
+		int r = import_blob(sources->store, found->layout, &image->manifest.layers.items[i],
+				    err);
+
+		if (r < 0)
+			return xb_error_wrap(err, r, "base image %s", found->name);
+	}
+	return 0;
+}

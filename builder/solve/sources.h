@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Where a build's base images and directories come from: names given by --build-context, then the
+ * tags of the store.
+ *
+ * Images are found while planning, on one thread; afterwards the object does not change and
+ * workers may use it.
+ */
+#ifndef XB_BUILDER_SOLVE_SOURCES_H
+#define XB_BUILDER_SOLVE_SOURCES_H
+
+#include "base/array.h"
+#include "builder/cache/store.h"
+#include "builder/context/context.h"
+#include "builder/plan/plan.h"
+
+struct xb_sources;
+
+/**
+ * Make the sources of a build. `named` holds NAME=VALUE, VALUE being a directory or
+ * "oci-layout://DIR[:TAG|@DIGEST]"; directories are opened here. `store` is borrowed.
+ * Errors: -EINVAL, fault usage; those of opening.
+ */
+int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,
+		   struct xb_error *err);
+/** Release; images and contexts handed out go with it. NULL is left alone. */
+void xb_sources_free(struct xb_sources *sources);
+
+XB_DEFINE_CLEANUP(xb_sources_cleanup, struct xb_sources, xb_sources_free)
+#define xb_auto_sources XB_CLEANUP(xb_sources_cleanup)
+
+/** The view that the planner takes. */
+struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);
+/** The directory of that name, borrowed, or NULL. */
+const struct xb_context *xb_sources_directory(const struct xb_sources *sources, const char *name);
+/** Get the layers of `image`, which came from these sources, into the store. Thread-safe. */
+int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
+		      struct xb_error *err);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/step.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "builder/cache/blob.h"
+#include "builder/cache/keylock.h"
+#include "builder/layer/pack.h"
+#include "builder/solve/trees.h"
+#include "builder/solve/work.h"
+
+/* Part of every key: what a key covers, and how, has changed when this number has. */
+#define KEY_VERSION 1
+/* How often a step that waits for another process's looks whether it was cancelled, ms. */
+#define LOCK_POLL_MS 50
+
+static void hash_list(struct xb_hasher *h, const char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	xb_hasher_number(h, n);
+	for (size_t i = 0; i < n; i++)
+		xb_hasher_field(h, xb_view(list[i]));
+}
+
+static void hash_run(struct xb_hasher *h, const struct xb_step *step, bool no_network)
+{
+	xb_hasher_field(h, xb_view(xb_platform_name(&step->platform).text));
+	hash_list(h, step->run.argv);
+	hash_list(h, step->run.env);
+	xb_hasher_field(h, xb_view(step->run.cwd));
+	xb_hasher_field(h, xb_view(step->run.user));
+	xb_hasher_number(h, no_network);
+}
+
+/* The key: everything that can change the result, and nothing else (docs/decisions). */
+static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
+		    const struct xb_step_inputs *inputs, char key[XB_RECORD_KEY_SIZE],
+		    struct xb_error *err)
+{
+	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
+	int r = 0;
+
+	xb_hasher_number(h, KEY_VERSION);
+	xb_hasher_number(h, step->kind);
+	xb_hasher_field(
+		h, xb_view(inputs->parent != NULL ? xb_result_chain(inputs->parent)->text : ""));
+	xb_hasher_number(h, (uint64_t)shared->epoch);
+	switch (step->kind) {
+	case XB_STEP_RUN:
+		hash_run(h, step, shared->no_network);
+		break;
+	case XB_STEP_COPY:
+		xb_hasher_number(h, step->copy.add);
+		xb_hasher_field(h, xb_view(step->copy.destination));
+		xb_hasher_number(h, step->copy.chown != NULL);
+		xb_hasher_field(h, xb_view(step->copy.chown));
+		xb_hasher_number(h, (uint64_t)(int64_t)step->copy.mode);
+		r = xb_copy_key(shared, step, inputs->from, h, err);
+		break;
+	case XB_STEP_WORKDIR:
+		xb_hasher_field(h, xb_view(step->workdir.path));
+		xb_hasher_field(h, xb_view(step->workdir.user));
+		break;
+	case XB_STEP_BASE:
+		break;
+	}
+	if (r < 0)
+		return r;
+	struct xb_digest digest = xb_hasher_finish(h);
+	(void)snprintf(key, XB_RECORD_KEY_SIZE, "step:%s", digest.text);
+	return 0;
+}
+
+static int cancelled(struct xb_step_shared *shared, struct xb_error *err)
+{
+	if (!atomic_load(&shared->cancelled))
+		return 0;
+	(void)xb_error_set(err, -ECANCELED, "cancelled");
+	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+}
+
+/* Lock the key, waiting for whoever has it, unless the build is cancelled meanwhile. */
+static int lock_key(struct xb_step_shared *shared, const char *key, struct xb_keylock **ret,
+		    struct xb_error *err)
+{
+	for (;;) {
+		struct pollfd fd = { .fd = shared->cancel_fd, .events = POLLIN };
+		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+		int r = xb_keylock_take(shared->store, key, false, ret, &cause);
+
+		if (r != -EAGAIN) {
+			if (r < 0)
+				xb_error_move(err, &cause);
+			return r;
+		}
+		if (poll(&fd, 1, LOCK_POLL_MS) > 0)
+			return cancelled(shared, err);
+	}
+}
+
+/* Pack the finished snapshot as a blob of the store. */
+static int pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
+{
+	struct xb_pack_options options = { .epoch = shared->epoch };
+	xb_auto_ingest struct xb_ingest *ingest = NULL;
+	struct xb_layer_info info;
+	xb_auto_fd int upper = -1;
+	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+
+	if (r == 0)
+		r = xb_blob_begin(shared->store, &ingest, err);
+	if (r == 0)
+		r = xb_layer_pack(upper, &options, xb_ingest_fd(ingest), &info, err);
+	if (r == 0)
+		r = xb_blob_commit_as(ingest, &info.digest, info.size, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "packing the layer");
+	record->diff_id = info.diff_id;
+	record->blob = info.digest;
+	record->blob_size = info.size;
+	(void)snprintf(record->media_type, sizeof(record->media_type), "%s", info.media_type);
+	return 0;
+}
+
+static int do_work(const struct xb_work *work, struct xb_error *err)
+{
+	switch (work->step->kind) {
+	case XB_STEP_RUN:
+		return xb_work_run(work, err);
+	case XB_STEP_COPY:
+		return xb_work_copy(work, err);
+	case XB_STEP_WORKDIR:
+		return xb_work_workdir(work, err);
+	case XB_STEP_BASE:
+		break;
+	}
+	return xb_error_set(err, -EINVAL, "a base image is not a step to carry out");
+}
+
+/* Carry the step out on a fresh snapshot, which `record` then names. */
+static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
+			    const struct xb_step_inputs *inputs, struct xb_record *record,
+			    struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_str struct xb_str overlay_work = XB_STR_INIT(XB_STR_OWN);
+	struct xb_work work = {
+		.shared = shared,
+		.index = index,
+		.step = &shared->plan->steps[index],
+		.lowers = &lowers,
+		.from = inputs->from,
+	};
+	int r = 0;
+
+	if (inputs->parent != NULL)
+		r = xb_trees_paths(shared->store, inputs->parent, &lowers, &warnings, err);
+	for (size_t i = 0; i < warnings.len; i++)
+		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0,
+			       xb_view(warnings.items[i]));
+	if (r < 0)
+		return r;
+	xb_snapshot_path(shared->store, &record->snapshot, &upper);
+	xb_snapshot_work_path(shared->store, &record->snapshot, &overlay_work);
+	work.upper = xb_str_text(&upper);
+	work.work = xb_str_text(&overlay_work);
+	return do_work(&work, err);
+}
+
+static int execute(struct xb_step_shared *shared, size_t index, const struct xb_step_inputs *inputs,
+		   struct xb_record *record, struct xb_error *err)
+{
+	uint64_t start = xb_clock_monotonic();
+	int r = xb_snapshot_begin(shared->store, &record->snapshot, err);
+
+	if (r < 0)
+		return r;
+	r = work_on_snapshot(shared, index, inputs, record, err);
+	if (r == 0)
+		r = cancelled(shared, err);
+	if (r == 0)
+		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
+	if (r == 0)
+		r = pack(shared, record, err);
+	record->created = shared->epoch >= 0 ? shared->epoch : xb_clock_now();
+	record->duration = xb_clock_monotonic() - start;
+	if (r == 0)
+		r = xb_record_put(shared->store, record, err);
+	if (r < 0)
+		xb_snapshot_discard(shared->store, &record->snapshot);
+	return r;
+}
+
+/* Look the key up. Returns 1 when `record` is its result, 0 when there is none. */
+static int look_up(struct xb_step_shared *shared, const char *key, struct xb_record *record,
+		   struct xb_error *err)
+{
+	if (shared->no_cache)
+		return 0;
+	return xb_record_get(shared->store, key, record, err);
+}
+
+static int find_or_execute(struct xb_step_shared *shared, size_t index,
+			   const struct xb_step_inputs *inputs, struct xb_record *record,
+			   bool *ret_cached, struct xb_error *err)
+{
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	char key[XB_RECORD_KEY_SIZE];
+	int r = make_key(shared, &shared->plan->steps[index], inputs, key, err);
+
+	if (r == 0)
+		r = look_up(shared, key, record, err);
+	if (r == 0)
+		r = lock_key(shared, key, &lock, err);
+	if (r == 0)
+		r = look_up(shared, key, record, err);
+	*ret_cached = r > 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	xb_events_post(shared->events, XB_EVENT_STARTED, index, 0, xb_view(NULL));
+	(void)snprintf(record->key, sizeof(record->key), "%s", key);
+	return execute(shared, index, inputs, record, err);
+}
+
+static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb_result *ret,
+			  struct xb_error *err)
+{
+	const struct xb_image *image = shared->plan->steps[index].base.image;
+	int r = xb_sources_import(shared->sources, image, err);
+
+	if (r < 0)
+		return r;
+	xb_result_of_image(ret, image);
+	ret->cached = true;
+	return 0;
+}
+
+int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
+		      const struct xb_step_inputs *inputs, struct xb_result *ret,
+		      struct xb_error *err)
+{
+	struct xb_record record = { 0 };
+	int r = cancelled(shared, err);
+
+	if (r < 0)
+		return r;
+	if (shared->plan->steps[index].kind == XB_STEP_BASE) {
+		r = carry_out_base(shared, index, ret, err);
+	} else {
+		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
+		if (r == 0) {
+			xb_result_copy(ret, inputs->parent);
+			xb_result_push(ret, &record);
+		}
+	}
+	if (r == 0 && ret->cached)
+		xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
+	return r;
+}

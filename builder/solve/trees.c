@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/trees.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "builder/cache/blob.h"
+#include "builder/cache/keylock.h"
+#include "builder/layer/tree.h"
+#include "builder/layer/unpack.h"
+
+static void to_top(struct xb_strv *lowers, const char *path)
+{
+	xb_strv_push(lowers, path);
+	for (size_t i = lowers->len - 1; i > 0; i--) {
+		char *below = lowers->items[i - 1];
+
+		lowers->items[i - 1] = lowers->items[i];
+		lowers->items[i] = below;
+	}
+}
+
+/* Unpack one layer over `lowers` into the fresh snapshot. */
+static int unpack_into(struct xb_store *store, const struct xb_result_layer *layer,
+		       const struct xb_strv *lowers, const struct xb_snapshot *snapshot,
+		       struct xb_strv *warnings, struct xb_error *err)
+{
+	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_str struct xb_str work = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_unpack_report struct xb_unpack_report report = XB_UNPACK_REPORT_INIT;
+	struct xb_unpack_layer what = {
+		.media_type = layer->media_type,
+		.size = layer->blob_size,
+		.digest = layer->blob,
+		.diff_id = layer->diff_id,
+	};
+	xb_auto_fd int blob = -1;
+	xb_auto_fd int tree = -1;
+	int r = xb_blob_open(store, &layer->blob, &blob, NULL, err);
+
+	if (r < 0)
+		return r;
+	xb_snapshot_path(store, snapshot, &upper);
+	xb_snapshot_work_path(store, snapshot, &work);
+	tree = xb_tree_mount((const char *const *)xb_strv_argv(lowers), lowers->len,
+			     xb_str_text(&upper), xb_str_text(&work), err);
+	if (tree < 0)
+		return tree;
+	r = xb_layer_unpack(blob, &what, tree, NULL, &report, err);
+	xb_strv_append(warnings, &report.warnings);
+	return r;
+}
+
+static int unpack_and_record(struct xb_store *store, const struct xb_result_layer *layer,
+			     const struct xb_strv *lowers, struct xb_record *record,
+			     struct xb_strv *warnings, struct xb_error *err)
+{
+	uint64_t start = xb_clock_monotonic();
+	int r = xb_snapshot_begin(store, &record->snapshot, err);
+
+	if (r < 0)
+		return r;
+	r = unpack_into(store, layer, lowers, &record->snapshot, warnings, err);
+	if (r == 0)
+		r = xb_snapshot_commit(store, &record->snapshot, err);
+	if (r == 0) {
+		record->diff_id = layer->diff_id;
+		record->created = xb_clock_now();
+		record->duration = xb_clock_monotonic() - start;
+		r = xb_record_put(store, record, err);
+	}
+	if (r < 0)
+		xb_snapshot_discard(store, &record->snapshot);
+	return r;
+}
+
+/* The snapshot of a base image's layer: known, or made now. */
+static int base_snapshot(struct xb_store *store, const struct xb_result_layer *layer,
+			 const struct xb_strv *lowers, struct xb_snapshot *ret,
+			 struct xb_strv *warnings, struct xb_error *err)
+{
+	struct xb_record record = { 0 };
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	int r;
+
+	(void)snprintf(record.key, sizeof(record.key), "%s%s", XB_RECORD_CHAIN, layer->chain.text);
+	r = xb_record_get(store, record.key, &record, err);
+	if (r == 0) {
+		r = xb_keylock_take(store, record.key, true, &lock, err);
+		if (r == 0)
+			r = xb_record_get(store, record.key, &record, err);
+		if (r == 0)
+			r = unpack_and_record(store, layer, lowers, &record, warnings, err);
+	}
+	if (r < 0)
+		return xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text);
+	*ret = record.snapshot;
+	return 0;
+}
+
+int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struct xb_strv *lowers,
+		   struct xb_strv *warnings, struct xb_error *err)
+{
+	for (size_t i = 0; i < result->layers.len; i++) {
+		const struct xb_result_layer *layer = &result->layers.items[i];
+		xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+		struct xb_snapshot snapshot = layer->snapshot;
+		int r = 0;
+
+		if (snapshot.id[0] == '\0')
+			r = base_snapshot(store, layer, lowers, &snapshot, warnings, err);
+		if (r < 0)
+			return r;
+		xb_snapshot_path(store, &snapshot, &path);
+		to_top(lowers, xb_str_text(&path));
+	}
+	return 0;
+}
+
+int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
+		  struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
+	int r = result != NULL ? xb_trees_paths(store, result, &lowers, warnings, err) : 0;
+
+	if (r < 0)
+		return r;
+	return xb_tree_mount((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL,
+			     err);
+}

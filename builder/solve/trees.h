@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Trees of results on disk: the snapshots of their layers, unpacked when first needed. */
+#ifndef XB_BUILDER_SOLVE_TREES_H
+#define XB_BUILDER_SOLVE_TREES_H
+
+#include "base/array.h"
+#include "builder/cache/store.h"
+#include "builder/solve/result.h"
+
+/**
+ * Append the absolute paths of the snapshots of `result`, top first, to `lowers`. Layers of base
+ * images that have none yet are unpacked, bottom first, each once however many processes and
+ * threads ask. Lines about what could not be unpacked as it is go to `warnings`. Thread-safe.
+ */
+int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struct xb_strv *lowers,
+		   struct xb_strv *warnings, struct xb_error *err);
+
+/** Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. */
+int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
+		  struct xb_error *err);
+
+#endif

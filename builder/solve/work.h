@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The work of one step on its fresh snapshot: run.c for RUN, copy.c for COPY, ADD and WORKDIR.
+ */
+#ifndef XB_BUILDER_SOLVE_WORK_H
+#define XB_BUILDER_SOLVE_WORK_H
+
+#include "base/digest.h"
+#include "builder/solve/result.h"
+#include "builder/solve/shared.h"
+
+/** A step's bench: what it works on. All borrowed. */
+struct xb_work {
+	struct xb_step_shared *shared;
+	size_t index;
+	const struct xb_step *step;
+	const struct xb_strv *lowers; /**< the parent's tree, top first */
+	const char *upper;	      /**< where changes go */
+	const char *work;	      /**< overlay's own */
+	const struct xb_result *from; /**< of COPY from another step; NULL: the empty tree */
+};
+
+/** Run the command of a RUN step in a sandbox. */
+int xb_work_run(const struct xb_work *work, struct xb_error *err);
+/** Copy, for COPY and ADD. */
+int xb_work_copy(const struct xb_work *work, struct xb_error *err);
+/** Make the directory of WORKDIR. */
+int xb_work_workdir(const struct xb_work *work, struct xb_error *err);
+
+/** Add to a key what COPY and ADD take: names and contents, owners where they are kept. */
+int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
+		const struct xb_result *from, struct xb_hasher *h, struct xb_error *err);
+
+#endif
