@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/assemble.h"
+
+#include "base/clock.h"
+#include "builder/cache/blob.h"
+#include "manifest/image.h"
+
+/* What history says of whoever made an entry. */
+#define HISTORY_COMMENT "xbuild"
+
+void xb_assembled_clear(struct xb_assembled *a)
+{
+	xb_descriptor_clear(&a->root);
+	xb_descriptors_clear(&a->manifests);
+}
+
+static const struct xb_result *result_of(const struct xb_results *results, size_t step)
+{
+	static const struct xb_result empty;
+
+	return step == XB_STEP_NONE ? &empty : &results->items[step];
+}
+
+/* The time an image carries, in seconds: see xb_assemble(). */
+static int64_t time_of(const struct xb_plan_target *target, const struct xb_result *result,
+		       int64_t epoch)
+{
+	int64_t newest = 0;
+
+	if (epoch >= 0)
+		return epoch;
+	for (size_t i = 0; i < result->layers.len; i++) {
+		if (result->layers.items[i].created > newest)
+			newest = result->layers.items[i].created;
+	}
+	if (newest == 0 && target->config.created != NULL)
+		(void)xb_clock_parse(xb_view(target->config.created), &newest, NULL);
+	return newest > 0 ? newest : xb_clock_now();
+}
+
+/* When the layer of a step was made; the time of the image for entries without a layer. */
+static int64_t entry_time(const struct xb_results *results, const struct xb_plan_history *entry,
+			  int64_t image_time, int64_t epoch)
+{
+	const struct xb_result *result = result_of(results, entry->step);
+
+	if (epoch >= 0 || result->layers.len == 0)
+		return image_time;
+	return result->layers.items[result->layers.len - 1].created;
+}
+
+static void add_history(struct xb_image_config *config, const struct xb_plan_target *target,
+			const struct xb_results *results, int64_t image_time, int64_t epoch)
+{
+	for (size_t i = 0; i < target->history_count; i++) {
+		const struct xb_plan_history *entry = &target->history[i];
+		xb_auto_str struct xb_str when = XB_STR_INIT(64);
+
+		(void)xb_clock_format(entry_time(results, entry, image_time, epoch), &when);
+		xb_image_config_add_history(config, xb_str_text(&when), entry->created_by,
+					    HISTORY_COMMENT, entry->step == XB_STEP_NONE);
+	}
+}
+
+static void fill_config(struct xb_image_config *config, const struct xb_plan_target *target,
+			const struct xb_results *results, int64_t epoch)
+{
+	const struct xb_result *result = result_of(results, target->step);
+	int64_t image_time = time_of(target, result, epoch);
+	xb_auto_str struct xb_str created = XB_STR_INIT(64);
+
+	xb_image_config_copy(config, &target->config);
+	(void)xb_clock_format(image_time, &created);
+	xb_image_config_set(&config->created, xb_str_text(&created));
+	xb_array_clear(&config->diff_ids);
+	for (size_t i = 0; i < result->layers.len; i++)
+		*xb_array_push(&config->diff_ids) = result->layers.items[i].diff_id;
+	add_history(config, target, results, image_time, epoch);
+}
+
+static int write_image(struct xb_layout *layout, const struct xb_plan_target *target,
+		       const struct xb_results *results, int64_t epoch,
+		       const struct xb_annotations *annotations, struct xb_descriptors *manifests,
+		       struct xb_error *err)
+{
+	const struct xb_result *result = result_of(results, target->step);
+	xb_auto_image_config struct xb_image_config config = XB_IMAGE_CONFIG_INIT;
+	xb_auto_descriptors struct xb_descriptors layers = { 0 };
+	xb_auto_descriptor struct xb_descriptor manifest = XB_DESCRIPTOR_INIT;
+	int r;
+
+	fill_config(&config, target, results, epoch);
+	for (size_t i = 0; i < result->layers.len; i++) {
+		const struct xb_result_layer *layer = &result->layers.items[i];
+		xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
+
+		xb_descriptor_init(&blob, layer->media_type, &layer->blob, layer->blob_size);
+		(void)xb_descriptors_add(&layers, &blob);
+	}
+	r = xb_image_write(layout, &config, &layers, annotations, true, &manifest, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "writing the image for %s",
+				     xb_platform_name(&target->platform).text);
+	(void)xb_descriptors_add(manifests, &manifest);
+	return 0;
+}
+
+int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
+		const struct xb_results *results, int64_t epoch,
+		const struct xb_annotations *annotations, struct xb_assembled *ret,
+		struct xb_error *err)
+{
+	xb_auto_assembled struct xb_assembled made = { 0 };
+	xb_auto_layout struct xb_layout *layout = NULL;
+	int r = xb_layout_open_at(xb_store_dirfd(store), ".", &layout, err);
+
+	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
+		r = write_image(layout, &plan->targets[t], results, epoch, annotations,
+				&made.manifests, err);
+	if (r == 0 && plan->target_count == 1)
+		xb_descriptor_copy(&made.root, &made.manifests.items[0]);
+	else if (r == 0)
+		r = xb_image_write_index(layout, &made.manifests, NULL, true, &made.root, err);
+	if (r < 0)
+		return r;
+	/* Asking for a blob puts it under this process's lease: a collection leaves it alone. */
+	(void)xb_blob_has(store, &made.root.digest);
+	*ret = made;
+	made = (struct xb_assembled){ 0 };
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** From results to documents: config and manifest for each platform, an index over several. */
+#ifndef XB_BUILDER_SOLVE_ASSEMBLE_H
+#define XB_BUILDER_SOLVE_ASSEMBLE_H
+
+#include <stdint.h>
+
+#include "builder/cache/store.h"
+#include "builder/plan/plan.h"
+#include "builder/solve/solve.h"
+#include "manifest/annotations.h"
+#include "manifest/descriptor.h"
+
+/** What a build made; starts as `{ 0 }`. */
+struct xb_assembled {
+	struct xb_descriptor root;	 /**< index, or the manifest of the only platform */
+	struct xb_descriptors manifests; /**< by target */
+};
+
+/** Release. */
+void xb_assembled_clear(struct xb_assembled *a);
+#define xb_auto_assembled XB_CLEANUP(xb_assembled_clear)
+
+/**
+ * Write the documents of all targets into the store. `epoch` (SOURCE_DATE_EPOCH, -1: none) is the
+ * time that they carry; without it that of the newest layer, so that a build that found everything
+ * in the cache gives the same documents again. `annotations` (may be NULL) go into each manifest.
+ */
+int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
+		const struct xb_results *results, int64_t epoch,
+		const struct xb_annotations *annotations, struct xb_assembled *ret,
+		struct xb_error *err);
+
+#endif

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "builder/cache/tag.h"
+#include "builder/layer/copy.h"
+#include "builder/layer/pack.h"
+#include "builder/layer/tarfile.h"
+#include "builder/solve/trees.h"
+#include "manifest/archive.h"
+#include "manifest/image.h"
+
+void xb_outputs_clear(struct xb_outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->len; i++) {
+		free(outputs->items[i].dest);
+		free(outputs->items[i].tag);
+		xb_strv_clear(&outputs->items[i].names);
+	}
+	xb_array_clear(outputs);
+}
+
+/* ---- the table of types ------------------------------------------------------------------- */
+
+static int write_image(const struct xb_output *, const struct xb_output_source *,
+		       struct xb_error *);
+static int write_oci(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
+static int write_docker(const struct xb_output *, const struct xb_output_source *,
+			struct xb_error *);
+static int write_local(const struct xb_output *, const struct xb_output_source *,
+		       struct xb_error *);
+static int write_tar(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
+static int write_nothing(const struct xb_output *, const struct xb_output_source *,
+			 struct xb_error *);
+
+static const struct {
+	const char *name;
+	int (*write)(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
+	bool needs_dest;
+	bool one_platform;
+} types[] = {
+	[XB_OUTPUT_IMAGE] = { "image", write_image, false, false },
+	[XB_OUTPUT_OCI] = { "oci", write_oci, true, false },
+	[XB_OUTPUT_DOCKER] = { "docker", write_docker, true, true },
+	[XB_OUTPUT_LOCAL] = { "local", write_local, true, false },
+	[XB_OUTPUT_TAR] = { "tar", write_tar, true, true },
+	[XB_OUTPUT_CACHE_ONLY] = { "cacheonly", write_nothing, false, false },
+};
+
+/* ---- reading -o --------------------------------------------------------------------------- */
+
+static int usage(struct xb_error *err, const char *text, const char *what)
+{
+	(void)xb_error_set(err, -EINVAL, "-o %s: %s", text, what);
+	(void)xb_error_hint(err, "write type=oci|docker|local|tar|image|cacheonly,dest=PATH");
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
+
+/* Cut the next field off a line of comma-separated values; a field may stand in double quotes. */
+static bool next_field(struct xb_view *rest, struct xb_str *field)
+{
+	bool quoted = false;
+	size_t i;
+
+	xb_str_reset(field);
+	if (rest->data == NULL)
+		return false;
+	for (i = 0; i < rest->len && (quoted || rest->data[i] != ','); i++) {
+		if (rest->data[i] == '"')
+			quoted = !quoted;
+		else
+			(void)xb_str_putc(field, rest->data[i]);
+	}
+	if (i < rest->len)
+		*rest = xb_view_sub(*rest, i + 1, rest->len);
+	else
+		*rest = (struct xb_view){ NULL, 0 };
+	return true;
+}
+
+static int set_type(struct xb_output *output, struct xb_view value)
+{
+	for (size_t i = 0; i < XB_COUNT(types); i++) {
+		if (xb_view_is(value, types[i].name)) {
+			output->type = (enum xb_output_type)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int set_bool(bool *member, struct xb_view value, bool inverted)
+{
+	bool yes = xb_view_is(value, "true") || xb_view_is(value, "1") || value.len == 0;
+
+	if (!yes && !xb_view_is(value, "false") && !xb_view_is(value, "0"))
+		return -EINVAL;
+	*member = yes != inverted;
+	return 0;
+}
+
+static int set_field(struct xb_output *output, struct xb_view key, struct xb_view value,
+		     bool *ret_typed)
+{
+	if (xb_view_is(key, "type")) {
+		*ret_typed = true;
+		return set_type(output, value);
+	}
+	if (xb_view_is(key, "dest") || xb_view_is(key, "tag")) {
+		char **member = xb_view_is(key, "dest") ? &output->dest : &output->tag;
+
+		free(*member);
+		*member = xb_view_dup(value);
+		return value.len > 0 ? 0 : -EINVAL;
+	}
+	if (xb_view_is(key, "name")) {
+		while (value.data != NULL) {
+			struct xb_view name;
+
+			if (xb_view_split(&value, ',', &name) && name.len > 0)
+				xb_strv_push_view(&output->names, name);
+		}
+		return 0;
+	}
+	if (xb_view_is(key, "tar"))
+		return set_bool(&output->directory, value, true);
+	return -ENOENT;
+}
+
+int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_error *err)
+{
+	struct xb_output *output = xb_array_push(outputs);
+	xb_auto_str struct xb_str field = XB_STR_INIT(XB_STR_OWN);
+	struct xb_view rest = xb_view(text);
+	bool typed = false;
+
+	if (strchr(text, '=') == NULL) {
+		output->type = strcmp(text, "-") == 0 ? XB_OUTPUT_TAR : XB_OUTPUT_LOCAL;
+		output->dest = xb_strdup(text);
+		return *text != '\0' ? 0 : usage(err, text, "it is empty");
+	}
+	while (next_field(&rest, &field)) {
+		struct xb_view value = xb_str_view(&field);
+		struct xb_view key;
+		int r;
+
+		(void)xb_view_split(&value, '=', &key);
+		r = set_field(output, key, value, &typed);
+		if (r < 0)
+			return usage(err, text,
+				     r == -ENOENT ? "a key that is not known or not supported yet"
+						  : "a value that does not fit its key");
+	}
+	if (!typed)
+		return usage(err, text, "type= is missing");
+	if (types[output->type].needs_dest && output->dest == NULL)
+		return usage(err, text, "dest= is missing");
+	return 0;
+}
+
+int xb_output_check(const struct xb_output *output, const struct xb_plan *plan,
+		    struct xb_error *err)
+{
+	if (plan->target_count == 1 || !types[output->type].one_platform)
+		return 0;
+	(void)xb_error_set(err, -EINVAL, "-o type=%s holds one platform, and %zu are asked for",
+			   types[output->type].name, plan->target_count);
+	(void)xb_error_hint(err, "use type=oci, or build each platform on its own");
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
+
+int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
+		    struct xb_error *err)
+{
+	int r = types[output->type].write(output, source, err);
+
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_STORE);
+		return xb_error_wrap(err, r, "writing output type=%s%s%s", types[output->type].name,
+				     output->dest != NULL ? " to " : "",
+				     output->dest != NULL ? output->dest : "");
+	}
+	return 0;
+}
+
+/* ---- files that appear whole -------------------------------------------------------------- */
+
+/* A file being written: standard output, or a neighbour of the destination until it is done. */
+struct sink {
+	int fd;
+	char *path; /* NULL: standard output */
+	char *temporary;
+};
+
+static void sink_clear(struct sink *sink)
+{
+	if (sink->temporary != NULL)
+		(void)unlink(sink->temporary);
+	if (sink->path != NULL)
+		xb_cleanup_fd(&sink->fd);
+	free(sink->path);
+	free(sink->temporary);
+}
+
+static int sink_open(struct sink *sink, const char *dest, struct xb_error *err)
+{
+	if (strcmp(dest, "-") == 0) {
+		sink->fd = STDOUT_FILENO;
+		return 0;
+	}
+	sink->path = xb_strdup(dest);
+	sink->temporary = xb_format("%s.%ld.partial", dest, (long)getpid());
+	sink->fd = open(sink->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (sink->fd < 0) {
+		int r = -errno;
+
+		free(sink->temporary);
+		sink->temporary = NULL;
+		return xb_error_errno(err, r, "creating %s", dest);
+	}
+	return 0;
+}
+
+static int sink_done(struct sink *sink, struct xb_error *err)
+{
+	if (sink->path == NULL)
+		return 0;
+	if (fsync(sink->fd) < 0 || rename(sink->temporary, sink->path) < 0)
+		return xb_error_errno(err, -errno, "finishing %s", sink->path);
+	free(sink->temporary);
+	sink->temporary = NULL;
+	return 0;
+}
+
+/* ---- documents ---------------------------------------------------------------------------- */
+
+/* The names of the build and of this output. */
+static void all_names(const struct xb_output *output, const struct xb_output_source *source,
+		      struct xb_strv *names)
+{
+	xb_strv_append(names, source->names);
+	for (size_t i = 0; i < output->names.len; i++) {
+		if (xb_strv_find(names, output->names.items[i]) < 0)
+			xb_strv_push(names, output->names.items[i]);
+	}
+}
+
+static int write_image(const struct xb_output *output, const struct xb_output_source *source,
+		       struct xb_error *err)
+{
+	const struct xb_descriptor *root = &source->assembled->root;
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = 0;
+
+	all_names(output, source, &names);
+	for (size_t i = 0; r == 0 && i < names.len; i++)
+		r = xb_tag_set(source->store, names.items[i], root->media_type, &root->digest,
+			       root->size, err);
+	return r;
+}
+
+static int write_nothing(const struct xb_output *output, const struct xb_output_source *source,
+			 struct xb_error *err)
+{
+	(void)output;
+	(void)source;
+	(void)err;
+	return 0;
+}
+
+/* An archive's members as the tar writer takes them; descriptors in `members` are to be closed. */
+static int open_members(const struct xb_layout *layout, const struct xb_export *files,
+			struct xb_tarfile_member *members, struct xb_error *err)
+{
+	for (size_t i = 0; i < files->len; i++) {
+		const struct xb_export_file *file = &files->items[i];
+		int r = 0;
+
+		members[i] = (struct xb_tarfile_member){ .name = file->name, .fd = -1 };
+		members[i].size = file->source == XB_EXPORT_DIRECTORY ? 0 : file->size;
+		members[i].data = file->data;
+		if (file->source == XB_EXPORT_BLOB)
+			r = xb_layout_blob_open(layout, &file->blob, file->size, &members[i].fd,
+						err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_archive(const struct xb_layout *layout, const struct xb_export *files,
+			 const char *dest, int64_t epoch, struct xb_error *err)
+{
+	XB_CLEANUP(sink_clear) struct sink sink = { .fd = -1 };
+	xb_autofree struct xb_tarfile_member *members = xb_calloc(files->len, sizeof(*members));
+	int r;
+
+	for (size_t i = 0; i < files->len; i++)
+		members[i].fd = -1;
+	r = open_members(layout, files, members, err);
+	if (r == 0)
+		r = sink_open(&sink, dest, err);
+	if (r == 0)
+		r = xb_tarfile_write(members, files->len, epoch > 0 ? epoch : 0, sink.fd, err);
+	if (r == 0)
+		r = sink_done(&sink, err);
+	for (size_t i = 0; i < files->len; i++)
+		xb_cleanup_fd(&members[i].fd);
+	return r;
+}
+
+static int write_layout(const struct xb_output *output, const struct xb_layout *store,
+			const struct xb_descriptor *root, const struct xb_strv *names,
+			struct xb_error *err)
+{
+	xb_auto_layout struct xb_layout *layout = NULL;
+	int r = xb_layout_create(output->dest, &layout, err);
+
+	if (r == 0)
+		r = xb_image_copy(layout, store, root, false, err);
+	if (r == 0 && names->len == 0)
+		r = xb_layout_tag(layout, root, NULL, true, err);
+	for (size_t i = 0; r == 0 && i < names->len; i++)
+		r = xb_layout_tag(layout, root, names->items[i], true, err);
+	return r;
+}
+
+/*
+ * What the entry of a layout is called: `tag=`, else the tag of each name ("app:1.4" gives "1.4"),
+ * else the name itself where it has none.
+ */
+static void layout_tags(const struct xb_output *output, const struct xb_strv *names,
+			struct xb_strv *tags)
+{
+	if (output->tag != NULL) {
+		xb_strv_push(tags, output->tag);
+		return;
+	}
+	for (size_t i = 0; i < names->len; i++) {
+		const char *slash = strrchr(names->items[i], '/');
+		const char *base = slash != NULL ? slash + 1 : names->items[i];
+		const char *colon = strchr(base, ':');
+		const char *tag = colon != NULL ? colon + 1 : base;
+
+		if (xb_strv_find(tags, tag) < 0)
+			xb_strv_push(tags, tag);
+	}
+}
+
+static int write_oci(const struct xb_output *output, const struct xb_output_source *source,
+		     struct xb_error *err)
+{
+	const struct xb_descriptor *root = &source->assembled->root;
+	xb_auto_layout struct xb_layout *store = NULL;
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv tags = XB_STRV_INIT;
+	xb_auto_export struct xb_export files = { 0 };
+	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
+
+	all_names(output, source, &names);
+	layout_tags(output, &names, &tags);
+	if (r == 0 && output->directory)
+		return write_layout(output, store, root, &tags, err);
+	if (r == 0)
+		r = xb_export_oci(store, root, output->tag != NULL ? &tags : &names, &files, err);
+	if (r == 0)
+		r = write_archive(store, &files, output->dest, source->epoch, err);
+	return r;
+}
+
+static int write_docker(const struct xb_output *output, const struct xb_output_source *source,
+			struct xb_error *err)
+{
+	xb_auto_layout struct xb_layout *store = NULL;
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	xb_auto_export struct xb_export files = { 0 };
+	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
+
+	all_names(output, source, &names);
+	if (r == 0)
+		r = xb_export_docker(store, &source->assembled->root, &names, &files, err);
+	if (r == 0)
+		r = write_archive(store, &files, output->dest, source->epoch, err);
+	return r;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+static int open_target(const struct xb_output_source *source, size_t target, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	size_t step = source->plan->targets[target].step;
+
+	return xb_trees_open(source->store,
+			     step != XB_STEP_NONE ? &source->results->items[step] : NULL, &warnings,
+			     err);
+}
+
+/* "linux/arm/v7" as the name of a directory: "linux_arm_v7". */
+static char *platform_directory(const struct xb_platform *platform)
+{
+	char *name = xb_strdup(xb_platform_name(platform).text);
+
+	for (char *p = name; *p != '\0'; p++) {
+		if (*p == '/')
+			*p = '_';
+	}
+	return name;
+}
+
+static int write_files(const struct xb_output_source *source, size_t target, const char *dest,
+		       struct xb_error *err)
+{
+	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+	xb_auto_fd int tree = open_target(source, target, err);
+	xb_auto_fd int dir = -1;
+	int r = tree < 0 ? tree : xb_mkdir_all(dest, 0755, err);
+
+	if (r < 0)
+		return r;
+	dir = open(dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return xb_error_errno(err, -errno, "opening %s", dest);
+	if (source->own_files) {
+		options.uid = 0;
+		options.gid = 0;
+	}
+	return xb_copy_path(tree, ".", dir, ".", &options, err);
+}
+
+static int write_local(const struct xb_output *output, const struct xb_output_source *source,
+		       struct xb_error *err)
+{
+	int r = 0;
+
+	if (source->plan->target_count == 1)
+		return write_files(source, 0, output->dest, err);
+	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
+		xb_autofree char *name = platform_directory(&source->plan->targets[t].platform);
+		xb_autofree char *dest = xb_format("%s/%s", output->dest, name);
+
+		r = write_files(source, t, dest, err);
+	}
+	return r;
+}
+
+static int write_tar(const struct xb_output *output, const struct xb_output_source *source,
+		     struct xb_error *err)
+{
+	XB_CLEANUP(sink_clear) struct sink sink = { .fd = -1 };
+	struct xb_pack_options options = {
+		.epoch = source->epoch,
+		.compression = XB_COMPRESSION_NONE,
+	};
+	struct xb_layer_info info;
+	xb_auto_fd int tree = open_target(source, 0, err);
+	int r = tree < 0 ? tree : sink_open(&sink, output->dest, err);
+
+	if (r == 0)
+		r = xb_tree_pack(tree, &options, sink.fd, &info, err);
+	if (r == 0)
+		r = sink_done(&sink, err);
+	return r;
+}
