@@ -259,8 +259,7 @@ static int write_image(const struct xb_output *output, const struct xb_output_so
 
 	all_names(output, source, &names);
 	for (size_t i = 0; r == 0 && i < names.len; i++)
-		r = xb_tag_set(source->store, names.items[i], root->media_type, &root->digest,
-			       root->size, err);
+		r = xb_tag_set(source->store, names.items[i], root, err);
 	return r;
 }
 

@@ -178,7 +178,7 @@ static int find_tag(struct xb_sources *sources, const char *name, char **ret_dig
 
 		if (strcmp(tags.items[i].name, name) == 0 ||
 		    (reference != NULL && other != NULL && strcmp(reference, other) == 0)) {
-			*ret_digest = xb_strdup(tags.items[i].digest.text);
+			*ret_digest = xb_strdup(tags.items[i].descriptor.digest.text);
 			return 0;
 		}
 	}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "builder/cli/progress.h"
+#include "builder/cli/report.h"
+#include "builder/cli/request.h"
+#include "builder/solve/assemble.h"
+
+static int print_help(void)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+	xb_options_help(xb_build_option_table, &text);
+	(void)printf("xbuild [build] [OPTIONS] PATH\n\n"
+		     "Build the Dockerfile of PATH for one or several platforms.\n\n%s",
+		     xb_str_text(&text));
+	return 0;
+}
+
+/* Write a small file of the user's, whole or not at all. */
+static int write_file(const char *path, struct xb_view text, struct xb_error *err)
+{
+	int r = xb_file_replace_at(AT_FDCWD, path, text.data, text.len, false, err);
+
+	return r < 0 ? xb_error_wrap(err, r, "writing %s", path) : 0;
+}
+
+static int write_metadata(const struct xb_build_request *request,
+			  const struct xb_assembled *assembled, struct xb_error *err)
+{
+	xb_auto_json json_t *object = json_object();
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	int r;
+
+	xb_json_set_string(object, "containerimage.digest", assembled->root.digest.text);
+	xb_json_set_new(object, "containerimage.descriptor",
+			xb_descriptor_to_json(&assembled->root));
+	if (request->options.names.len > 0) {
+		xb_autofree char *names = xb_strv_join(&request->options.names, ",");
+
+		xb_json_set_string(object, "image.name", names);
+	}
+	r = xb_json_write_pretty(object, &text, err);
+	return r < 0 ? r : write_file(request->options.metadata_file, xb_str_view(&text), err);
+}
+
+static int write_outputs(const struct xb_invocation *invocation,
+			 const struct xb_build_request *request, const struct xb_results *results,
+			 const struct xb_assembled *assembled, struct xb_error *err)
+{
+	struct xb_output_source source = {
+		.store = request->store,
+		.plan = request->plan,
+		.results = results,
+		.assembled = assembled,
+		.names = &request->options.names,
+		.epoch = request->epoch,
+		.own_files = invocation->plain_user,
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
+		r = xb_output_write(&request->outputs.items[i], &source, err);
+	if (r == 0 && request->options.metadata_file != NULL)
+		r = write_metadata(request, assembled, err);
+	if (r == 0 && request->options.iid_file != NULL)
+		r = write_file(request->options.iid_file, xb_view(assembled->root.digest.text),
+			       err);
+	return r;
+}
+
+/* Standard output carries the digest alone, unless an output was written there. */
+static void print_digest(const struct xb_build_request *request,
+			 const struct xb_assembled *assembled)
+{
+	for (size_t i = 0; i < request->outputs.len; i++) {
+		const char *dest = request->outputs.items[i].dest;
+
+		if (dest != NULL && strcmp(dest, "-") == 0)
+			return;
+	}
+	(void)printf("%s\n", assembled->root.digest.text);
+}
+
+static int solve(const struct xb_invocation *invocation, const struct xb_build_request *request,
+		 struct xb_progress *progress, struct xb_results *results, struct xb_error *err)
+{
+	struct xb_solve_request what = {
+		.plan = request->plan,
+		.store = request->store,
+		.sources = request->sources,
+		.context = request->context,
+		.strategy = &request->strategy,
+		.hosts = &request->host_lines,
+		.epoch = request->epoch,
+		.no_cache = request->options.no_cache,
+		.no_network = request->no_network,
+		.jobs = request->jobs,
+		.stop_fd = invocation->stop_fd,
+		.observer = xb_progress_observer(progress),
+	};
+
+	return xb_solve(&what, results, err);
+}
+
+static int build(const struct xb_invocation *invocation, struct xb_build_request *request,
+		 enum xb_progress_mode mode, struct xb_error *err)
+{
+	xb_auto_progress struct xb_progress *progress = NULL;
+	xb_auto_results struct xb_results results = { 0 };
+	xb_auto_assembled struct xb_assembled assembled = { 0 };
+	int r = xb_build_request_plan(invocation, request, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < request->plan->warnings.len; i++)
+		xb_report_warning(request->plan->warnings.items[i]);
+	progress = xb_progress_new(request->plan, mode);
+	r = solve(invocation, request, progress, &results, err);
+	if (r == 0)
+		r = xb_assemble(request->store, request->plan, &results, request->epoch, NULL,
+				&assembled, err);
+	if (r == 0)
+		r = write_outputs(invocation, request, &results, &assembled, err);
+	if (r < 0)
+		return r;
+	xb_progress_summary(progress);
+	print_digest(request, &assembled);
+	return 0;
+}
+
+int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
+{
+	xb_auto_build_request struct xb_build_request request = { 0 };
+	enum xb_progress_mode mode = XB_PROGRESS_QUIET;
+	int r = xb_build_request_read(invocation, &request, err);
+
+	if (r == 0 && request.options.help)
+		return print_help();
+	if (r == 0 && !request.options.quiet)
+		r = xb_progress_mode(request.options.progress, &mode, err);
+	return r < 0 ? r : build(invocation, &request, mode, err);
+}

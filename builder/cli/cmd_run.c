@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "builder/cli/command.h"
+#include "builder/cli/options.h"
+#include "builder/cli/report.h"
+#include "builder/layer/tarfile.h"
+#include "builder/sandbox/sandbox.h"
+#include "builder/solve/result.h"
+#include "builder/solve/sandboxes.h"
+#include "builder/solve/sources.h"
+#include "builder/solve/trees.h"
+#include "platforms/host.h"
+
+/* Exit status of a program that a signal ended, as shells give it. */
+#define SIGNAL_STATUS 128
+
+struct run_options {
+	struct xb_strv env;
+	struct xb_strv emulators;
+	const char *platform;
+	const char *user;
+	const char *workdir;
+	const char *entrypoint;
+	const char *network;
+	const char *root;
+	bool help;
+};
+
+#define AT(member) offsetof(struct run_options, member)
+
+static const struct xb_option option_table[] = {
+	{ "platform", 0, XB_OPTION_TEXT, AT(platform), "PLATFORM",
+	  "which of the image's platforms (default: this machine's)" },
+	{ "env", 'e', XB_OPTION_LIST, AT(env), "NAME=VALUE", "environment variable" },
+	{ "user", 'u', XB_OPTION_TEXT, AT(user), "USER[:GROUP]", "who runs it" },
+	{ "workdir", 'w', XB_OPTION_TEXT, AT(workdir), "DIR", "where it runs" },
+	{ "entrypoint", 0, XB_OPTION_TEXT, AT(entrypoint), "PROGRAM", "instead of the image's" },
+	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE", "default, host or none" },
+	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
+	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
+	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
+	{ 0 },
+};
+
+/* What a run holds. */
+struct running {
+	struct run_options options;
+	struct xb_strv operands;
+	struct xb_platform host;
+	struct xb_platform platform;
+	struct xb_store *store;
+	struct xb_sources *sources;
+	char *temporary; /* directory of an unpacked archive, or NULL */
+};
+
+static void running_clear(struct running *run)
+{
+	xb_sources_free(run->sources);
+	xb_store_free(run->store);
+	xb_strv_clear(&run->operands);
+	xb_strv_clear(&run->options.env);
+	xb_strv_clear(&run->options.emulators);
+	if (run->temporary != NULL)
+		(void)xb_remove_tree_at(AT_FDCWD, run->temporary, NULL);
+	free(run->temporary);
+}
+
+static int usage(struct xb_error *err, const char *what)
+{
+	(void)xb_error_set(err, -EINVAL, "%s", what);
+	(void)xb_error_hint(err, "xbuild run [--platform P] IMAGE [COMMAND…]");
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
+
+static int read_options(const struct xb_invocation *invocation, struct running *run,
+			struct xb_error *err)
+{
+	const char *network;
+	int r = xb_options_parse(option_table, invocation->argv, true, &run->options,
+				 &run->operands, err);
+
+	if (r < 0 || run->options.help)
+		return r;
+	network = run->options.network;
+	if (run->operands.len == 0)
+		return usage(err, "no image is named");
+	if (network != NULL && strcmp(network, "none") != 0 && strcmp(network, "host") != 0 &&
+	    strcmp(network, "default") != 0)
+		return usage(err, "--network takes default, host or none");
+	r = xb_platform_host(&run->host, err);
+	run->platform = run->host;
+	if (r == 0 && run->options.platform != NULL)
+		r = xb_platform_parse(xb_view(run->options.platform), &run->host, &run->platform,
+				      err);
+	return r < 0 ? xb_error_fault(err, XB_FAULT_USAGE) : 0;
+}
+
+/* Unpack "FILE[:TAG]" into a directory of its own; `*ret` is then "DIR[:TAG]". */
+static int unpack_archive(struct running *run, const char *text, char **ret, struct xb_error *err)
+{
+	const char *slash = strrchr(text, '/');
+	const char *colon = strchr(slash != NULL ? slash : text, ':');
+	xb_autofree char *file =
+		colon != NULL ? xb_view_dup((struct xb_view){ text, (size_t)(colon - text) })
+			      : xb_strdup(text);
+	xb_autofree char *directory = xb_format("%s/run-XXXXXX", P_tmpdir);
+	xb_auto_fd int archive = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	xb_auto_fd int dir = -1;
+	int r;
+
+	if (archive < 0)
+		return xb_error_errno(err, -errno, "opening %s", file);
+	if (mkdtemp(directory) == NULL)
+		return xb_error_errno(err, -errno, "making %s", directory);
+	run->temporary = XB_STEAL(directory);
+	dir = open(run->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return xb_error_errno(err, -errno, "opening %s", run->temporary);
+	r = xb_tarfile_extract(archive, dir, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "reading %s", file);
+	*ret = xb_format("%s%s", run->temporary, colon != NULL ? colon : "");
+	return 0;
+}
+
+/* An image is a tag of the store, oci:DIR[:TAG] or oci-archive:FILE[:TAG]. */
+static int open_sources(struct running *run, struct xb_error *err)
+{
+	const char *image = run->operands.items[0];
+	xb_auto_strv struct xb_strv named = XB_STRV_INIT;
+	xb_autofree char *unpacked = NULL;
+	int r;
+
+	if (strncmp(image, "oci:", 4) == 0) {
+		xb_strv_printf(&named, "%s=oci-layout://%s", image, image + 4);
+	} else if (strncmp(image, "oci-archive:", 12) == 0) {
+		r = unpack_archive(run, image + 12, &unpacked, err);
+		if (r < 0)
+			return r;
+		xb_strv_printf(&named, "%s=oci-layout://%s", image, unpacked);
+	}
+	return xb_sources_new(run->store, &named, &run->sources, err);
+}
+
+static void command_of(const struct running *run, const struct xb_image_config *config,
+		       struct xb_strv *argv)
+{
+	bool own = run->operands.len > 1;
+
+	if (run->options.entrypoint != NULL)
+		xb_strv_push(argv, run->options.entrypoint);
+	else
+		xb_strv_append(argv, &config->entrypoint);
+	for (size_t i = 1; i < run->operands.len; i++)
+		xb_strv_push(argv, run->operands.items[i]);
+	if (!own && run->options.entrypoint == NULL)
+		xb_strv_append(argv, &config->cmd);
+}
+
+static int set_program(const struct running *run, const struct xb_image_config *config,
+		       struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	const char *user = run->options.user != NULL ? run->options.user : config->user;
+	const char *cwd = run->options.workdir != NULL ? run->options.workdir : config->working_dir;
+
+	command_of(run, config, &spec->argv);
+	if (spec->argv.len == 0)
+		return usage(err, "the image has no entrypoint and no command, and none is given");
+	xb_strv_append(&spec->env, &config->env);
+	for (size_t i = 0; i < run->options.env.len; i++) {
+		struct xb_view value = xb_view(run->options.env.items[i]);
+		struct xb_view name;
+
+		(void)xb_view_split(&value, '=', &name);
+		xb_env_set(&spec->env, name, value);
+	}
+	free(spec->user);
+	spec->user = xb_strdup(user);
+	if (cwd != NULL && *cwd != '\0') {
+		free(spec->cwd);
+		spec->cwd = xb_strdup(cwd);
+	}
+	spec->terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+	return 0;
+}
+
+static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	struct xb_plan_sources sources = xb_sources_for_plan(run->sources);
+	struct xb_strategy_options strategy = { .emulators.overrides = &run->options.emulators };
+	struct xb_sandbox_request request = {
+		.platform = &run->platform,
+		.host = &run->host,
+		.strategy = &strategy,
+		.no_network =
+			run->options.network != NULL && strcmp(run->options.network, "none") == 0,
+	};
+	const struct xb_image *image = NULL;
+	struct xb_result result = { 0 };
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	int r = sources.image(sources.context, run->operands.items[0], &run->platform, &image, err);
+
+	if (r == 0)
+		r = xb_sources_import(run->sources, image, err);
+	if (r == 0) {
+		xb_result_of_image(&result, image);
+		r = xb_trees_paths(run->store, &result, &spec->lowers, &warnings, err);
+		xb_result_clear(&result);
+	}
+	for (size_t i = 0; i < warnings.len; i++)
+		xb_report_warning(warnings.items[i]);
+	if (r == 0)
+		r = set_program(run, &image->config, spec, err);
+	/* The platform that was found, which may be an older relative of the one asked for. */
+	if (r == 0)
+		run->platform = image->config.platform;
+	spec->scratch_upper = true;
+	return r < 0 ? r : xb_sandbox_prepare(spec, &request, err);
+}
+
+/* Wait for the program; a signal to stop ends it. */
+static int wait_for(struct xb_sandbox *sandbox, int stop_fd, struct xb_error *err)
+{
+	struct pollfd fds[] = {
+		{ .fd = xb_sandbox_fd(sandbox), .events = POLLIN },
+		{ .fd = stop_fd, .events = POLLIN },
+	};
+	struct xb_sandbox_result result;
+	int r;
+
+	while (poll(fds, XB_COUNT(fds), -1) < 0 && errno == EINTR)
+		continue;
+	if (fds[1].revents != 0)
+		xb_sandbox_kill(sandbox);
+	r = xb_sandbox_wait(sandbox, &result, err);
+	if (r < 0)
+		return r;
+	return result.signal != 0 ? SIGNAL_STATUS + result.signal : result.exit_code;
+}
+
+static int run_image(const struct xb_invocation *invocation, struct running *run,
+		     struct xb_error *err)
+{
+	const char *root = run->options.root != NULL ? run->options.root : invocation->default_root;
+	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	struct xb_sandbox_io io = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	int r = xb_store_open(root, &run->store, err);
+
+	xb_sandbox_spec_init(&spec);
+	if (r == 0)
+		r = open_sources(run, err);
+	if (r == 0)
+		r = prepare(run, &spec, err);
+	if (r == 0)
+		r = xb_sandbox_start(&spec, &io, &sandbox, err);
+	return r < 0 ? r : wait_for(sandbox, invocation->stop_fd, err);
+}
+
+int xb_cmd_run(const struct xb_invocation *invocation, struct xb_error *err)
+{
+	XB_CLEANUP(running_clear) struct running run = { 0 };
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	int r = read_options(invocation, &run, err);
+
+	if (r < 0)
+		return r;
+	if (run.options.help) {
+		xb_options_help(option_table, &text);
+		(void)printf("xbuild run [OPTIONS] IMAGE [COMMAND…]\n\n"
+			     "Run an image: a tag of the store, oci:DIR[:TAG] or "
+			     "oci-archive:FILE[:TAG].\nWhat it changes is lost at its end.\n\n%s",
+			     xb_str_text(&text));
+		return 0;
+	}
+	return run_image(invocation, &run, err);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The subcommands: one cmd_*.c each, one row each in main.c. */
+#ifndef XB_BUILDER_CLI_COMMAND_H
+#define XB_BUILDER_CLI_COMMAND_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/** What a command is called with. */
+struct xb_invocation {
+	char *const *argv;	  /**< behind the command's name; ends with NULL */
+	const char *default_root; /**< the store where --root does not say another */
+	bool plain_user;	  /**< not the machine's superuser */
+	int stop_fd; /**< a signalfd of SIGINT, SIGTERM and SIGHUP, which are blocked */
+};
+
+/**
+ * A command. Returns its exit status when it has said all there is to say, or a negative errno with
+ * `err`, which main() prints and turns into an exit status.
+ */
+typedef int xb_command(const struct xb_invocation *invocation, struct xb_error *err);
+
+xb_command xb_cmd_build;  /**< xbuild [build] [OPTIONS] PATH */
+xb_command xb_cmd_plan;	  /**< xbuild plan [OPTIONS] PATH */
+xb_command xb_cmd_run;	  /**< xbuild run [OPTIONS] IMAGE [COMMAND…] */
+xb_command xb_cmd_dump;	  /**< xbuild dump dockerfile|plan|config … */
+xb_command xb_cmd_images; /**< xbuild images */
+xb_command xb_cmd_tag;	  /**< xbuild tag SOURCE TARGET */
+xb_command xb_cmd_rmi;	  /**< xbuild rmi NAME… */
+xb_command xb_cmd_cache;  /**< xbuild cache du|prune */
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cli/report.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+
+/* Lines stay lines; within a line nothing reaches the terminal but text. */
+static void print_lines(const char *indent, const char *text)
+{
+	struct xb_view rest = xb_view(text);
+	struct xb_view line;
+
+	while (xb_view_split(&rest, '\n', &line)) {
+		xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
+
+		(void)xb_str_append_quoted(&safe, line);
+		(void)fprintf(stderr, "%s%s\n", indent, xb_str_text(&safe));
+	}
+}
+
+void xb_report_error(const struct xb_error *err)
+{
+	(void)fflush(stdout);
+	print_lines("xbuild: error: ", err->message != NULL ? err->message : "unknown error");
+	if (err->excerpt != NULL)
+		print_lines("  ", err->excerpt);
+	if (err->hint != NULL)
+		print_lines("hint: ", err->hint);
+}
+
+void xb_report_warning(const char *text)
+{
+	print_lines("xbuild: warning: ", text);
+}
+
+int xb_report_status(const struct xb_error *err)
+{
+	return err->fault == XB_FAULT_NONE ? XB_FAULT_INTERNAL : (int)err->fault;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cli/request.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/limits.h"
+#include "manifest/reference.h"
+#include "platforms/host.h"
+
+#define MAX_JOBS  1024
+#define MAX_EPOCH ((uint64_t)1 << 40) /* the year 36812; fits every format that dates go into */
+
+#define AT(member) offsetof(struct xb_build_options, member)
+
+const struct xb_option xb_build_option_table[] = {
+	{ "platform", 0, XB_OPTION_LIST, AT(platforms), "LIST",
+	  "platforms to build for (default: this machine's)" },
+	{ "file", 'f', XB_OPTION_TEXT, AT(file), "PATH",
+	  "the Dockerfile (default: PATH/Dockerfile)" },
+	{ "tag", 't', XB_OPTION_LIST, AT(names), "NAME", "name of the result" },
+	{ "output", 'o', XB_OPTION_LIST, AT(outputs), "SPEC",
+	  "where the result goes: type=oci|docker|local|tar|image,dest=PATH" },
+	{ "build-arg", 0, XB_OPTION_LIST, AT(build_args), "NAME[=VALUE]", "value of an ARG" },
+	{ "build-context", 0, XB_OPTION_LIST, AT(build_contexts), "NAME=VALUE",
+	  "directory or oci-layout://DIR[:TAG] that NAME stands for" },
+	{ "target", 0, XB_OPTION_TEXT, AT(target), "STAGE", "stage to build (default: the last)" },
+	{ "label", 0, XB_OPTION_LIST, AT(labels), "NAME=VALUE", "label of the result" },
+	{ "add-host", 0, XB_OPTION_LIST, AT(hosts), "NAME:IP", "line of /etc/hosts in steps" },
+	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE",
+	  "network of steps: default, host, none" },
+	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
+	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
+	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
+	{ "metadata-file", 0, XB_OPTION_TEXT, AT(metadata_file), "PATH",
+	  "write the result's descriptor as JSON" },
+	{ "iidfile", 0, XB_OPTION_TEXT, AT(iid_file), "PATH", "write the result's digest" },
+	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
+	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
+	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
+	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
+	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
+	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
+	{ "push", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "load", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "pull", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "annotation", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "secret", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "ssh", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "no-cache-filter", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "ulimit", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "shm-size", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "resource", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "allow", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "call", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "check", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "provenance", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "sbom", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "attest", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "builder", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "cgroup-parent", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ "allow-drop", 0, XB_OPTION_LATER, 0, NULL, "" },
+	{ 0 },
+};
+
+static void options_clear(struct xb_build_options *o)
+{
+	xb_strv_clear(&o->platforms);
+	xb_strv_clear(&o->names);
+	xb_strv_clear(&o->outputs);
+	xb_strv_clear(&o->build_args);
+	xb_strv_clear(&o->build_contexts);
+	xb_strv_clear(&o->labels);
+	xb_strv_clear(&o->hosts);
+	xb_strv_clear(&o->emulators);
+}
+
+void xb_build_request_clear(struct xb_build_request *request)
+{
+	xb_plan_free(request->plan);
+	xb_sources_free(request->sources);
+	xb_dockerfile_free(request->dockerfile);
+	xb_context_free(request->context);
+	xb_store_free(request->store);
+	xb_outputs_clear(&request->outputs);
+	xb_array_clear(&request->platforms);
+	xb_strv_clear(&request->host_lines);
+	xb_strv_clear(&request->operands);
+	options_clear(&request->options);
+}
+
+static int usage(struct xb_error *err, const char *hint, const char *format, const char *text)
+{
+	xb_autofree char *shown = xb_strdup(text);
+
+	(void)xb_error_set(err, -EINVAL, format, shown);
+	(void)xb_error_hint(err, "%s", hint);
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+static int add_platform(struct xb_build_request *request, struct xb_view text, struct xb_error *err)
+{
+	struct xb_platform platform = request->host;
+	int r = 0;
+
+	if (!xb_view_is(text, "local"))
+		r = xb_platform_parse(text, &request->host, &platform, err);
+	if (r < 0)
+		return xb_error_fault(err, XB_FAULT_USAGE);
+	for (size_t i = 0; i < request->platforms.len; i++) {
+		if (xb_platform_eq(&request->platforms.items[i], &platform))
+			return 0;
+	}
+	*xb_array_push(&request->platforms) = platform;
+	return 0;
+}
+
+static int read_platforms(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_strv *texts = &request->options.platforms;
+	int r = xb_platform_host(&request->host, err);
+
+	if (r == 0 && texts->len == 0)
+		r = add_platform(request, XB_VIEW("local"), err);
+	for (size_t i = 0; r == 0 && i < texts->len; i++) {
+		struct xb_view rest = xb_view(texts->items[i]);
+		struct xb_view text;
+
+		while (r == 0 && xb_view_split(&rest, ',', &text))
+			r = add_platform(request, xb_view_trim(text), err);
+	}
+	return r;
+}
+
+/* NAME without a value takes it from the environment; SOURCE_DATE_EPOCH is taken from it anyway. */
+static void complete_build_args(struct xb_strv *args)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	struct xb_strv complete = XB_STRV_INIT;
+
+	for (size_t i = 0; i < args->len; i++) {
+		const char *arg = args->items[i];
+		const char *value = strchr(arg, '=') == NULL ? getenv(arg) : NULL;
+
+		if (strchr(arg, '=') != NULL)
+			xb_strv_push(&complete, arg);
+		else if (value != NULL)
+			xb_strv_printf(&complete, "%s=%s", arg, value);
+	}
+	if (epoch != NULL && *epoch != '\0' &&
+	    xb_env_get(&complete, XB_VIEW("SOURCE_DATE_EPOCH")) == NULL)
+		xb_strv_printf(&complete, "SOURCE_DATE_EPOCH=%s", epoch);
+	xb_strv_clear(args);
+	*args = complete;
+}
+
+static int read_epoch(struct xb_build_request *request, struct xb_error *err)
+{
+	const char *text = xb_env_get(&request->options.build_args, XB_VIEW("SOURCE_DATE_EPOCH"));
+	uint64_t seconds;
+
+	request->epoch = -1;
+	if (text == NULL || *text == '\0')
+		return 0;
+	if (xb_view_parse_u64(xb_view(text), MAX_EPOCH, &seconds) < 0)
+		return usage(err, "give the seconds since 1970 as a whole number",
+			     "SOURCE_DATE_EPOCH=%s is no time", text);
+	request->epoch = (int64_t)seconds;
+	return 0;
+}
+
+static int read_hosts(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_strv *hosts = &request->options.hosts;
+
+	for (size_t i = 0; i < hosts->len; i++) {
+		const char *text = hosts->items[i];
+		size_t name = strcspn(text, ":=");
+
+		if (name == 0 || text[name] == '\0' || text[name + 1] == '\0')
+			return usage(err, "write NAME:ADDRESS", "--add-host %s: no address", text);
+		xb_strv_printf(&request->host_lines, "%s\t%.*s", text + name + 1, (int)name, text);
+	}
+	return 0;
+}
+
+static int read_network(struct xb_build_request *request, struct xb_error *err)
+{
+	const char *mode = request->options.network;
+
+	if (mode == NULL || strcmp(mode, "default") == 0 || strcmp(mode, "host") == 0)
+		return 0;
+	if (strcmp(mode, "none") != 0)
+		return usage(err, "use default, host or none", "--network %s is not known", mode);
+	request->no_network = true;
+	return 0;
+}
+
+static int read_jobs(struct xb_build_request *request, struct xb_error *err)
+{
+	const char *text = request->options.jobs;
+	uint64_t jobs = 0;
+
+	if (text != NULL && (xb_view_parse_u64(xb_view(text), MAX_JOBS, &jobs) < 0 || jobs == 0))
+		return usage(err, "give a whole number from 1 to 1024", "--jobs %s", text);
+	request->jobs = (unsigned)jobs;
+	return 0;
+}
+
+static int check_names(const struct xb_build_options *options, struct xb_error *err)
+{
+	for (size_t i = 0; i < options->names.len; i++) {
+		xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
+		int r = xb_reference_parse(xb_view(options->names.items[i]), &ref, err);
+
+		if (r < 0) {
+			(void)xb_error_wrap(err, r, "-t %s", options->names.items[i]);
+			return xb_error_fault(err, XB_FAULT_USAGE);
+		}
+	}
+	for (size_t i = 0; i < options->labels.len; i++) {
+		if (strchr(options->labels.items[i], '=') == NULL ||
+		    options->labels.items[i][0] == '=')
+			return usage(err, "write NAME=VALUE", "--label %s: no value",
+				     options->labels.items[i]);
+	}
+	return 0;
+}
+
+static int read_outputs(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_strv *texts = &request->options.outputs;
+	struct xb_strategy_options *strategy = &request->strategy;
+
+	for (size_t i = 0; i < texts->len; i++) {
+		int r = xb_output_parse(texts->items[i], &request->outputs, err);
+
+		if (r < 0)
+			return r;
+	}
+	if (texts->len == 0)
+		*xb_array_push(&request->outputs) = (struct xb_output){ .type = XB_OUTPUT_IMAGE };
+	strategy->no_emulation = request->options.no_emulation;
+	strategy->emulators.overrides = &request->options.emulators;
+	for (size_t i = 0; i < request->options.emulators.len; i++) {
+		int r = xb_emulator_check_override(request->options.emulators.items[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_operands(const struct xb_build_request *request, struct xb_error *err)
+{
+	const char *context;
+
+	if (request->operands.len != 1)
+		return usage(err, "xbuild [OPTIONS] PATH, as in: xbuild -t app .",
+			     request->operands.len == 0 ? "no build context is given%s"
+							: "more than one build context is given%s",
+			     "");
+	context = request->operands.items[0];
+	if (strcmp(context, "-") == 0 || strstr(context, "://") != NULL)
+		return usage(err, "give a directory", "a context from %s is not supported yet",
+			     context);
+	return 0;
+}
+
+int xb_build_request_read(const struct xb_invocation *invocation, struct xb_build_request *request,
+			  struct xb_error *err)
+{
+	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
+		read_platforms, read_epoch, read_hosts, read_network, read_jobs, read_outputs,
+	};
+	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
+				 &request->operands, err);
+
+	if (r < 0 || request->options.help)
+		return r;
+	complete_build_args(&request->options.build_args);
+	for (size_t i = 0; r == 0 && i < XB_COUNT(readers); i++)
+		r = readers[i](request, err);
+	if (r == 0)
+		r = check_names(&request->options, err);
+	if (r == 0)
+		r = check_operands(request, err);
+	return r;
+}
+
+/* ---- plan --------------------------------------------------------------------------------- */
+
+int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err)
+{
+	const char *directory = request->operands.items[0];
+	const char *file = request->options.file;
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_DOCKERFILE);
+	xb_autofree char *inside = xb_format("%s/Dockerfile", directory);
+	const char *path = file != NULL ? file : inside;
+	int r = xb_context_open(directory, strcmp(path, "-") == 0 ? NULL : path, &request->context,
+				err);
+
+	if (r < 0)
+		return xb_error_wrap(err, r, "build context %s", directory);
+	if (strcmp(path, "-") == 0)
+		r = xb_file_read_fd(STDIN_FILENO, &text, err);
+	else if (file == NULL)
+		r = xb_context_read(request->context, "Dockerfile", &text, err);
+	else
+		r = xb_file_read(path, &text, err);
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_SOURCE);
+		(void)xb_error_hint(err, "name the Dockerfile with -f PATH");
+		return xb_error_wrap(err, r, "reading the Dockerfile %s", path);
+	}
+	return xb_dockerfile_parse(xb_str_view(&text), path, &request->dockerfile, err);
+}
+
+static int make_plan(struct xb_build_request *request, struct xb_error *err)
+{
+	struct xb_plan_request what = {
+		.dockerfile = request->dockerfile,
+		.platforms = request->platforms.items,
+		.platform_count = request->platforms.len,
+		.build_platform = request->host,
+		.target = request->options.target,
+		.build_args = &request->options.build_args,
+		.labels = &request->options.labels,
+		.strategy = &request->strategy,
+		.sources = xb_sources_for_plan(request->sources),
+	};
+	int r = xb_plan_make(&what, &request->plan, err);
+
+	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
+		r = xb_output_check(&request->outputs.items[i], request->plan, err);
+	return r;
+}
+
+int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_build_request *request,
+			  struct xb_error *err)
+{
+	const char *root = request->options.root;
+	int r = xb_build_request_dockerfile(request, err);
+
+	if (r == 0)
+		r = xb_dockerfile_check_supported(request->dockerfile, err);
+	if (r == 0)
+		r = xb_store_open(root != NULL ? root : invocation->default_root, &request->store,
+				  err);
+	if (r == 0)
+		r = xb_sources_new(request->store, &request->options.build_contexts,
+				   &request->sources, err);
+	if (r == 0)
+		r = make_plan(request, err);
+	return r;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * From the command line of `build` and `plan` to a plan: options, context, Dockerfile, sources.
+ */
+#ifndef XB_BUILDER_CLI_REQUEST_H
+#define XB_BUILDER_CLI_REQUEST_H
+
+#include <stdint.h>
+
+#include "base/array.h"
+#include "builder/cache/store.h"
+#include "builder/cli/command.h"
+#include "builder/cli/options.h"
+#include "builder/context/context.h"
+#include "builder/dockerfile/parse.h"
+#include "builder/plan/plan.h"
+#include "builder/solve/output.h"
+#include "builder/solve/sources.h"
+
+/** What the options of `build` and `plan` set. */
+struct xb_build_options {
+	struct xb_strv platforms;
+	struct xb_strv names;
+	struct xb_strv outputs;
+	struct xb_strv build_args;
+	struct xb_strv build_contexts;
+	struct xb_strv labels;
+	struct xb_strv hosts;
+	struct xb_strv emulators;
+	const char *file;
+	const char *target;
+	const char *progress;
+	const char *metadata_file;
+	const char *iid_file;
+	const char *network;
+	const char *jobs;
+	const char *root;
+	const char *format;
+	bool no_cache;
+	bool quiet;
+	bool no_emulation;
+	bool help;
+};
+
+/** The table for xb_options_parse() into a struct xb_build_options. */
+extern const struct xb_option xb_build_option_table[];
+
+struct xb_platforms XB_ARRAY(struct xb_platform);
+
+/** A build that is ready to be planned or solved. Starts as `{ 0 }`; do not copy it. */
+struct xb_build_request {
+	struct xb_build_options options;
+	struct xb_strv operands;
+	struct xb_platform host;
+	struct xb_platforms platforms;
+	struct xb_outputs outputs;
+	struct xb_strv host_lines; /**< for /etc/hosts */
+	struct xb_strategy_options strategy;
+	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	unsigned jobs;
+	bool no_network;
+	struct xb_store *store;
+	struct xb_context *context;
+	struct xb_dockerfile *dockerfile;
+	struct xb_sources *sources;
+	struct xb_plan *plan;
+};
+
+/** Release. */
+void xb_build_request_clear(struct xb_build_request *request);
+#define xb_auto_build_request XB_CLEANUP(xb_build_request_clear)
+
+/** Read and check the options; nothing is opened. Errors: fault usage. */
+int xb_build_request_read(const struct xb_invocation *invocation, struct xb_build_request *request,
+			  struct xb_error *err);
+/**
+ * Open store and context, read the Dockerfile, find the sources, make the plan and check that the
+ * outputs can hold it.
+ */
+int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_build_request *request,
+			  struct xb_error *err);
+/** Open the context and read the Dockerfile alone. */
+int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err);
+
+#endif
