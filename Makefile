@@ -75,7 +75,7 @@ $(O)/xbuild: $(O)/builder/cli/main.o $(LIB)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 $(LIB): $(LIB_OBJ)
-	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)rm -f $@ && ar qcs $@ $^
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -187,7 +187,7 @@ $(BUILD)/fuzz/obj/%.o: %.c
 	$(call say,CC,$< (fuzz))$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/libxbuild.a: $(FUZZ_OBJ)
-	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)rm -f $@ && ar qcs $@ $^
 
 $(BUILD)/fuzz/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libxbuild.a
 	@mkdir -p $(@D)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "builder/cache/prune.h"
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"

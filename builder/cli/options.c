@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-static int usage(struct xb_error *err, const char *format, const char *name)
+__attribute__((format(printf, 2, 3))) static int usage(struct xb_error *err, const char *format,
+						       ...)
 {
-	xb_autofree char *quoted = xb_format("%s", name);
+	xb_autofree char *message = NULL;
+	va_list args;
 
-	(void)xb_error_set(err, -EINVAL, format, quoted);
+	va_start(args, format);
+	message = xb_vformat(format, args);
+	va_end(args);
+	(void)xb_error_set(err, -EINVAL, "%s", message);
 	(void)xb_error_hint(err, "see the options with --help");
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }

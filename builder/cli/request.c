@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/limits.h"
+#include "builder/dockerfile/supported.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
 
@@ -98,11 +98,16 @@ void xb_build_request_clear(struct xb_build_request *request)
 	options_clear(&request->options);
 }
 
-static int usage(struct xb_error *err, const char *hint, const char *format, const char *text)
+__attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, const char *hint,
+						       const char *format, ...)
 {
-	xb_autofree char *shown = xb_strdup(text);
+	xb_autofree char *message = NULL;
+	va_list args;
 
-	(void)xb_error_set(err, -EINVAL, format, shown);
+	va_start(args, format);
+	message = xb_vformat(format, args);
+	va_end(args);
+	(void)xb_error_set(err, -EINVAL, "%s", message);
 	(void)xb_error_hint(err, "%s", hint);
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
@@ -268,9 +273,8 @@ static int check_operands(const struct xb_build_request *request, struct xb_erro
 
 	if (request->operands.len != 1)
 		return usage(err, "xbuild [OPTIONS] PATH, as in: xbuild -t app .",
-			     request->operands.len == 0 ? "no build context is given%s"
-							: "more than one build context is given%s",
-			     "");
+			     "%s build context is given",
+			     request->operands.len == 0 ? "no" : "more than one");
 	context = request->operands.items[0];
 	if (strcmp(context, "-") == 0 || strstr(context, "://") != NULL)
 		return usage(err, "give a directory", "a context from %s is not supported yet",

@@ -342,8 +342,8 @@ static int apply_workdir(const struct apply *a, struct xb_error *err)
 
 	if (r < 0)
 		return r;
-	path = xb_path_clean(state->config.working_dir != NULL ? state->config.working_dir : "/",
-			     xb_str_text(&text));
+	path = xb_plan_path(state->config.working_dir != NULL ? state->config.working_dir : "/",
+			    xb_str_text(&text));
 	xb_image_config_set(&state->config.working_dir, path);
 
 	step = xb_stage_step(a->planner, state, XB_STEP_WORKDIR, a->instruction,
@@ -449,7 +449,7 @@ static int copy_operands(const struct apply *a, struct xb_strv *sources, char **
 			return r;
 		if (i + 1 == instruction->word_count)
 			*ret_destination =
-				xb_path_destination(cwd != NULL ? cwd : "/", xb_str_text(&text));
+				xb_plan_destination(cwd != NULL ? cwd : "/", xb_str_text(&text));
 		else if (instruction->kind == XB_INSTRUCTION_ADD &&
 			 xb_source_is_remote(xb_str_text(&text)))
 			return xb_location_error(file_of(a), instruction->words[i].at, err,

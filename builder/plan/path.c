@@ -19,7 +19,7 @@ static void walk(struct xb_strv *parts, const char *path)
 	}
 }
 
-char *xb_path_clean(const char *base, const char *path)
+char *xb_plan_path(const char *base, const char *path)
 {
 	xb_auto_strv struct xb_strv parts = XB_STRV_INIT;
 	xb_autofree char *joined = NULL;
@@ -31,9 +31,9 @@ char *xb_path_clean(const char *base, const char *path)
 	return xb_format("/%s", joined);
 }
 
-char *xb_path_destination(const char *base, const char *path)
+char *xb_plan_destination(const char *base, const char *path)
 {
-	xb_autofree char *clean = xb_path_clean(base, path);
+	xb_autofree char *clean = xb_plan_path(base, path);
 	struct xb_view view = xb_view(path);
 	bool directory = xb_view_ends(view, XB_VIEW("/")) || xb_view_ends(view, XB_VIEW("/.")) ||
 			 xb_view_is(view, ".") || view.len == 0;

@@ -7,12 +7,12 @@
  * `path` made absolute from the absolute directory `base`, with ".", ".." and doubled slashes
  * resolved by text; ".." stops at "/". A trailing slash is dropped. malloc()ed.
  */
-char *xb_path_clean(const char *base, const char *path);
+char *xb_plan_path(const char *base, const char *path);
 
 /**
- * As xb_path_clean(), but "dir/", "dir/." and "." keep one trailing slash, which for COPY means
+ * As xb_plan_path(), but "dir/", "dir/." and "." keep one trailing slash, which for COPY means
  * "into this directory". malloc()ed.
  */
-char *xb_path_destination(const char *base, const char *path);
+char *xb_plan_destination(const char *base, const char *path);
 
 #endif

@@ -74,7 +74,7 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 {
 	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
 	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
-	struct xb_checksum_options options = { .contents_only = true };
+	struct xb_checksum_options options = { 0 };
 	int r = open_origin(shared, step, from, &origin, err);
 
 	if (r == 0)
@@ -97,7 +97,7 @@ static enum xb_copy_verdict filter(void *context, const char *path, const char *
 {
 	static const enum xb_copy_verdict verdicts[] = {
 		[XB_CONTEXT_TAKE] = XB_COPY_TAKE,
-		[XB_CONTEXT_ENTER] = XB_COPY_DESCEND,
+		[XB_CONTEXT_DESCEND] = XB_COPY_DESCEND,
 		[XB_CONTEXT_SKIP] = XB_COPY_SKIP,
 	};
 
