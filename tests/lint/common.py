@@ -20,11 +20,28 @@ class Tree:
     def __init__(self, root, files=None):
         self.root = root
         if files is None:
-            listing = subprocess.run(
-                ["git", "-C", root, "ls-files", "-co", "--exclude-standard"],
-                capture_output=True, text=True, check=True).stdout
-            files = [f for f in listing.splitlines() if os.path.isfile(os.path.join(root, f))]
+            files = self.from_git(root) or self.from_disk(root)
         self.files = sorted(files)
+
+    @staticmethod
+    def from_git(root):
+        """Tracked and new files; nothing without git, or in an unpacked release."""
+        try:
+            # CI often checks out as another user; only names are read here.
+            listing = subprocess.run(
+                ["git", "-c", "safe.directory=*", "-C", root, "ls-files", "-co", "--exclude-standard"],
+                capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return []
+        return [f for f in listing.splitlines() if os.path.isfile(os.path.join(root, f))]
+
+    @staticmethod
+    def from_disk(root):
+        found = []
+        for directory, names, files in os.walk(root):
+            names[:] = [n for n in names if n not in (".git", "build", "dist")]
+            found += [os.path.relpath(os.path.join(directory, f), root) for f in files]
+        return found
 
     def text(self, path):
         with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as f:
