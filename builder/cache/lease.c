@@ -258,12 +258,27 @@ static int sweep_keylocks(struct xb_store *store, struct xb_error *err)
 	return r;
 }
 
+/* A new index.json whose writer was killed before it renamed it; writers hold the store lock. */
+static int sweep_root(struct xb_store *store, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = xb_store_list(store->dirfd, ".", &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.len; i++) {
+		if (xb_view_starts(xb_view(names.items[i]), XB_VIEW(XB_FILE_TEMP_PREFIX)))
+			(void)unlinkat(store->dirfd, names.items[i], 0);
+	}
+	return r;
+}
+
 int xb_sweep_orphans(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err)
 {
 	int r = sweep_ingest(store, sweep, err);
 
 	if (r >= 0)
 		r = sweep_keylocks(store, err);
+	if (r >= 0)
+		r = sweep_root(store, err);
 	return r < 0 ? r : sweep_snapshots(store, sweep, err);
 }
 

@@ -49,9 +49,9 @@ void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep);
 /** Read all leases and remove dead ones. Under the exclusive store lock. */
 int xb_sweep_leases(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err);
 /**
- * Move to the trash what no living lease and no record accounts for: files of ingest/, snapshots,
- * lock files of steps. Returns the number of snapshots. Under the exclusive store lock, after
- * xb_sweep_leases().
+ * Move to the trash what no living lease and no record accounts for: files of ingest/, snapshots;
+ * remove lock files of steps and half-written indexes. Returns the number of snapshots. Under the
+ * exclusive store lock, after xb_sweep_leases().
  */
 int xb_sweep_orphans(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err);
 /** Move `dirfd`/`name` to the trash; gone already is not an error. */

@@ -42,8 +42,12 @@ int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descrip
 
 int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err)
 {
-	int r = xb_layout_untag(store->layout, name, true, err);
+	xb_auto_guard int guard = xb_guard_take(store, false, err);
+	int r = guard;
 
+	if (r < 0)
+		return r;
+	r = xb_layout_untag(store->layout, name, true, err);
 	return r < 0 ? failed(err, r, "untagging", name) : 0;
 }
 

@@ -146,6 +146,19 @@ static void assert_blobs_are_whole(struct xb_store *store)
 	(void)closedir(dir);
 }
 
+static size_t count_hidden_in(const char *name)
+{
+	DIR *dir = opendir(scratch_path(name));
+	const struct dirent *entry;
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] == '.';
+	(void)closedir(dir);
+	return n - 2;
+}
+
 /* No repair, no wrong result, nothing left over. */
 static void assert_store_is_sound(void)
 {
@@ -158,6 +171,7 @@ static void assert_store_is_sound(void)
 	assert_int_equal(count_in("store/ingest"), 0);
 	assert_int_equal(count_in("store/leases"), 1);
 	assert_int_equal(count_in("store/locks"), 1);
+	assert_int_equal(count_hidden_in("store"), 0);
 	assert_int_equal(xb_record_each(store, check_record, &snapshots, NULL), 0);
 	assert_int_equal(count_in("store/snapshots"), snapshots.len);
 	assert_blobs_are_whole(store);

@@ -205,6 +205,38 @@ static void threads_share_a_store(void **state)
 	assert_int_equal(count_in("store/locks"), 1);
 }
 
+static void *contend(void *context)
+{
+	struct counter *c = context;
+
+	for (int i = 0; i < 500; i++) {
+		struct xb_keylock *lock = NULL;
+
+		if (xb_keylock_take(c->store, "one key", true, &lock, NULL) < 0 ||
+		    __atomic_add_fetch(&c->inside, 1, __ATOMIC_SEQ_CST) != 1)
+			__atomic_add_fetch(&c->failures, 1, __ATOMIC_SEQ_CST);
+		(void)sched_yield();
+		__atomic_sub_fetch(&c->inside, 1, __ATOMIC_SEQ_CST);
+		xb_keylock_free(lock);
+	}
+	return NULL;
+}
+
+static void a_contended_key_has_one_holder_at_a_time(void **state)
+{
+	xb_auto_store struct xb_store *store = open_store();
+	struct counter c = { .store = store };
+	pthread_t threads[8];
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, contend, &c), 0);
+	for (size_t i = 0; i < XB_COUNT(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(c.failures, 0);
+	assert_int_equal(count_in("store/locks"), 1);
+}
+
 static void a_key_is_locked_once(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -233,6 +265,7 @@ int main(void)
 		scratch_test(all_are_listed_in_order_of_key),
 		scratch_test(a_damaged_row_is_no_record),
 		scratch_test(threads_share_a_store),
+		scratch_test(a_contended_key_has_one_holder_at_a_time),
 		scratch_test(a_key_is_locked_once),
 	};
 
