@@ -11,6 +11,10 @@ report = Report()
 CPPCHECK = ["cppcheck", "-q", "--enable=warning,portability", "--inline-suppr", "--std=c11", "-I.",
             "-j2", "-D_GNU_SOURCE", '-DXB_VERSION="0"', "--suppress=missingIncludeSystem",
             "--suppress=unknownMacro", "--suppress=nullPointerArithmetic", "--error-exitcode=1",
+            # The bounds of what the linker puts in: two symbols, one object.
+            "--suppress=comparePointers:builder/sandbox/sandbox.c",
+            # It misses the decrement of `i-- > 0` in a for loop's condition.
+            "--suppress=arrayIndexOutOfBounds:builder/sandbox/spec.c",
             "--template={file}:{line}: {id}: {message}"]
 
 
