@@ -213,6 +213,10 @@ format: ## put the C code into its form
 bench: all ## measure builds, beside buildah where that is installed
 	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/bench/bench.sh
 
+.PHONY: cases
+cases: all ## judge builds by other projects' cases (XB_CORPORA)
+	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/cases.sh
+
 .PHONY: demo
 demo: ## build everything, Debian bases included, and the example for two platforms; run it
 	$(Q)$(MAKE) --no-print-directory deps
