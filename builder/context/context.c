@@ -100,13 +100,18 @@ int xb_context_read(const struct xb_context *context, const char *path, struct x
 	return r < 0 ? xb_error_wrap(err, r, "reading %s", path) : 0;
 }
 
+bool xb_context_has_rules(const struct xb_context *context)
+{
+	return context != NULL && context->ignore != NULL;
+}
+
 enum xb_context_verdict xb_context_filter(const void *opaque, const char *path, bool is_dir)
 {
 	const struct xb_context *context = opaque;
 	struct xb_view view = xb_view(path);
 	bool is_ignored = true;
 
-	if (context == NULL || context->ignore == NULL || view.len == 0 || xb_view_is(view, "."))
+	if (!xb_context_has_rules(context) || view.len == 0 || xb_view_is(view, "."))
 		return XB_CONTEXT_TAKE;
 	if (xb_ignore_match(context->ignore, view, &is_ignored, NULL) < 0)
 		return XB_CONTEXT_SKIP;

@@ -41,6 +41,9 @@ int xb_context_dirfd(const struct xb_context *context);
 int xb_context_read(const struct xb_context *context, const char *path, struct xb_str *text,
 		    struct xb_error *err);
 
+/** Whether the context has ignore rules; NULL has none. */
+bool xb_context_has_rules(const struct xb_context *context);
+
 /** What the ignore rules say of a path. */
 enum xb_context_verdict {
 	XB_CONTEXT_TAKE,   /**< it belongs to the context */

@@ -199,7 +199,7 @@ static int look(struct state *s, const char *name, struct xb_error *err)
 	struct stat st;
 	int r;
 
-	if (s->walk->context != NULL && s->path.len > XB_MAX_PATTERN)
+	if (xb_context_has_rules(s->walk->context) && s->path.len > XB_MAX_PATTERN)
 		return failed(s, -ENAMETOOLONG, err);
 	if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : failed(s, -errno, err);
