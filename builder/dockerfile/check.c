@@ -270,6 +270,20 @@ static int check_instruction(const struct xb_dockerfile *dockerfile,
 	return r;
 }
 
+int xb_dockerfile_check_instruction(const struct xb_dockerfile *dockerfile,
+				    const struct xb_instruction *instruction, bool in_stage,
+				    struct xb_error *err)
+{
+	int r = check_instruction(dockerfile, instruction, err);
+
+	if (r < 0 || in_stage || instruction->kind == XB_INSTRUCTION_FROM ||
+	    instruction->kind == XB_INSTRUCTION_ARG)
+		return r;
+	return xb_location_error(dockerfile, instruction->at, err,
+				 "no build stage in current context: only ARG may stand before "
+				 "the first FROM");
+}
+
 /* Stages. */
 
 static void collect_stages(struct xb_dockerfile *dockerfile, struct stages *stages)
@@ -293,7 +307,7 @@ static void collect_stages(struct xb_dockerfile *dockerfile, struct stages *stag
 	}
 }
 
-static int set_stages(struct xb_dockerfile *dockerfile, struct xb_error *err)
+int xb_dockerfile_set_stages(struct xb_dockerfile *dockerfile, struct xb_error *err)
 {
 	XB_CLEANUP(stages_clear) struct stages stages = { 0 };
 	struct xb_stage *copy;
@@ -310,25 +324,4 @@ static int set_stages(struct xb_dockerfile *dockerfile, struct xb_error *err)
 	dockerfile->stages = copy;
 	dockerfile->stage_count = stages.len;
 	return 0;
-}
-
-int xb_dockerfile_check(struct xb_dockerfile *dockerfile, struct xb_error *err)
-{
-	bool in_stage = false;
-
-	for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-		const struct xb_instruction *instruction = &dockerfile->instructions[i];
-		int r = check_instruction(dockerfile, instruction, err);
-
-		if (r < 0)
-			return r;
-		in_stage = in_stage || instruction->kind == XB_INSTRUCTION_FROM;
-		if (!in_stage && instruction->kind != XB_INSTRUCTION_ARG) {
-			r = xb_location_error(dockerfile, instruction->at, err,
-					      "no build stage in current context: only ARG may "
-					      "stand before the first FROM");
-			return r;
-		}
-	}
-	return set_stages(dockerfile, err);
 }

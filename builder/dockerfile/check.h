@@ -6,7 +6,12 @@
 #include "base/error.h"
 #include "builder/dockerfile/ast.h"
 
-/** Check the instructions of a tree and set its `args` and `stages`. */
-int xb_dockerfile_check(struct xb_dockerfile *dockerfile, struct xb_error *err);
+/** Check one instruction; `in_stage` tells whether a FROM stands before it. */
+int xb_dockerfile_check_instruction(const struct xb_dockerfile *dockerfile,
+				    const struct xb_instruction *instruction, bool in_stage,
+				    struct xb_error *err);
+
+/** Set `args` and `stages` of a tree whose instructions are set and checked. */
+int xb_dockerfile_set_stages(struct xb_dockerfile *dockerfile, struct xb_error *err);
 
 #endif

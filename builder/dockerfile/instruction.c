@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/dockerfile/instruction.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -184,39 +185,40 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* Insertions, deletions and changes that make one name of the other. */
+/* Insertions, deletions, changes and swaps of neighbours that make one name of the other. */
 static size_t distance(struct xb_view a, struct xb_view b)
 {
-	size_t row[NEAR_MAX + 1];
+	size_t cost[NEAR_MAX + 1][NEAR_MAX + 1];
 
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a.len; i++) {
-		size_t diagonal = row[0];
+	for (size_t i = 0; i <= a.len; i++)
+		for (size_t j = 0; j <= b.len; j++) {
+			bool same;
 
-		row[0] = i + 1;
-		for (size_t j = 0; j < b.len; j++) {
-			size_t above = row[j + 1];
-			size_t change = upper(a.data[i]) == upper(b.data[j]) ? 0 : 1;
-
-			row[j + 1] = least(diagonal + change, above + 1, row[j] + 1);
-			diagonal = above;
+			if (i == 0 || j == 0) {
+				cost[i][j] = i + j;
+				continue;
+			}
+			same = upper(a.data[i - 1]) == upper(b.data[j - 1]);
+			cost[i][j] = least(cost[i - 1][j] + 1, cost[i][j - 1] + 1,
+					   cost[i - 1][j - 1] + (same ? 0 : 1));
+			if (i > 1 && j > 1 && upper(a.data[i - 1]) == upper(b.data[j - 2]) &&
+			    upper(a.data[i - 2]) == upper(b.data[j - 1]))
+				cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1, SIZE_MAX);
 		}
-	}
-	return row[b.len];
+	return cost[a.len][b.len];
 }
 
 const char *xb_instruction_nearest(struct xb_view name)
 {
 	const char *best = NULL;
-	size_t best_distance = name.len > 4 ? 3 : 2;
+	size_t best_distance = name.len > 4 ? 4 : 3;
 
 	if (name.len < 2 || name.len > NEAR_MAX)
 		return NULL;
 	for (unsigned kind = 0; kind < XB_INSTRUCTION_COUNT; kind++) {
 		size_t d = distance(name, xb_view(rules[kind].name));
 
-		if (d >= best_distance + (best == NULL ? 1 : 0))
+		if (d >= best_distance)
 			continue;
 		best = rules[kind].name;
 		best_distance = d;

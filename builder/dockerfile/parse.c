@@ -27,6 +27,8 @@ struct parser {
 	struct pair_list pairs;
 	struct xb_heredoc_list heredocs;
 	struct instruction_list instructions;
+	bool check;    /* each instruction as it comes, so that the first error is the one told */
+	bool in_stage; /* a FROM has been read */
 };
 
 static int parse_instruction(struct parser *p, struct xb_operand_text text, bool trigger,
@@ -340,8 +342,11 @@ static int parse_line(struct parser *p, struct xb_error *err)
 	r = parse_instruction(p, text, false, &instruction, err);
 	if (r == 0)
 		r = parse_heredocs(p, &instruction, err);
+	if (r == 0 && p->check)
+		r = xb_dockerfile_check_instruction(p->dockerfile, &instruction, p->in_stage, err);
 	if (r < 0)
 		return r;
+	p->in_stage = p->in_stage || instruction.kind == XB_INSTRUCTION_FROM;
 	*xb_array_push(&p->instructions) = instruction;
 	return 0;
 }
@@ -405,11 +410,11 @@ static struct xb_dockerfile *dockerfile_new(struct xb_view text, const char *pat
 	return dockerfile;
 }
 
-int xb_dockerfile_parse_syntax(struct xb_view text, const char *path, struct xb_dockerfile **ret,
-			       struct xb_error *err)
+static int parse(struct xb_view text, const char *path, bool check, struct xb_dockerfile **ret,
+		 struct xb_error *err)
 {
 	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
-	XB_CLEANUP(parser_clear) struct parser p = { .line = XB_LINE_INIT };
+	XB_CLEANUP(parser_clear) struct parser p = { .line = XB_LINE_INIT, .check = check };
 	int r;
 
 	if (text.len > XB_MAX_DOCKERFILE) {
@@ -424,24 +429,24 @@ int xb_dockerfile_parse_syntax(struct xb_view text, const char *path, struct xb_
 	p.dockerfile = dockerfile;
 	p.reader = xb_line_reader_init(dockerfile);
 	r = parse_lines(&p, err);
+	if (r == 0 && check)
+		r = xb_dockerfile_set_stages(dockerfile, err);
 	if (r < 0)
 		return r;
 	*ret = XB_STEAL(dockerfile);
 	return 0;
 }
 
+int xb_dockerfile_parse_syntax(struct xb_view text, const char *path, struct xb_dockerfile **ret,
+			       struct xb_error *err)
+{
+	return parse(text, path, false, ret, err);
+}
+
 int xb_dockerfile_parse(struct xb_view text, const char *path, struct xb_dockerfile **ret,
 			struct xb_error *err)
 {
-	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
-	int r = xb_dockerfile_parse_syntax(text, path, &dockerfile, err);
-
-	if (r == 0)
-		r = xb_dockerfile_check(dockerfile, err);
-	if (r < 0)
-		return r;
-	*ret = XB_STEAL(dockerfile);
-	return 0;
+	return parse(text, path, true, ret, err);
 }
 
 void xb_dockerfile_free(struct xb_dockerfile *dockerfile)
