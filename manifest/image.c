@@ -141,11 +141,14 @@ int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image 
 	for (size_t i = 0; i < image->manifest.layers.len; i++) {
 		const struct xb_descriptor *layer = &image->manifest.layers.items[i];
 		xb_auto_fd int fd = -1;
+		bool foreign = xb_media_lookup(layer->media_type)->foreign;
 		int r = xb_layout_blob_open(layout, &layer->digest, layer->size, &fd, err);
 
-		if (r == -ENOENT && xb_media_lookup(layer->media_type)->foreign)
-			(void)xb_error_hint(err, "it is a layer that may not be distributed, which "
-						 "xbuild never downloads; use another base image");
+		if (r == -ENOENT && foreign)
+			return xb_error_set(err, r,
+					    "layer %zu of %s may not be distributed, is not there, "
+					    "and is never downloaded",
+					    i, image->descriptor.digest.text);
 		if (r < 0)
 			return xb_error_wrap(err, r, "layer %zu of %s", i,
 					     image->descriptor.digest.text);
@@ -178,8 +181,10 @@ int xb_image_load(const struct xb_layout *layout, const char *tag, const struct 
 {
 	int r = load(layout, tag, wanted, ret, err);
 
-	if (r < 0)
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return xb_error_wrap(err, r, "image of %s", xb_layout_path(layout));
+	}
 	return 0;
 }
 

@@ -40,7 +40,7 @@ void xb_image_clear(struct xb_image *image);
  * Errors: -ENOENT, fault XB_FAULT_PLATFORM: no image for the platform, the message lists those that
  * there are. -EINVAL, fault XB_FAULT_PLATFORM: config and index name different platforms; the
  * message names both. -EBADMSG: a bad document or blob. -ELOOP: indexes deeper than
- * XB_MAX_INDEX_DEPTH.
+ * XB_MAX_INDEX_DEPTH. What is not of platforms is of fault XB_FAULT_STORE.
  */
 int xb_image_load(const struct xb_layout *layout, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err);

@@ -29,7 +29,11 @@ static struct blob_path path_of(const struct xb_digest *digest)
 static int wrap(const struct xb_layout *layout, const struct xb_digest *digest, int r,
 		struct xb_error *err)
 {
-	return xb_error_wrap(err, r, "blob %s of %s", digest->text, xb_layout_path(layout));
+	r = xb_error_wrap(err, r, "blob %s of %s", digest->text, xb_layout_path(layout));
+	if (r == -ENOENT || r == -EBADMSG)
+		(void)xb_error_hint(err, "the layout is incomplete or damaged: copy the image into "
+					 "it again");
+	return r;
 }
 
 /* Open a blob that is a regular file; links are not followed, FIFOs do not block. */
@@ -44,6 +48,10 @@ static int open_regular(const struct xb_layout *layout, const struct xb_digest *
 		return xb_error_set(err, -EBADMSG, "a blob without a digest");
 	fd = xb_open_beneath(xb_layout_dirfd(layout), p.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
 			     NULL);
+	if (fd == -ENOENT)
+		return xb_error_set(err, fd, "it is missing");
+	if (fd == -ELOOP)
+		return xb_error_set(err, fd, "it is a symbolic link");
 	if (fd < 0)
 		return xb_error_errno(err, fd, "opening it");
 	if (fstat(fd, &st) < 0)
