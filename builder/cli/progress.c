@@ -73,6 +73,21 @@ static double seconds_since(uint64_t then, uint64_t now)
 	return now > then ? (double)(now - then) / NS_PER_SECOND : 0.0;
 }
 
+/* Foreign text made safe for a terminal; tabs, which commands line columns up with, stay. */
+static void append_safe(struct xb_str *out, const char *text)
+{
+	struct xb_view rest = xb_view(text);
+	struct xb_view part;
+	bool first = true;
+
+	while (xb_view_split(&rest, '\t', &part)) {
+		if (!first)
+			(void)xb_str_putc(out, '\t');
+		(void)xb_str_append_quoted(out, part);
+		first = false;
+	}
+}
+
 /* ---- the live picture --------------------------------------------------------------------- */
 
 static size_t columns(void)
@@ -150,7 +165,7 @@ static void say(struct xb_progress *p, const struct xb_event *event)
 	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
 
 	if (event->text != NULL)
-		(void)xb_str_append_quoted(&safe, xb_view(event->text));
+		append_safe(&safe, event->text);
 	switch (event->kind) {
 	case XB_EVENT_STARTED:
 		(void)fprintf(stderr, "#%zu %s\n", event->step, title);
