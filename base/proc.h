@@ -83,6 +83,12 @@ int xb_proc_run(char *const *argv, struct xb_view input, struct xb_str *output,
  */
 int xb_proc_become_root(struct xb_error *err);
 
+/**
+ * Make all descriptors above 2 that this process was started with close-on-exec, so that none
+ * reaches a child. Called first thing in main().
+ */
+void xb_proc_keep_descriptors(void);
+
 /** The path by which this process can start itself again ("/proc/self/exe"), borrowed. */
 const char *xb_proc_self_path(void);
 
