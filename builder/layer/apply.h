@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Turning tar entries into files below one directory, for the confined child.
+ *
+ * Every entry's parent is resolved by the kernel with the destination as root directory; every
+ * call that makes, changes or removes something names one component below that parent and
+ * follows no link. Names are cleaned ("./a//b/" is "a/b"); a component ".." is refused.
+ *
+ * An entry replaces what stands in its place, except that a directory entry keeps the contents of
+ * a directory. A whiteout hides what lower layers have there and never what this layer wrote,
+ * whatever the order in the tar.
+ *
+ * Source: OCI image-spec 1.1 layer.md, "Changesets".
+ */
+#ifndef XB_BUILDER_LAYER_APPLY_H
+#define XB_BUILDER_LAYER_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "builder/layer/tarread.h"
+
+/** How entries are applied. */
+struct xb_apply_options {
+	int root;	    /**< the destination; borrowed */
+	bool whiteouts;	    /**< names in `.wh.` mean what the image specification says */
+	bool keep_root;	    /**< an entry for the destination itself changes nothing */
+	bool plain;	    /**< files, directories and hard links alone; modes 0600 and 0700,
+			       no owners, times or attributes */
+	int64_t uid;	    /**< owner of everything, or -1: as each entry says */
+	int64_t gid;	    /**< likewise */
+	uint64_t max_size;  /**< all files together, holes included; more is -EFBIG */
+	uint64_t max_count; /**< entries */
+};
+
+struct xb_apply;
+
+/** Start; `options` is copied. */
+struct xb_apply *xb_apply_new(const struct xb_apply_options *options);
+/** Release; NULL is left alone. */
+void xb_apply_free(struct xb_apply *a);
+
+XB_DEFINE_CLEANUP(xb_apply_cleanup, struct xb_apply, xb_apply_free)
+#define xb_auto_apply XB_CLEANUP(xb_apply_cleanup)
+
+/**
+ * Apply all entries of `tar`, then give directories their times.
+ * Errors: -EBADMSG (an entry that no honest tar has), -EFBIG, those of the file system.
+ */
+int xb_apply_all(struct xb_apply *a, struct xb_tar_reader *tar, struct xb_error *err);
+
+/** Entries applied so far. */
+uint64_t xb_apply_count(const struct xb_apply *a);
+/** What was left out and why; borrowed. */
+const struct xb_strv *xb_apply_warnings(const struct xb_apply *a);
+
+#endif

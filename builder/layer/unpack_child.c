@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The child's side: walls first, then the foreign bytes, then one answer. */
+#include "builder/layer/unpack_child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/confine.h"
+#include "base/file.h"
+#include "builder/layer/apply.h"
+#include "builder/layer/tarread.h"
+#include "builder/layer/unpack.h"
+
+/* Blob, result and destination, a parent, a file, and room for walks. */
+#define MAX_FILES 64
+
+static int new_decoder(const struct xb_wire_request *request, int blob_fd, struct xb_decoder **ret,
+		       struct xb_error *err)
+{
+	const struct xb_decode_options options = {
+		.fd = blob_fd,
+		.coding = request->coding,
+		.max_size = request->max_size,
+		.digest = request->digest,
+		.content = request->content,
+	};
+
+	return xb_decoder_new(&options, ret, err);
+}
+
+static int serve_is_archive(const struct xb_wire_request *request, int blob_fd)
+{
+	xb_auto_decoder struct xb_decoder *decoder = NULL;
+	xb_auto_tar_reader struct xb_tar_reader *tar = NULL;
+	struct xb_tar_item item;
+
+	/* whatever is wrong with it: then it is not an archive */
+	if (new_decoder(request, blob_fd, &decoder, NULL) < 0)
+		return 0;
+	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	return xb_tar_next(tar, &item, NULL) > 0;
+}
+
+static int serve_tree(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+		      struct xb_wire_answer *answer, struct xb_error *err)
+{
+	const struct xb_apply_options options = {
+		.root = dest_fd,
+		.whiteouts = request->task == XB_WIRE_LAYER,
+		.keep_root = request->task != XB_WIRE_LAYER,
+		.plain = request->task == XB_WIRE_TARFILE,
+		.uid = request->uid,
+		.gid = request->gid,
+		.max_size = request->max_size,
+		.max_count = request->max_count,
+	};
+	xb_auto_decoder struct xb_decoder *decoder = NULL;
+	xb_auto_tar_reader struct xb_tar_reader *tar = NULL;
+	xb_auto_apply struct xb_apply *apply = xb_apply_new(&options);
+	int r = new_decoder(request, blob_fd, &decoder, err);
+
+	if (r < 0)
+		return r;
+	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	r = xb_apply_all(apply, tar, err);
+	/* the digests cover what follows the tar's end too */
+	if (r >= 0)
+		r = xb_decoder_drain(decoder, err);
+	if (r < 0)
+		return r;
+	answer->entries = xb_apply_count(apply);
+	answer->tar_size = xb_decoder_size(decoder);
+	xb_strv_copy(&answer->warnings, xb_apply_warnings(apply));
+	return 0;
+}
+
+int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+		    struct xb_wire_answer *answer, struct xb_error *err)
+{
+	answer->code = request->task == XB_WIRE_IS_ARCHIVE
+			       ? serve_is_archive(request, blob_fd)
+			       : serve_tree(request, blob_fd, dest_fd, answer, err);
+	return answer->code;
+}
+
+static int read_request(struct xb_wire_request *request, struct xb_error *err)
+{
+	ssize_t n = xb_read_full(XB_WIRE_REQUEST, request, sizeof(*request), err);
+
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n != sizeof(*request) || request->size != sizeof(*request))
+		return xb_error_set(err, -EINVAL, "this command is xbuild's own");
+	return 0;
+}
+
+static int confine(const struct xb_wire_request *request, struct xb_error *err)
+{
+	const struct xb_confine walls = {
+		.writable_dir = request->task == XB_WIRE_IS_ARCHIVE ? -1 : XB_WIRE_DEST,
+		.memory = request->memory,
+		.file_size = request->max_size,
+		.open_files = MAX_FILES,
+		.set_owners = true,
+	};
+
+	return xb_confine_apply(&walls, err);
+}
+
+int xb_unpack_main(void)
+{
+	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_WIRE_ANSWER);
+	struct xb_wire_answer answer = { 0 };
+	struct xb_wire_request request;
+	int r;
+
+	/* a builder that was killed wants no more of it */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(0);
+	r = read_request(&request, &answer.error);
+	if (r >= 0)
+		r = confine(&request, &answer.error);
+	if (r >= 0)
+		r = xb_unpack_serve(&request, XB_WIRE_BLOB, XB_WIRE_DEST, &answer, &answer.error);
+	answer.code = r;
+	xb_wire_encode(&answer, &bytes);
+	r = xb_write_all(XB_WIRE_ANSWER, bytes.data, bytes.len, NULL);
+	/* not exit(): what runs there (a leak check, say) needs calls that the walls refuse */
+	_exit(r < 0 ? 1 : 0);
+}
