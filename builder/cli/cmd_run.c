@@ -14,7 +14,7 @@
 #include "builder/layer/tarfile.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/solve/result.h"
-#include "builder/solve/sandboxes.h"
+#include "builder/sandbox/prepare.h"
 #include "builder/solve/sources.h"
 #include "builder/solve/trees.h"
 #include "platforms/host.h"

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/supported.h"
+#include "builder/plan/make.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
 

@@ -13,7 +13,6 @@
 #ifndef XB_BUILDER_PLAN_PLAN_H
 #define XB_BUILDER_PLAN_PLAN_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,6 +20,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "builder/dockerfile/ast.h"
 #include "emulation/strategy.h"
 #include "manifest/image.h"
@@ -146,18 +146,18 @@ struct xb_plan_request {
 	struct xb_plan_sources sources;
 };
 
-/**
- * Plan a build.
- *
- * Errors carry file, line and caret. XB_FAULT_SOURCE: the Dockerfile; XB_FAULT_PLATFORM: a step
- * that has to run cannot, natively or emulated, with the reason; those of `sources` as they are.
- */
-int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, struct xb_error *err);
 /** Release a plan; NULL is left alone. */
 void xb_plan_free(struct xb_plan *plan);
 
 XB_DEFINE_CLEANUP(xb_plan_cleanup, struct xb_plan, xb_plan_free)
 #define xb_auto_plan XB_CLEANUP(xb_plan_cleanup)
+
+/**
+ * Make the error of a step that failed: -EINVAL, with the place of its instruction, the source line
+ * and a caret, fault step. Returns -EINVAL.
+ */
+int xb_plan_step_error(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err,
+		       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /** Append the plan as a table for people. */
 void xb_plan_print(const struct xb_plan *plan, struct xb_str *out);

@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "builder/dockerfile/values.h"
 
 #define MAX_DATABASE ((size_t)10 << 20)
 /* The last id is (uid_t)-1, which means "none" to the kernel. */
@@ -55,21 +54,20 @@ static int unknown(const char *what, struct xb_view name, const char *file, stru
 int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
 		     struct xb_error *err)
 {
-	struct xb_owner owner;
+	struct xb_view group = xb_view(text);
+	struct xb_view user;
 	uint64_t uid = 0;
 	uint64_t gid = 0;
-	int r = xb_owner_parse(text, &owner, err);
 
-	if (r < 0)
-		return r;
-	if (xb_view_parse_u64(owner.user, MAX_ID, &uid) == 0)
+	(void)xb_view_split(&group, ':', &user);
+	if (xb_view_parse_u64(user, MAX_ID, &uid) == 0)
 		gid = uid;
-	else if (find_line(rootfd, "/etc/passwd", owner.user, &uid, &gid) == 0 &&
-		 !xb_view_is(owner.user, "root"))
-		return unknown("user", owner.user, "/etc/passwd", err);
-	if (owner.group.len > 0 && xb_view_parse_u64(owner.group, MAX_ID, &gid) < 0 &&
-	    find_line(rootfd, "/etc/group", owner.group, &gid, NULL) == 0)
-		return unknown("group", owner.group, "/etc/group", err);
+	else if (find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0 &&
+		 !xb_view_is(user, "root"))
+		return unknown("user", user, "/etc/passwd", err);
+	if (group.len > 0 && xb_view_parse_u64(group, MAX_ID, &gid) < 0 &&
+	    find_line(rootfd, "/etc/group", group, &gid, NULL) == 0)
+		return unknown("group", group, "/etc/group", err);
 	*ret_uid = (uid_t)uid;
 	*ret_gid = (gid_t)gid;
 	return 0;

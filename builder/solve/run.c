@@ -4,9 +4,8 @@
 #include <poll.h>
 #include <string.h>
 
-#include "builder/dockerfile/location.h"
+#include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
-#include "builder/solve/sandboxes.h"
 #include "builder/solve/work.h"
 
 /* The summary of a failure shows this many lines of output. */
@@ -141,14 +140,11 @@ static void add_output(const struct run *run, struct xb_error *err)
 static int step_failed(const struct run *run, const char *how, struct xb_error *err)
 {
 	const struct xb_step *step = run->work->step;
-	int r = xb_location_error(run->work->shared->plan->dockerfile, step->instruction->at, err,
-				  "%s (stage %s, %s, %s: %s)", how, step->stage,
-				  xb_platform_name(&step->platform).text,
-				  xb_plan_strategy_name(run->work->shared->plan, step),
-				  step->reason);
+	int r = xb_plan_step_error(run->work->shared->plan, step, err, "%s (stage %s, %s, %s: %s)",
+				   how, step->stage, xb_platform_name(&step->platform).text,
+				   xb_plan_strategy_name(run->work->shared->plan, step),
+				   step->reason);
 
-	if (err != NULL)
-		err->fault = XB_FAULT_STEP;
 	add_output(run, err);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/solve/sandboxes.h"
+#include "builder/sandbox/prepare.h"
 
 #include "builder/sandbox/sandbox.h"
 #include "emulation/binfmt.h"

@@ -3,8 +3,8 @@
  * From a platform to a sandbox that can run its programs: seccomp profile, network files and, for
  * an emulated platform, the private registrations. Shared by RUN steps and `xbuild run`.
  */
-#ifndef XB_BUILDER_SOLVE_SANDBOXES_H
-#define XB_BUILDER_SOLVE_SANDBOXES_H
+#ifndef XB_BUILDER_SANDBOX_PREPARE_H
+#define XB_BUILDER_SANDBOX_PREPARE_H
 
 #include "base/array.h"
 #include "builder/sandbox/spec.h"

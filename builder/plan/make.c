@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/plan/make.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/location.h"
+#include "builder/plan/instruction.h"
+#include "builder/plan/stage.h"
+
+#define DEFAULT_ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The planner's memory of what it has made: one state for each stage and target, when wanted. */
+struct planning {
+	struct xb_planner planner;
+	struct xb_stage_state **states; /* [stage * platform_count + target], NULL until wanted */
+	struct xb_strv *globals;	/* by target */
+};
+
+static int build_stage(struct planning *p, size_t stage, size_t target,
+		       const struct xb_stage_state **ret, struct xb_error *err);
+
+static const struct xb_dockerfile *file_of(const struct planning *p)
+{
+	return p->planner.request->dockerfile;
+}
+
+/* ---- the global scope --------------------------------------------------------------------- */
+
+static int make_globals(struct planning *p, size_t target, struct xb_error *err)
+{
+	const struct xb_plan_request *request = p->planner.request;
+	const struct xb_dockerfile *file = file_of(p);
+	struct xb_strv *globals = &p->globals[target];
+	struct xb_scope scope = { .args = globals };
+
+	xb_scope_automatic(globals, &request->build_platform, &request->platforms[target],
+			   request->target);
+	for (size_t i = 0; i < file->arg_count; i++) {
+		for (size_t k = 0; k < file->args[i].pair_count; k++) {
+			const struct xb_pair *pair = &file->args[i].pairs[k];
+			xb_autofree char *shown = NULL;
+			int r = xb_scope_declare(&scope, file, pair, request->build_args, globals,
+						 globals, &shown, err);
+
+			if (r < 0)
+				return r;
+			(void)xb_map_set(p->planner.consumed, xb_view(pair->name.text), p);
+		}
+	}
+	return 0;
+}
+
+/* ---- FROM --------------------------------------------------------------------------------- */
+
+/* Index of the stage called `name` among the first `before`, or XB_STEP_NONE. */
+static size_t find_stage(const struct xb_dockerfile *file, const char *name, size_t before)
+{
+	for (size_t i = before; i-- > 0;) {
+		if (file->stages[i].name != NULL && strcasecmp(file->stages[i].name, name) == 0)
+			return i;
+	}
+	return XB_STEP_NONE;
+}
+
+static int stage_platform(struct planning *p, struct xb_stage_state *state, struct xb_error *err)
+{
+	const struct xb_flag *flag = xb_instruction_flag(state->ast->from, "platform");
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	struct xb_scope scope = { .args = &state->globals };
+	struct xb_word word;
+	int r;
+
+	state->platform = state->target;
+	if (flag == NULL)
+		return 0;
+	word = (struct xb_word){ .text = flag->value != NULL ? flag->value : "", .at = flag->at };
+	r = xb_scope_expand(&scope, file_of(p), &word, &text, err);
+	if (r < 0)
+		return r;
+	if (xb_platform_parse(xb_str_view(&text), &p->planner.request->build_platform,
+			      &state->platform, err) < 0)
+		return xb_location_wrap(file_of(p), flag->at, err);
+	return 0;
+}
+
+static void from_scratch(struct xb_stage_state *state)
+{
+	state->tip = XB_STEP_NONE;
+	state->config.platform = state->platform;
+	xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
+	xb_image_config_set(&state->config.working_dir, "/");
+}
+
+static int from_stage(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
+		      struct xb_error *err)
+{
+	const struct xb_stage_state *parent = NULL;
+	int r = build_stage(p, stage, target, &parent, err);
+
+	if (r < 0)
+		return r;
+	state->tip = parent->tip;
+	if (xb_instruction_flag(state->ast->from, "platform") == NULL)
+		state->platform = parent->platform;
+	xb_image_config_copy(&state->config, &parent->config);
+	xb_strv_copy(&state->args, &parent->args);
+	for (size_t i = 0; i < parent->history.len; i++)
+		*xb_array_push(&state->history) = parent->history.items[i];
+	return 0;
+}
+
+/* The step that is the tree of an image. */
+static int image_step(struct planning *p, struct xb_stage_state *state,
+		      const struct xb_instruction *instruction, const char *name,
+		      const struct xb_platform *platform, struct xb_step *ret, struct xb_error *err)
+{
+	const struct xb_plan_sources *sources = &p->planner.request->sources;
+	struct xb_plan *plan = p->planner.plan;
+	struct xb_platform_name shown = xb_platform_name(platform);
+	const struct xb_image *image = NULL;
+	int r = sources->image(sources->context, name, platform, &image, err);
+
+	if (r < 0)
+		return xb_error_wrap(err, r, "%s:%u: image %s for %s", file_of(p)->path,
+				     instruction->at.line, name, shown.text);
+	*ret = (struct xb_step){
+		.kind = XB_STEP_BASE,
+		.parent = XB_STEP_NONE,
+		.platform = *platform,
+		.strategy = XB_STRATEGY_NATIVE,
+		.reason = "the builder's own work",
+		.stage = state->label,
+		.title = xb_arena_format(plan->arena, "[%s %s] FROM %s", shown.text, state->label,
+					 name),
+		.instruction = instruction,
+		.base = { .name = xb_arena_dup(plan->arena, xb_view(name)), .image = image },
+	};
+	return 0;
+}
+
+static int from_image(struct planning *p, struct xb_stage_state *state, const char *name,
+		      struct xb_error *err)
+{
+	const struct xb_plan_sources *sources = &p->planner.request->sources;
+	const struct xb_instruction *from = state->ast->from;
+	struct xb_step step;
+	int r;
+
+	if (sources->kind(sources->context, name) == XB_SOURCE_DIRECTORY)
+		return xb_location_error(file_of(p), from->words[0].at, err,
+					 "the build context %s is a directory, not an image", name);
+	r = image_step(p, state, from, name, &state->platform, &step, err);
+	if (r < 0)
+		return r;
+	xb_image_config_copy(&state->config, &step.base.image->config);
+	if (state->config.on_build.len > 0)
+		return xb_location_error(file_of(p), from->at, err,
+					 "%s has ONBUILD triggers, which are not supported yet",
+					 name);
+	state->tip = xb_steps_add(&p->planner.steps, &step);
+	return 0;
+}
+
+static int apply_from(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
+		      struct xb_error *err)
+{
+	const struct xb_word *word = &state->ast->from->words[0];
+	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
+	struct xb_scope scope = { .args = &state->globals };
+	size_t parent;
+	int r = stage_platform(p, state, err);
+
+	if (r == 0)
+		r = xb_scope_expand(&scope, file_of(p), word, &name, err);
+	if (r < 0)
+		return r;
+	if (name.len == 0)
+		return xb_location_error(file_of(p), word->at, err,
+					 "the base image's name is empty after expansion");
+	state->layers = 1;
+	if (strcmp(xb_str_text(&name), "scratch") == 0) {
+		from_scratch(state);
+		return 0;
+	}
+	parent = find_stage(file_of(p), xb_str_text(&name), stage);
+	if (parent != XB_STEP_NONE)
+		return from_stage(p, state, parent, target, err);
+	return from_image(p, state, xb_str_text(&name), err);
+}
+
+/* ---- COPY --from -------------------------------------------------------------------------- */
+
+/* Which stage `--from` means, by name or number; XB_STEP_NONE when it means something else. */
+static int from_flag_stage(struct planning *p, const struct xb_flag *flag, size_t stage,
+			   size_t *ret, struct xb_error *err)
+{
+	const struct xb_dockerfile *file = file_of(p);
+	uint64_t number;
+
+	*ret = find_stage(file, flag->value, file->stage_count);
+	if (*ret == XB_STEP_NONE &&
+	    xb_view_parse_u64(xb_view(flag->value), file->stage_count, &number) == 0)
+		*ret = (size_t)number;
+	if (*ret != XB_STEP_NONE && *ret >= stage)
+		return xb_location_error(file, flag->at, err,
+					 "--from=%s is not a stage before this one", flag->value);
+	return 0;
+}
+
+static int copy_source(struct planning *p, struct xb_stage_state *state, size_t stage,
+		       size_t target, const struct xb_instruction *instruction,
+		       struct xb_copy_source *ret, struct xb_error *err)
+{
+	const struct xb_plan_sources *sources = &p->planner.request->sources;
+	const struct xb_flag *flag = xb_instruction_flag(instruction, "from");
+	const struct xb_stage_state *other = NULL;
+	struct xb_step step;
+	size_t index;
+	int r;
+
+	*ret = (struct xb_copy_source){ .origin = XB_COPY_CONTEXT, .step = XB_STEP_NONE };
+	if (flag == NULL || flag->value == NULL)
+		return 0;
+	r = from_flag_stage(p, flag, stage, &index, err);
+	if (r < 0)
+		return r;
+	if (index != XB_STEP_NONE) {
+		r = build_stage(p, index, target, &other, err);
+		if (r == 0)
+			*ret = (struct xb_copy_source){ XB_COPY_STEP, other->tip, NULL };
+		return r;
+	}
+	if (sources->kind(sources->context, flag->value) == XB_SOURCE_DIRECTORY) {
+		ret->origin = XB_COPY_NAMED;
+		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(flag->value));
+		return 0;
+	}
+	r = image_step(p, state, instruction, flag->value, &state->platform, &step, err);
+	if (r == 0)
+		*ret = (struct xb_copy_source){ XB_COPY_STEP,
+						xb_steps_add(&p->planner.steps, &step), NULL };
+	return r;
+}
+
+/* ---- stages ------------------------------------------------------------------------------- */
+
+static size_t count_layers(const struct xb_stage *ast)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < ast->instruction_count; i++)
+		n += xb_instruction_rule(ast->instructions[i].kind)->layer;
+	return n;
+}
+
+static int apply_all(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
+		     struct xb_error *err)
+{
+	for (size_t i = 0; i < state->ast->instruction_count; i++) {
+		const struct xb_instruction *instruction = &state->ast->instructions[i];
+		struct xb_copy_source source;
+		int r = copy_source(p, state, stage, target, instruction, &source, err);
+
+		if (r == 0)
+			r = xb_instruction_apply(&p->planner, state, instruction, &source, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Make a stage for a target, once; stages it stands on or copies from are made on the way. */
+static int build_stage(struct planning *p, size_t stage, size_t target,
+		       const struct xb_stage_state **ret, struct xb_error *err)
+{
+	size_t slot = stage * p->planner.request->platform_count + target;
+	const struct xb_stage *ast = &file_of(p)->stages[stage];
+	struct xb_stage_state *state;
+	int r;
+
+	if (p->states[slot] == NULL) {
+		state = xb_calloc(1, sizeof(*state));
+		p->states[slot] = state;
+		state->ast = ast;
+		state->label = ast->name != NULL ? ast->name
+						 : xb_arena_format(p->planner.plan->arena,
+								   "stage-%zu", stage);
+		state->target = p->planner.request->platforms[target];
+		state->tip = XB_STEP_NONE;
+		state->layers_total = count_layers(ast);
+		xb_strv_copy(&state->globals, &p->globals[target]);
+		r = apply_from(p, state, stage, target, err);
+		if (r == 0)
+			r = apply_all(p, state, stage, target, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = p->states[slot];
+	return 0;
+}
+
+/* ---- targets ------------------------------------------------------------------------------ */
+
+static int target_stage(struct planning *p, size_t *ret, struct xb_error *err)
+{
+	const struct xb_dockerfile *file = file_of(p);
+	const char *name = p->planner.request->target;
+	uint64_t number;
+
+	*ret = file->stage_count - 1;
+	if (name == NULL || *name == '\0')
+		return 0;
+	*ret = find_stage(file, name, file->stage_count);
+	if (*ret == XB_STEP_NONE && file->stage_count > 0 &&
+	    xb_view_parse_u64(xb_view(name), file->stage_count - 1, &number) == 0)
+		*ret = (size_t)number;
+	if (*ret != XB_STEP_NONE)
+		return 0;
+	(void)xb_error_set(err, -ENOENT, "%s has no stage called %s", file->path, name);
+	(void)xb_error_hint(err, "name a stage of the Dockerfile with --target");
+	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
+static int make_target(struct planning *p, size_t stage, size_t target, struct xb_error *err)
+{
+	struct xb_plan *plan = p->planner.plan;
+	const struct xb_plan_request *request = p->planner.request;
+	struct xb_plan_target *made = &plan->targets[target];
+	const struct xb_stage_state *state = NULL;
+	struct xb_plan_history *history;
+	int r = build_stage(p, stage, target, &state, err);
+
+	if (r < 0)
+		return r;
+	if (!xb_platform_eq(&state->platform, &state->target)) {
+		(void)xb_location_error(file_of(p), state->ast->from->at, err,
+					"the final stage is pinned to %s, but %s is asked for",
+					xb_platform_name(&state->platform).text,
+					xb_platform_name(&state->target).text);
+		(void)xb_error_hint(err, "drop --platform from this FROM");
+		if (err != NULL)
+			err->fault = XB_FAULT_PROOF;
+		return -EINVAL;
+	}
+	history = xb_arena_alloc(plan->arena, state->history.len + 1, sizeof(*history));
+	for (size_t i = 0; i < state->history.len; i++)
+		history[i] = state->history.items[i];
+	made->platform = state->target;
+	made->step = state->tip;
+	made->history = history;
+	made->history_count = state->history.len;
+	xb_image_config_copy(&made->config, &state->config);
+	for (size_t i = 0; i < request->labels->len; i++) {
+		struct xb_view label = xb_view(request->labels->items[i]);
+		struct xb_view name;
+
+		(void)xb_view_split(&label, '=', &name);
+		xb_autofree char *key = xb_view_dup(name);
+		xb_autofree char *value = xb_view_dup(label);
+		xb_annotations_set(&made->config.labels, key, value);
+	}
+	return 0;
+}
+
+/* A --build-arg that nothing asked for is a misspelling more often than not. */
+static void warn_unused(struct planning *p)
+{
+	const struct xb_strv *args = p->planner.request->build_args;
+	struct xb_strv *warnings = &p->planner.plan->warnings;
+
+	for (size_t i = 0; i < args->len; i++) {
+		struct xb_view rest = xb_view(args->items[i]);
+		struct xb_view name;
+		bool special;
+
+		(void)xb_view_split(&rest, '=', &name);
+		special = xb_view_is(name, "SOURCE_DATE_EPOCH") ||
+			  xb_view_starts(name, XB_VIEW("BUILDKIT_"));
+		for (const char *const *n = xb_scope_proxy_names; *n != NULL; n++)
+			special = special || xb_view_is(name, *n);
+		if (!special && xb_map_get(p->planner.consumed, name) == NULL)
+			xb_strv_printf(warnings, "the build argument %.*s is not used by any ARG",
+				       XB_VIEW_ARGS(name));
+	}
+}
+
+static int make_all(struct planning *p, struct xb_error *err)
+{
+	size_t stage = 0;
+	int r = target_stage(p, &stage, err);
+
+	for (size_t t = 0; r == 0 && t < p->planner.request->platform_count; t++) {
+		r = make_globals(p, t, err);
+		if (r == 0)
+			r = make_target(p, stage, t, err);
+	}
+	if (r == 0)
+		warn_unused(p);
+	return r;
+}
+
+static void planning_clear(struct planning *p)
+{
+	size_t platforms = p->planner.request->platform_count;
+
+	for (size_t i = 0; i < file_of(p)->stage_count * platforms; i++) {
+		if (p->states[i] != NULL)
+			xb_stage_state_clear(p->states[i]);
+		free(p->states[i]);
+	}
+	free(p->states);
+	for (size_t t = 0; t < platforms; t++)
+		xb_strv_clear(&p->globals[t]);
+	free(p->globals);
+	xb_steps_clear(&p->planner.steps);
+	xb_map_free(p->planner.consumed);
+}
+
+int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, struct xb_error *err)
+{
+	xb_auto_plan struct xb_plan *plan = xb_calloc(1, sizeof(*plan));
+	XB_CLEANUP(planning_clear)
+	struct planning p = {
+		.planner = { .request = request, .plan = plan, .consumed = xb_map_new() },
+		.states = xb_calloc(request->dockerfile->stage_count * request->platform_count,
+				    sizeof(struct xb_stage_state *)),
+		.globals = xb_calloc(request->platform_count, sizeof(struct xb_strv)),
+	};
+	int r;
+
+	plan->arena = xb_arena_new();
+	plan->dockerfile = request->dockerfile;
+	plan->build_platform = request->build_platform;
+	plan->targets = xb_calloc(request->platform_count, sizeof(*plan->targets));
+	plan->target_count = request->platform_count;
+	xb_steps_init(&p.planner.steps);
+
+	r = make_all(&p, err);
+	if (r < 0)
+		return r;
+	plan->step_count = p.planner.steps.len;
+	plan->steps = XB_STEAL(p.planner.steps.items);
+	*ret = XB_STEAL(plan);
+	return 0;
+}
