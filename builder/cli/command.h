@@ -21,13 +21,21 @@ struct xb_invocation {
  */
 typedef int xb_command(const struct xb_invocation *invocation, struct xb_error *err);
 
-xb_command xb_cmd_build;  /**< xbuild [build] [OPTIONS] PATH */
-xb_command xb_cmd_plan;	  /**< xbuild plan [OPTIONS] PATH */
-xb_command xb_cmd_run;	  /**< xbuild run [OPTIONS] IMAGE [COMMAND…] */
-xb_command xb_cmd_dump;	  /**< xbuild dump dockerfile|plan|config … */
-xb_command xb_cmd_images; /**< xbuild images */
-xb_command xb_cmd_tag;	  /**< xbuild tag SOURCE TARGET */
-xb_command xb_cmd_rmi;	  /**< xbuild rmi NAME… */
-xb_command xb_cmd_cache;  /**< xbuild cache du|prune */
+/** xbuild [build] [OPTIONS] PATH */
+xb_command xb_cmd_build;
+/** xbuild plan [OPTIONS] PATH */
+xb_command xb_cmd_plan;
+/** xbuild run [OPTIONS] IMAGE [COMMAND…] */
+xb_command xb_cmd_run;
+/** xbuild dump dockerfile|plan|config … */
+xb_command xb_cmd_dump;
+/** xbuild images */
+xb_command xb_cmd_images;
+/** xbuild tag SOURCE TARGET */
+xb_command xb_cmd_tag;
+/** xbuild rmi NAME… */
+xb_command xb_cmd_rmi;
+/** xbuild cache du|prune */
+xb_command xb_cmd_cache;
 
 #endif

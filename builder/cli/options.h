@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/error.h"
 
+/** What an option takes. */
 enum xb_option_kind {
 	XB_OPTION_FLAG, /**< `bool` member: given or not (`--x=false` takes it back) */
 	XB_OPTION_TEXT, /**< `const char *` member: the last value, borrowed from argv */

@@ -10,6 +10,7 @@
 #include "builder/plan/plan.h"
 #include "builder/solve/solve.h"
 
+/** The ways of showing progress. */
 enum xb_progress_mode {
 	XB_PROGRESS_PLAIN,  /**< every line of output behind its step's number */
 	XB_PROGRESS_TTY,    /**< a line for each running step, with its time and last output */

@@ -29,6 +29,7 @@
 /** No step: the empty tree of `FROM scratch`. */
 #define XB_STEP_NONE ((size_t)-1)
 
+/** What a step does. */
 enum xb_step_kind {
 	XB_STEP_BASE,	/**< the tree of an image */
 	XB_STEP_RUN,	/**< a process in a sandbox */
@@ -43,11 +44,13 @@ enum xb_copy_origin {
 	XB_COPY_STEP	 /**< the tree of another step (a stage or an image) */
 };
 
+/** A base image. */
 struct xb_step_base {
 	const char *name;	      /**< as FROM names it, after expansion */
 	const struct xb_image *image; /**< borrowed from the build's sources */
 };
 
+/** The process of a RUN. */
 struct xb_step_run {
 	const char *const *argv;  /**< ends with NULL */
 	const char *const *env;	  /**< "NAME=value", ends with NULL; what a key covers */
@@ -56,6 +59,7 @@ struct xb_step_run {
 	const char *user;	  /**< "user[:group]", "" for root */
 };
 
+/** What COPY and ADD copy. */
 struct xb_step_copy {
 	bool add; /**< ADD: archives are unpacked */
 	enum xb_copy_origin origin;
@@ -67,6 +71,7 @@ struct xb_step_copy {
 	int mode;	   /**< of --chmod, -1: keep */
 };
 
+/** The directory of WORKDIR. */
 struct xb_step_workdir {
 	const char *path; /**< absolute, clean */
 	const char *user; /**< owner of directories that are made, "" for root */
@@ -106,6 +111,7 @@ struct xb_plan_target {
 	size_t history_count;
 };
 
+/** A plan; owns everything in it but the Dockerfile and the images. */
 struct xb_plan {
 	struct xb_arena *arena;
 	const struct xb_dockerfile *dockerfile; /**< borrowed; must outlive the plan */

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "builder/plan/plan.h"
 
+/** The list; made with xb_steps_init(). */
 struct xb_steps {
 	struct xb_step *items;
 	size_t len;

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
+/** What can happen to a step. */
 enum xb_event_kind {
 	XB_EVENT_STARTED, /**< work on a step began: it is not in the cache */
 	XB_EVENT_CACHED,  /**< the step's result was there already */
@@ -24,6 +25,7 @@ enum xb_event_kind {
 	XB_EVENT_FAILED	  /**< the step has none */
 };
 
+/** One event. */
 struct xb_event {
 	enum xb_event_kind kind;
 	size_t step;   /**< index in the plan */

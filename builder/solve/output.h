@@ -13,6 +13,7 @@
 #include "builder/solve/assemble.h"
 #include "builder/solve/solve.h"
 
+/** The types of `-o`. */
 enum xb_output_type {
 	XB_OUTPUT_IMAGE,     /**< kept in the store under its names */
 	XB_OUTPUT_OCI,	     /**< an OCI layout, as a directory or a tar */
