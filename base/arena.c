@@ -79,6 +79,8 @@ void *xb_arena_alloc(struct xb_arena *arena, size_t count, size_t size)
 
 	if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - align)
 		xb_die("out of memory (%zu times %zu bytes)", count, size);
+	if (bytes == 0)
+		bytes = 1; /* each piece has an address of its own */
 	if (bytes > ARENA_BLOCK / 4)
 		return alloc_large(arena, bytes);
 	bytes = (bytes + align - 1) & ~(align - 1);
