@@ -66,13 +66,16 @@ static int set_capabilities(uint64_t permitted, uint64_t effective, struct xb_er
 	return 0;
 }
 
-/* The bounding set falls to `mask`; the ambient set is emptied. */
+/* The bounding set falls to `mask`, which has no bits beyond the last capability of this kernel:
+ * the first number that it does not know ends the loop. The ambient set is emptied. */
 static int drop_bounding(uint64_t mask, struct xb_error *err)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
-		if ((cap >= 64 || (mask >> cap & 1) == 0) &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return xb_error_errno(err, -errno, "dropping capability %lu", cap);
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if ((mask >> cap & 1) != 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
+			break;
+		return xb_error_errno(err, -errno, "dropping capability %lu", cap);
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "clearing the ambient capabilities");

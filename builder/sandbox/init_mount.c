@@ -36,9 +36,8 @@ int init_mount_clone(int dirfd, const char *path, unsigned attributes, bool recu
 {
 	struct mount_attr attr = { .attr_set = attributes };
 	unsigned recurse = recursive ? AT_RECURSIVE : 0;
-	xb_auto_fd int fd = open_tree(dirfd, path,
-				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-					      AT_SYMLINK_NOFOLLOW | recurse);
+	xb_auto_fd int fd = open_tree(
+		dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recurse);
 
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "binding %s", path);

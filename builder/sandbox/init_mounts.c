@@ -81,7 +81,7 @@ static int make_read_only(int dir, const char *name, struct xb_error *err)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	again = init_mount_clone(dir, name, QUIET | MOUNT_ATTR_RDONLY, true, err);
+	again = init_mount_clone(target, "", QUIET | MOUNT_ATTR_RDONLY, true, err);
 	r = again < 0 ? again : init_mount_attach(again, target, err);
 	return r < 0 ? xb_error_wrap(err, r, "making %s read-only", name) : 0;
 }

@@ -18,6 +18,7 @@ struct init_node {
 /** Index of /dev/null in `init_nodes`. */
 #define INIT_NODE_NULL 0
 
+/** The nodes, /dev/null first. */
 static const struct init_node init_nodes[INIT_NODES] = {
 	{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
 	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },

@@ -37,6 +37,13 @@ static int check_kind(int view, const struct init_place *place, struct xb_error 
 	return 0;
 }
 
+/* Not over the root, where it would not be seen, and not in /proc, whose walls it would hide. */
+static bool refused(const char *path)
+{
+	return strcmp(path, "/") == 0 || strcmp(path, "/proc") == 0 ||
+	       strncmp(path, "/proc/", strlen("/proc/")) == 0;
+}
+
 /* Returns 1 when it is missing. */
 static int find_place(int view, struct init_place *place, struct xb_error *err)
 {
@@ -48,6 +55,8 @@ static int find_place(int view, struct init_place *place, struct xb_error *err)
 		return r;
 	if (place->exact && strcmp(place->path, xb_str_text(&canonical)) != 0)
 		return xb_error_set(err, -ELOOP, "%s is a symbolic link in the image", place->path);
+	if (!place->exact && refused(xb_str_text(&canonical)))
+		return xb_error_set(err, -EINVAL, "nothing can be mounted on %s", place->path);
 	free(place->path);
 	place->path = xb_str_steal(&canonical);
 	return known < strlen(place->path) ? 1 : check_kind(view, place, err);

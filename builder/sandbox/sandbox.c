@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,7 +43,8 @@ static int make_sealed(const char *name, struct xb_view bytes, struct xb_error *
 
 static int image_fd(struct xb_error *err)
 {
-	struct xb_view bytes = { xb_init_image, (size_t)(xb_init_image_end - xb_init_image) };
+	struct xb_view bytes = { xb_init_image,
+				 (uintptr_t)xb_init_image_end - (uintptr_t)xb_init_image };
 	int fd;
 
 	pthread_mutex_lock(&image.lock);

@@ -49,14 +49,14 @@ static uint64_t code_number(struct coder *c, uint64_t value, uint64_t limit)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(value >> (8 * i));
 	code_bytes(c, bytes, sizeof(bytes));
+	if (c->r < 0)
+		return 0;
 	value = 0;
-	for (size_t i = sizeof(bytes); c->r >= 0 && i-- > 0;)
-		value = value << 8 | bytes[i];
-	if (limit != 0 && value >= limit) {
-		c->r = c->r < 0 ? c->r : -EBADMSG;
-		value = 0;
-	}
-	return value;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		value |= (uint64_t)bytes[i] << (8 * i);
+	if (limit != 0 && value >= limit)
+		c->r = -EBADMSG;
+	return c->r < 0 ? 0 : value;
 }
 
 static void code_u64(struct coder *c, uint64_t *value)

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a step: how it ends, and that nothing of it stays. Needs user namespaces, as root
+ * or as a user with subordinate ids. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#include "tests/unit/builder/sandbox/step.h"
+
+static void test_exit_code(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_sh(&s, "exit 0"), 0);
+	assert_int_equal(step_sh(&s, "exit 255"), 255);
+	assert_int_equal(step_sh(&s, "echo out; echo err >&2; exit 42"), 42);
+	assert_int_equal(s.result.signal, 0);
+	step_said(&s, "out\nerr\n");
+}
+
+static void test_signal(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_sh(&s, "kill -SEGV $$"), -1);
+	assert_int_equal(s.result.signal, SIGSEGV);
+	assert_int_equal(step_sh(&s, "kill -9 $$"), -1);
+	assert_int_equal(s.result.signal, SIGKILL);
+}
+
+static void test_program_not_found(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	step_argv(&s, (const char *[]){ "nosuch", NULL });
+	step_failed(&s, step_run(&s), -ENOENT, "\"nosuch\": executable file not found in $PATH");
+	assert_int_equal(s.err.fault, XB_FAULT_STEP);
+	step_argv(&s, (const char *[]){ "/bin/nosuch", NULL });
+	step_failed(&s, step_run(&s), -ENOENT, "/bin/nosuch: no such file");
+}
+
+static void test_program_not_executable(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	scratch_write("root/text", "#!/bin/sh\n");
+	scratch_write("root/garbage", "\x7f"
+				      "ELFgarbage");
+	scratch_write("root/script", "#! /nowhere/python -u\n");
+	assert_int_equal(chmod(scratch_path("root/garbage"), 0755), 0);
+	assert_int_equal(chmod(scratch_path("root/script"), 0755), 0);
+	step_argv(&s, (const char *[]){ "/text", NULL });
+	step_failed(&s, step_run(&s), -EACCES, "/text: Permission denied");
+	step_argv(&s, (const char *[]){ "/garbage", NULL });
+	step_failed(&s, step_run(&s), -ENOEXEC, "/garbage: exec format error");
+	assert_non_null(s.err.hint);
+	step_argv(&s, (const char *[]){ "/script", NULL });
+	step_failed(&s, step_run(&s), -ENOENT, "its interpreter /nowhere/python is not in");
+}
+
+static void test_path_of_the_step_is_searched(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(mkdir(scratch_path("root/opt"), 0755), 0);
+	scratch_write("root/opt/tool", "#!/bin/sh\necho tool $1\n");
+	assert_int_equal(chmod(scratch_path("root/opt/tool"), 0755), 0);
+	xb_env_set(&s.spec.env, XB_VIEW("PATH"), XB_VIEW("/nowhere:/opt"));
+	step_argv(&s, (const char *[]){ "tool", "x", NULL });
+	assert_int_equal(step_run(&s), 0);
+	step_said(&s, "tool x\n");
+	/* none in the environment: Docker's */
+	xb_env_unset(&s.spec.env, XB_VIEW("PATH"));
+	step_argv(&s, (const char *[]){ "true", NULL });
+	assert_int_equal(step_run(&s), 0);
+}
+
+static void test_wrong_use(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_run(&s), -EINVAL);
+	step_argv(&s, (const char *[]){ "/bin/true", NULL });
+	xb_strv_push(&s.spec.binfmt, ":x");
+	step_failed(&s, step_run(&s), -EINVAL, "emulators without a user namespace");
+	xb_strv_clear(&s.spec.binfmt);
+	xb_strv_push(&s.spec.lowers, "/nowhere/at/all");
+	step_failed(&s, step_run(&s), -ENOENT, "/nowhere/at/all");
+}
+
+/* A step that starts a hundred processes which never end, closes nothing and exits. */
+static void test_daemons_end_with_the_step(void **state)
+{
+	auto_step struct step s;
+	xb_autofree char *marker = xb_format("1000%d", getpid());
+	xb_autofree char *script =
+		xb_format("for i in 1 2 3 4 5 6 7 8 9 10; do for j in 1 2 3 4 5 6 7 8 9 10; do "
+			  "setsid sleep %s & done; done; exit 3",
+			  marker);
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_sh(&s, script), 3);
+	assert_int_equal(step_count_processes(marker), 0);
+}
+
+static void test_orphans_are_reaped(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_sh(&s, "for i in 1 2 3 4 5; do (true & true); done; sleep 0.1; "
+				     "ps -o stat | grep -c Z"),
+			 1);
+	step_said(&s, "0\n");
+}
+
+/* A step that runs for ever, started; its output says "up" when its program runs. */
+static struct xb_sandbox *start_endless(struct step *s, const char *marker)
+{
+	xb_autofree char *script = xb_format("sleep %s & echo up; sleep %s", marker, marker);
+	struct xb_sandbox *sandbox = NULL;
+	struct xb_sandbox_io io = { -1, -1, -1 };
+	struct pollfd p = { .events = POLLIN };
+	int pipefd[2];
+
+	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
+	io.stdout_fd = pipefd[1];
+	step_argv(s, (const char *[]){ "/bin/sh", "-c", script, NULL });
+	assert_int_equal(xb_sandbox_start(&s->spec, &io, &sandbox, &s->err), 0);
+	(void)close(pipefd[1]);
+	p.fd = pipefd[0];
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_true((p.revents & POLLIN) != 0);
+	(void)close(pipefd[0]);
+	return sandbox;
+}
+
+static void test_kill_ends_everything(void **state)
+{
+	auto_step struct step s;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	xb_autofree char *marker = xb_format("2000%d", getpid());
+
+	(void)state;
+	step_init(&s);
+	sandbox = start_endless(&s, marker);
+	assert_int_equal(step_count_processes(marker) > 0, 1);
+	xb_sandbox_kill(sandbox);
+	step_failed(&s, xb_sandbox_wait(sandbox, &s.result, &s.err), -ECANCELED, "cancelled");
+	assert_int_equal(s.err.fault, XB_FAULT_INTERRUPTED);
+	assert_int_equal(step_count_processes(marker), 0);
+	xb_sandbox_kill(sandbox); /* again, when it is over */
+}
+
+static void test_kill_at_any_moment(void **state)
+{
+	xb_autofree char *mounts = step_read("/proc/self/mountinfo");
+	xb_autofree char *after = NULL;
+
+	(void)state;
+	for (long delay = 0; delay < 60; delay++) {
+		auto_step struct step s;
+		xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+		struct xb_sandbox_io io = { -1, -1, -1 };
+		struct timespec wait = { .tv_nsec = delay * 100000 };
+
+		step_init(&s);
+		step_argv(&s, (const char *[]){ "sleep", "1000", NULL });
+		assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+		(void)nanosleep(&wait, NULL);
+		xb_sandbox_kill(sandbox);
+		assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), -ECANCELED);
+	}
+	after = step_read("/proc/self/mountinfo");
+	assert_string_equal(mounts, after);
+}
+
+static void test_free_of_a_running_step_ends_it(void **state)
+{
+	auto_step struct step s;
+	xb_autofree char *marker = xb_format("3000%d", getpid());
+
+	(void)state;
+	step_init(&s);
+	xb_sandbox_free(start_endless(&s, marker));
+	assert_int_equal(step_count_processes(marker), 0);
+}
+
+/* The one child of `parent`. */
+static pid_t child_of(pid_t parent)
+{
+	xb_autofree char *path = xb_format("/proc/%d/task/%d/children", parent, parent);
+	xb_autofree char *text = step_read(path);
+
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static void wait_until_gone(const char *marker)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 300 && step_count_processes(marker) > 0; i++)
+		(void)nanosleep(&pause, NULL);
+	assert_int_equal(step_count_processes(marker), 0);
+}
+
+/* kill -9 of A (generation 1) or of B (generation 2). */
+static void check_kill_of(int generation)
+{
+	auto_step struct step s;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	xb_autofree char *marker = xb_format("400%d%d", generation, getpid());
+	xb_autofree char *mounts = step_read("/proc/self/mountinfo");
+	xb_autofree char *after = NULL;
+	pid_t victim = getpid();
+	int r;
+
+	step_init(&s);
+	sandbox = start_endless(&s, marker);
+	for (int i = 0; i < generation; i++)
+		victim = child_of(victim);
+	assert_true(victim > 0);
+	assert_int_equal(kill(victim, SIGKILL), 0);
+	r = xb_sandbox_wait(sandbox, &s.result, &s.err);
+	step_failed(&s, r, -ECHILD, generation == 1 ? "without a word" : "killed by signal 9");
+	wait_until_gone(marker);
+	after = step_read("/proc/self/mountinfo");
+	assert_string_equal(mounts, after);
+}
+
+static void test_kill_9_of_init(void **state)
+{
+	(void)state;
+	check_kill_of(1);
+	check_kill_of(2);
+}
+
+/* This program as a builder of its own: starts a step that never ends, in the directories of the
+ * test that started it, and waits to be killed. */
+static int be_builder(const char *base, const char *dir, const char *marker)
+{
+	struct step s;
+
+	step_possible = true;
+	(void)snprintf(step_base, sizeof(step_base), "%s", base);
+	(void)snprintf(scratch, sizeof(scratch), "%s", dir);
+	step_init(&s);
+	(void)start_endless(&s, marker);
+	(void)puts("up");
+	(void)fflush(stdout);
+	return pause();
+}
+
+static void test_kill_9_of_the_builder(void **state)
+{
+	xb_auto_proc struct xb_proc builder = XB_PROC_NONE;
+	xb_autofree char *marker = xb_format("5000%d", getpid());
+	struct xb_proc_status status;
+	struct xb_proc_fd fd = { .to = STDOUT_FILENO };
+	struct xb_proc_spec spec = { .path = xb_proc_self_path(), .fds = &fd, .fd_count = 1 };
+	struct pollfd p = { .events = POLLIN };
+	int ends[2];
+
+	(void)state;
+	need("userns", step_possible);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	fd.from = ends[1];
+	spec.argv = (char *[]){
+		(char[]){ "test" }, (char[]){ "builder" }, step_base, scratch, marker, NULL
+	};
+	assert_int_equal(xb_proc_spawn(&spec, &builder, NULL), 0);
+	p.fd = ends[0];
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_true(step_count_processes(marker) > 1);
+	xb_proc_signal(&builder, SIGKILL);
+	assert_int_equal(xb_proc_wait(&builder, &status, NULL), 0);
+	wait_until_gone(marker);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static void test_fd_tells_the_end(void **state)
+{
+	auto_step struct step s;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	struct xb_sandbox_io io = { -1, -1, -1 };
+	struct pollfd p = { .events = POLLIN };
+
+	(void)state;
+	step_init(&s);
+	step_argv(&s, (const char *[]){ "true", NULL });
+	assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+	p.fd = xb_sandbox_fd(sandbox);
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
+	assert_int_equal(s.result.exit_code, 0);
+}
+
+static void test_many_at_once(void **state)
+{
+	enum { COUNT = 12 };
+	struct xb_sandbox *running[COUNT] = { NULL };
+	struct xb_sandbox_io io = { -1, -1, -1 };
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	free(XB_STEAL(s.spec.upper));
+	free(XB_STEAL(s.spec.work));
+	s.spec.scratch_upper = true;
+	step_argv(&s, (const char *[]){ "sh", "-c", "echo x > /x; exit 9", NULL });
+	for (size_t i = 0; i < COUNT; i++)
+		assert_int_equal(xb_sandbox_start(&s.spec, &io, &running[i], &s.err), 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(xb_sandbox_wait(running[i], &s.result, &s.err), 0);
+		assert_int_equal(s.result.exit_code, 9);
+		xb_sandbox_free(running[i]);
+	}
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_exit_code),
+		TEST(test_signal),
+		TEST(test_program_not_found),
+		TEST(test_program_not_executable),
+		TEST(test_path_of_the_step_is_searched),
+		TEST(test_wrong_use),
+		TEST(test_daemons_end_with_the_step),
+		TEST(test_orphans_are_reaped),
+		TEST(test_kill_ends_everything),
+		TEST(test_kill_at_any_moment),
+		TEST(test_free_of_a_running_step_ends_it),
+		TEST(test_kill_9_of_init),
+		TEST(test_kill_9_of_the_builder),
+		TEST(test_fd_tells_the_end),
+		TEST(test_many_at_once),
+	};
+
+	if (argc == 5 && strcmp(argv[1], "builder") == 0)
+		return be_builder(argv[2], argv[3], argv[4]);
+	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+}
