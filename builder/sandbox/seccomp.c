@@ -144,6 +144,8 @@ enum {
 	/* Newer than the profile: ENOSYS, so that libc falls back to what the profile allows. */
 	LAST_NEW = 466,
 	X32_BIT = 0x40000000,
+	X32_FIRST = 512, /* numbers that x32 alone has */
+	X32_LAST = 547,
 };
 
 /* The architectures whose programs a kernel runs directly, the host's own first. */
@@ -278,14 +280,16 @@ static void end_if(struct instructions *out, uint32_t k, uint32_t action)
 /* Calls that libseccomp does not know; the others fall through. */
 static void emit_new_calls(struct instructions *out)
 {
-	const unsigned skip = 2 * (unsigned)XB_COUNT(allowed_new) + 2;
+	const unsigned skip = 2 * (unsigned)XB_COUNT(allowed_new) + 4;
 
 	load_field(out, offsetof(struct seccomp_data, nr));
 	emit(out, BPF_ALU | BPF_AND | BPF_K, ~(uint32_t)X32_BIT, 0, 0);
 	emit(out, BPF_JMP | BPF_JGE | BPF_K, FIRST_NEW, 0, skip);
 	for (size_t i = 0; i < XB_COUNT(allowed_new); i++)
 		end_if(out, allowed_new[i], SECCOMP_RET_ALLOW);
-	emit(out, BPF_JMP | BPF_JGT | BPF_K, LAST_NEW, 0, 1);
+	emit(out, BPF_JMP | BPF_JGT | BPF_K, LAST_NEW, 0, 3);
+	emit(out, BPF_JMP | BPF_JGE | BPF_K, X32_FIRST, 0, 1);
+	emit(out, BPF_JMP | BPF_JGT | BPF_K, X32_LAST, 0, 1);
 	emit(out, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
 }
 
