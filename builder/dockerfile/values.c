@@ -337,10 +337,10 @@ int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err)
 	}
 	if (len == 0 || strspn(text, "01234567") != len)
 		return invalid(err, "invalid mode, not octal digits", xb_view(text));
-	for (; *text != 0; text++) {
-		mode = mode << 3 | (mode_t)(*text - '0');
+	for (size_t i = 0; i < len; i++) {
+		mode = mode << 3 | (mode_t)(text[i] - '0');
 		if (mode > 07777)
-			return invalid(err, "invalid mode, above 07777", xb_view(text - len));
+			return invalid(err, "invalid mode, above 07777", xb_view(text));
 	}
 	*ret = mode;
 	return 0;
