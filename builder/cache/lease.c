@@ -96,10 +96,9 @@ static int hold(struct xb_store *store, char kind, const char *id, struct xb_err
 	return 0;
 }
 
-int xb_hold_snapshot(struct xb_store *store, const struct xb_snapshot *snapshot,
-		     struct xb_error *err)
+int xb_hold_snapshot(struct xb_store *store, const char *id, struct xb_error *err)
 {
-	return hold(store, 's', snapshot->id, err);
+	return hold(store, 's', id, err);
 }
 
 int xb_hold_blob(struct xb_store *store, const struct xb_digest *digest, struct xb_error *err)

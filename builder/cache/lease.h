@@ -12,7 +12,6 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "builder/cache/snapshot.h"
 #include "builder/cache/state.h"
 
 /**
@@ -29,9 +28,8 @@ int xb_lease_take(struct xb_store *store, struct xb_error *err);
 /** Give it up; its file stays for the next sweep when snapshots are half-made. */
 void xb_lease_drop(struct xb_store *store);
 
-/** Hold a snapshot. Under the store lock. */
-int xb_hold_snapshot(struct xb_store *store, const struct xb_snapshot *snapshot,
-		     struct xb_error *err);
+/** Hold the snapshot of this name. Under the store lock. */
+int xb_hold_snapshot(struct xb_store *store, const char *id, struct xb_error *err);
 /** Hold a blob. Under the store lock. */
 int xb_hold_blob(struct xb_store *store, const struct xb_digest *digest, struct xb_error *err);
 

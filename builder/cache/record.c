@@ -103,7 +103,7 @@ static int hold_parts(struct xb_store *store, const struct xb_record *record, st
 	int r = 0;
 
 	if (record->snapshot.id[0] != '\0')
-		r = xb_hold_snapshot(store, &record->snapshot, err);
+		r = xb_hold_snapshot(store, record->snapshot.id, err);
 	if (r >= 0 && !xb_digest_empty(&record->blob))
 		r = xb_hold_blob(store, &record->blob, err);
 	if (r < 0)

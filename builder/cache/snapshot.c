@@ -45,7 +45,7 @@ int xb_snapshot_begin(struct xb_store *store, struct xb_snapshot *ret, struct xb
 
 	xb_store_random_id(snapshot.id);
 	if (r >= 0)
-		r = xb_hold_snapshot(store, &snapshot, err);
+		r = xb_hold_snapshot(store, snapshot.id, err);
 	if (r < 0)
 		return r;
 	set_begun(store, &snapshot, true);

@@ -20,7 +20,6 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "builder/cache/store.h"
 
 struct sqlite3;
 struct xb_layout;

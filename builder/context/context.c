@@ -7,13 +7,8 @@
 
 #include "base/file.h"
 #include "builder/context/locate.h"
-#include "builder/dockerfile/ignore.h"
+#include "builder/context/rules.h"
 #include "builder/dockerfile/limits.h"
-
-struct xb_context {
-	int dirfd;
-	struct xb_ignore *ignore; /* NULL: no rules */
-};
 
 /* Read the rules beside the Dockerfile. Returns 1 when there are any, 0 when there is no file. */
 static int load_beside(struct xb_context *context, const char *dockerfile, struct xb_error *err)
@@ -98,27 +93,6 @@ int xb_context_read(const struct xb_context *context, const char *path, struct x
 	if (r < 0)
 		(void)xb_error_fault(err, XB_FAULT_SOURCE);
 	return r < 0 ? xb_error_wrap(err, r, "reading %s", path) : 0;
-}
-
-bool xb_context_has_rules(const struct xb_context *context)
-{
-	return context != NULL && context->ignore != NULL;
-}
-
-enum xb_context_verdict xb_context_filter(const void *opaque, const char *path, bool is_dir)
-{
-	const struct xb_context *context = opaque;
-	struct xb_view view = xb_view(path);
-	bool is_ignored = true;
-
-	if (!xb_context_has_rules(context) || view.len == 0 || xb_view_is(view, "."))
-		return XB_CONTEXT_TAKE;
-	if (xb_ignore_match(context->ignore, view, &is_ignored, NULL) < 0)
-		return XB_CONTEXT_SKIP;
-	if (!is_ignored)
-		return XB_CONTEXT_TAKE;
-	return is_dir && xb_ignore_may_descend(context->ignore, view) ? XB_CONTEXT_DESCEND
-								      : XB_CONTEXT_SKIP;
 }
 
 int xb_context_resolve(int rootfd, const struct xb_context *context, const char *path, bool follow,

@@ -18,8 +18,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
-
-struct xb_context;
+#include "builder/context/filter.h"
 
 /**
  * Open the directory `dir` with its ignore rules: those of `<dockerfile>.dockerignore`, where
@@ -40,23 +39,6 @@ int xb_context_dirfd(const struct xb_context *context);
  *  the Dockerfile). Errors: as xb_file_read(). */
 int xb_context_read(const struct xb_context *context, const char *path, struct xb_str *text,
 		    struct xb_error *err);
-
-/** Whether the context has ignore rules; NULL has none. */
-bool xb_context_has_rules(const struct xb_context *context);
-
-/** What the ignore rules say of a path. */
-enum xb_context_verdict {
-	XB_CONTEXT_TAKE,   /**< it belongs to the context */
-	XB_CONTEXT_SKIP,   /**< it does not exist for the build, nor does anything below it */
-	XB_CONTEXT_DESCEND /**< a directory that counts only when something below it is taken */
-};
-
-/**
- * The verdict on a path of the context without links in it. `context` is a `const struct
- * xb_context *`, or NULL for no rules: usable as a callback. A path longer than rules can match is
- * skipped; xb_context_checksum() reports it.
- */
-enum xb_context_verdict xb_context_filter(const void *context, const char *path, bool is_dir);
 
 /**
  * Which paths a COPY or ADD source names: the path itself, or what matches its wildcards (`*`, `?`,

@@ -9,7 +9,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "builder/context/context.h"
+#include "builder/context/filter.h"
 
 /** A found object: it is `parent`/`name`. Start from XB_LOCATED_INIT. */
 struct xb_located {

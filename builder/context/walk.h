@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "builder/context/context.h"
+#include "builder/context/filter.h"
 
 /** What the walk met; borrowed for the duration of a visit. */
 struct xb_walk_entry {
