@@ -78,14 +78,62 @@ static void reach_document(const struct xb_store *store, struct reach *reach,
 		reach_manifest(reach, xb_str_view(&text), d->media_type);
 }
 
-static int reach_tags(struct xb_store *store, struct reach *reach, struct xb_error *err)
+/* The size of a held blob that may be a document, else 0. */
+static uint64_t document_size(const struct xb_store *store, const struct xb_digest *digest)
+{
+	struct xb_view algorithm = xb_digest_algorithm(digest);
+	xb_autofree char *path =
+		xb_format("%.*s/%s", XB_VIEW_ARGS(algorithm), xb_digest_hex(digest));
+	xb_auto_fd int fd =
+		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char first;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size > XB_MAX_MANIFEST || read(fd, &first, 1) != 1 || first != '{')
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+struct held_visit {
+	const struct xb_store *store;
+	struct reach *reach;
+};
+
+/* A build that has made an index and not tagged it yet holds the index alone. */
+static int reach_held(void *context, const char *line, void *value)
+{
+	struct held_visit *visit = context;
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
+	xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
+	struct xb_digest digest;
+	uint64_t size;
+
+	(void)value;
+	if (strncmp(line, "b ", 2) != 0 || xb_digest_parse(xb_view(line + 2), &digest, NULL) < 0)
+		return 0;
+	size = document_size(visit->store, &digest);
+	if (size == 0)
+		return 0;
+	xb_descriptor_init(&d, XB_MEDIA_OCI_INDEX, &digest, size);
+	if (xb_layout_blob_read(visit->store->layout, &d, XB_MAX_MANIFEST, &text, NULL) >= 0) {
+		reach_index(visit->reach, xb_str_view(&text), NULL);
+		reach_manifest(visit->reach, xb_str_view(&text), NULL);
+	}
+	return 0;
+}
+
+static int reach_roots(struct xb_store *store, const struct xb_sweep *sweep, struct reach *reach,
+		       struct xb_error *err)
 {
 	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	struct held_visit visit = { .store = store, .reach = reach };
 	int r = xb_layout_index(store->layout, &index, err);
 
 	if (r < 0)
 		return r;
 	reach_all(reach, &index.manifests);
+	(void)xb_map_each(sweep->held, reach_held, &visit);
 	for (size_t i = 0; i < reach->queue.len; i++) {
 		/* the queue grows, hence moves, while this one is read */
 		xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
@@ -193,7 +241,7 @@ static int collect(struct xb_store *store, struct xb_sweep *sweep, struct select
 	if (r >= 0)
 		r = xb_sweep_leases(store, sweep, err);
 	if (r >= 0)
-		r = reach_tags(store, reach, err);
+		r = reach_roots(store, sweep, reach, err);
 	if (r >= 0)
 		r = xb_record_each(store, select_record, s, err);
 	for (size_t i = 0; r >= 0 && i < s->snapshots.len; i++) {

@@ -4,7 +4,7 @@
  *
  * A tag reaches its document and all that this names: manifests, configs, layers, and the records
  * (with their snapshots) whose blob is such a layer. A running process holds what it has made or
- * been given.
+ * been given; a document that it holds reaches what it names, as a tag does.
  */
 #ifndef XB_BUILDER_CACHE_PRUNE_H
 #define XB_BUILDER_CACHE_PRUNE_H

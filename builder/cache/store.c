@@ -271,6 +271,11 @@ struct xb_layout *xb_store_layout(const struct xb_store *store)
 	return store->layout;
 }
 
+int xb_store_pin(const struct xb_store *store, struct xb_error *err)
+{
+	return xb_guard_take(store, false, err);
+}
+
 int xb_store_dirfd(const struct xb_store *store)
 {
 	return store->dirfd;

@@ -55,9 +55,15 @@ XB_DEFINE_CLEANUP(xb_store_cleanup, struct xb_store, xb_store_free)
 const char *xb_store_root(const struct xb_store *store);
 /**
  * The store as an OCI layout, borrowed: for reading (manifest/layout.h). What is written to it by
- * any other way than blob.h and tag.h is not held by the lease, so prune may take it at once.
+ * any other way than blob.h and tag.h is not held by the lease: see xb_store_pin().
  */
 struct xb_layout *xb_store_layout(const struct xb_store *store);
+/**
+ * Keep every collection and every sweep waiting until the returned descriptor is closed: for a run
+ * of documents written through xb_store_layout(), until xb_blob_has() has put the last one, which
+ * names the others, under the lease. For milliseconds only: others cannot open the store meanwhile.
+ */
+int xb_store_pin(const struct xb_store *store, struct xb_error *err);
 /** A descriptor of the root directory, borrowed. */
 int xb_store_dirfd(const struct xb_store *store);
 

@@ -142,6 +142,30 @@ static void what_a_running_build_was_given_stays(void **state)
 	assert_int_equal(xb_record_get(build, "tagged", &record, NULL), 0);
 }
 
+static void a_held_index_reaches_what_it_names(void **state)
+{
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	xb_auto_store struct xb_store *build = open_store();
+	xb_auto_store struct xb_store *pruner = NULL;
+	struct xb_store_pruned pruned = { 0 };
+	struct xb_digest root;
+
+	(void)state;
+	/* made and tagged by one process, untagged, then met again by another */
+	{
+		xb_auto_store struct xb_store *maker = open_store();
+		struct xb_record layer = result_of(maker, "layer");
+
+		root = tag_image(maker, "a:latest", &layer);
+		check(xb_tag_remove(maker, "a:latest", &err), &err);
+	}
+	assert_true(xb_blob_has(build, &root));
+	pruner = open_store();
+	check(xb_store_prune(pruner, false, &pruned, &err), &err);
+	assert_int_equal(pruned.blobs, 0);
+	assert_int_equal(pruned.records, 0);
+}
+
 static void other_tools_entries_count_as_tags(void **state)
 {
 	struct xb_store *store = open_store();
@@ -241,6 +265,7 @@ int main(void)
 		scratch_test(what_tags_reach_stays),
 		scratch_test(all_takes_the_trees_of_tagged_results_too),
 		scratch_test(what_a_running_build_was_given_stays),
+		scratch_test(a_held_index_reaches_what_it_names),
 		scratch_test(other_tools_entries_count_as_tags),
 		scratch_test(a_broken_document_does_not_stop_it),
 		cmocka_unit_test_setup_teardown(prune_makes_room_on_a_full_disk, scratch_setup,
