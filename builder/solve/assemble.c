@@ -112,7 +112,9 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 {
 	xb_auto_assembled struct xb_assembled made = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;
-	int r = xb_layout_open_at(xb_store_dirfd(store), ".", &layout, err);
+	/* until the root, which names the other documents, is under the lease */
+	xb_auto_fd int pin = xb_store_pin(store, err);
+	int r = pin < 0 ? pin : xb_layout_open_at(xb_store_dirfd(store), ".", &layout, err);
 
 	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
 		r = write_image(layout, &plan->targets[t], results, epoch, annotations,

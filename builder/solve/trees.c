@@ -65,6 +65,11 @@ static int unpack_and_record(struct xb_store *store, const struct xb_result_laye
 		r = xb_snapshot_commit(store, &record->snapshot, err);
 	if (r == 0) {
 		record->diff_id = layer->diff_id;
+		/* what lets a tag on an image keep the unpacked layer too */
+		record->blob = layer->blob;
+		record->blob_size = layer->blob_size;
+		(void)snprintf(record->media_type, sizeof(record->media_type), "%s",
+			       layer->media_type);
 		record->created = xb_clock_now();
 		record->duration = xb_clock_monotonic() - start;
 		r = xb_record_put(store, record, err);
