@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time grows with the size of the text and not faster: each family of generated Dockerfiles takes
+ * at twice the size at most 2.3 times as long. Families are of up to 4 MiB; all together take less
+ * than two seconds of processor time in a plain build.
+ */
+#include <malloc.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "builder/dockerfile/expand.h"
+#include "builder/dockerfile/ignore.h"
+#include "builder/dockerfile/limits.h"
+#include "tests/unit/builder/dockerfile/data.h"
+
+#define RATIO 2.3
+/* Below this, page faults and caches count for more than the code: what takes quadratic time over
+ * megabytes takes seconds. */
+#define LEAST_SECONDS 0.02
+#define TRIES	      7
+
+/* Make a text of about `size` bytes. */
+typedef void make_text(struct xb_str *out, size_t size);
+/* Process it; what comes out does not matter, only how long it takes. */
+typedef void use_text(const struct xb_str *text);
+
+static void repeat(struct xb_str *out, size_t size, const char *head, const char *unit)
+{
+	(void)xb_str_puts(out, head);
+	while (out->len + strlen(unit) <= size)
+		(void)xb_str_puts(out, unit);
+}
+
+static void make_long_lines(struct xb_str *out, size_t size)
+{
+	(void)xb_str_puts(out, "FROM a\n");
+	while (out->len < size) {
+		size_t end = out->len + (size < 900000 ? size / 2 : 900000);
+
+		(void)xb_str_puts(out, "RUN echo");
+		while (out->len < end && out->len < size)
+			(void)xb_str_puts(out, " word");
+		(void)xb_str_putc(out, '\n');
+	}
+}
+
+static void make_continuations(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN x", " \\\ny");
+}
+
+static void make_empty_continuations(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN x", "\\\n\n# comment\n\\\n");
+}
+
+static void make_one_heredoc(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN <<-EOF\n", "\tline of text\n");
+	(void)xb_str_puts(out, "EOF\n");
+}
+
+static void make_heredocs(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\n", "COPY <<A <<'B' /d\na\nA\nb\nB\n");
+}
+
+static void make_heredocs_in_line(struct xb_str *out, size_t size)
+{
+	size_t count = size / 9;
+
+	(void)xb_str_puts(out, "FROM a\nRUN");
+	for (size_t i = 0; i < count; i++)
+		(void)xb_str_printf(out, "%s<<E%s", i % 8 == 0 ? " \\\n" : " ", "");
+	(void)xb_str_putc(out, '\n');
+	for (size_t i = 0; i < count; i++)
+		(void)xb_str_puts(out, "E\n");
+}
+
+static void make_args(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "ARG A\n");
+	(void)xb_str_puts(out, "FROM a\n");
+}
+
+static void make_stages(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "FROM a AS b\n");
+}
+
+static void make_pairs(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nENV", " a='b c' \\\n");
+}
+
+static void make_quotes(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nLABEL a=", "\\\"\"'\"\\\n");
+}
+
+static void make_json(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nCMD [\"a\"", ", \"\\u00e9b\" \\\n");
+	(void)xb_str_putc(out, ']');
+}
+
+static void make_broken_json(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nCMD [", "[[[\"a\", 1 \\\n");
+}
+
+static void make_flags(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN", " --mount=a,b=\"c d\" \\\n");
+	(void)xb_str_puts(out, " x");
+}
+
+static void make_onbuild(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN x\n", "ONBUILD ");
+}
+
+static void make_comments(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\n", "#\n");
+}
+
+static void use_parse(const struct xb_str *text)
+{
+	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
+
+	(void)xb_dockerfile_parse(xb_str_view(text), "x", &dockerfile, NULL);
+}
+
+static void make_nested(struct xb_str *out, size_t size)
+{
+	while (out->len < size) {
+		for (unsigned i = 0; i < XB_MAX_NESTING; i++)
+			(void)xb_str_puts(out, "${a:-x");
+		for (unsigned i = 0; i < XB_MAX_NESTING; i++)
+			(void)xb_str_putc(out, '}');
+	}
+}
+
+static void make_nested_too_deep(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "${a:-");
+}
+
+static void make_variables(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "$a\"$b\"'c'\\d ");
+}
+
+static void make_replacements(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "${P//\\//-}${P##*/}${P%/*}");
+}
+
+static void use_expand(const struct xb_str *text)
+{
+	xb_auto_strv struct xb_strv variables = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv unset = XB_STRV_INIT;
+	struct xb_expand_env env = {
+		.lookup = xb_expand_lookup_env, .ctx = &variables, .escape = '\\', .unset = &unset
+	};
+	xb_auto_str struct xb_str out = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_strv struct xb_strv words = XB_STRV_INIT;
+
+	xb_strv_push(&variables, "P=/usr/local/bin");
+	(void)xb_expand_word(xb_str_text(text), &env, &out, NULL);
+	(void)xb_expand_words(xb_str_text(text), &env, &words, NULL);
+}
+
+static void make_patterns(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "", "**/a*b/../[a-c]?\n!x\n");
+}
+
+static void use_ignore(const struct xb_str *text)
+{
+	xb_auto_ignore struct xb_ignore *ignore = NULL;
+	bool ignored;
+
+	if (xb_ignore_parse(xb_str_view(text), "x", &ignore, NULL) == 0)
+		(void)xb_ignore_match(ignore, XB_VIEW("some/path/of/a/file.txt"), &ignored, NULL);
+}
+
+static const struct family {
+	const char *name;
+	make_text *make;
+	use_text *use;
+	size_t size;
+} families[] = {
+	{ "long lines", make_long_lines, use_parse, 4 },
+	{ "continuations", make_continuations, use_parse, 4 },
+	{ "empty continuations", make_empty_continuations, use_parse, 4 },
+	{ "a long here-document", make_one_heredoc, use_parse, 4 },
+	{ "many here-documents", make_heredocs, use_parse, 4 },
+	{ "here-documents of one line", make_heredocs_in_line, use_parse, 4 },
+	{ "many ARGs", make_args, use_parse, 4 },
+	{ "many stages", make_stages, use_parse, 4 },
+	{ "pairs", make_pairs, use_parse, 4 },
+	{ "quotes", make_quotes, use_parse, 4 },
+	{ "JSON", make_json, use_parse, 4 },
+	{ "broken JSON", make_broken_json, use_parse, 4 },
+	{ "flags", make_flags, use_parse, 4 },
+	{ "ONBUILD ONBUILD", make_onbuild, use_parse, 4 },
+	{ "comments", make_comments, use_parse, 4 },
+	{ "nested substitutions", make_nested, use_expand, 1 },
+	{ "endless nesting", make_nested_too_deep, use_expand, 4 },
+	{ "variables", make_variables, use_expand, 1 },
+	{ "replacements", make_replacements, use_expand, 1 },
+	{ "ignore patterns", make_patterns, use_ignore, 1 },
+};
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The best of some tries: other work on the machine only ever makes it slower. */
+static double measure(const struct family *family, size_t size, unsigned tries, double *total)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	double best = 1e9;
+
+	family->make(&text, size);
+	for (unsigned i = 0; i < tries; i++) {
+		double start = seconds(), took;
+
+		family->use(&text);
+		took = seconds() - start;
+		*total += i == 0 ? took : 0;
+		if (took < best)
+			best = took;
+	}
+	return best;
+}
+
+static void test_linear(void **state)
+{
+	double total = 0, ignored = 0;
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(families); i++) {
+		const struct family *family = &families[i];
+		size_t size = (family->size << 20) - 4096;
+		double whole = measure(family, size, 1, &total);
+		double half = measure(family, size / 2, 1, &ignored);
+
+		/* look closer only where a first look gives reason to */
+		if (whole > LEAST_SECONDS && whole > RATIO * half) {
+			whole = measure(family, size, TRIES, &ignored);
+			half = measure(family, size / 2, TRIES, &ignored);
+		}
+		print_message("%-28s %zu MiB %7.1f ms, half %7.1f ms\n", family->name, family->size,
+			      whole * 1e3, half * 1e3);
+		if (whole > LEAST_SECONDS && whole > RATIO * half)
+			fail_msg("%s: more than linear", family->name);
+	}
+	print_message("all %zu families: %.2f s\n", XB_COUNT(families), total);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_true(total < 2.0);
+#endif
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_linear) };
+
+	/* keep what was freed: how long the kernel takes to give memory is not measured here */
+	(void)mallopt(M_MMAP_MAX, 0);
+	(void)mallopt(M_TRIM_THRESHOLD, INT32_MAX);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
