@@ -162,6 +162,28 @@ static inline void step_failed(const struct step *s, int got, int r, const char 
 		fail_msg("\"%s\" does not say \"%s\"", s->err.message, text);
 }
 
+/** Show a path of the machine in the step, read-only. */
+static inline void step_add_bind(struct step *s, const char *source, const char *target)
+{
+	struct xb_sandbox_mount *m = xb_sandbox_spec_mount(&s->spec, XB_SANDBOX_BIND, target);
+
+	m->source = xb_strdup(source);
+	m->read_only = true;
+}
+
+/** Show this test program as /probe, with the libraries it needs. */
+static inline void step_add_self(struct step *s)
+{
+	static const char *const libraries[] = { "/usr", "/lib", "/lib64" };
+	xb_autofree char *self = realpath("/proc/self/exe", NULL);
+
+	step_add_bind(s, self, "/probe");
+	for (size_t i = 0; i < XB_COUNT(libraries); i++) {
+		if (access(libraries[i], F_OK) == 0)
+			step_add_bind(s, libraries[i], libraries[i]);
+	}
+}
+
 /** How many names "fs", where the step's changes go, holds. */
 static inline size_t step_changes(void)
 {

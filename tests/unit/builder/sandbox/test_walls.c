@@ -288,14 +288,6 @@ static int probe(const char *what)
 	return 255;
 }
 
-static void add_bind(struct step *s, const char *source, const char *target)
-{
-	struct xb_sandbox_mount *m = xb_sandbox_spec_mount(&s->spec, XB_SANDBOX_BIND, target);
-
-	m->source = xb_strdup(source);
-	m->read_only = true;
-}
-
 static void test_calls_are_refused(void **state)
 {
 	static const struct {
@@ -304,16 +296,11 @@ static void test_calls_are_refused(void **state)
 	} rows[] = { { "keyctl", EPERM },   { "bpf", EPERM },	  { "clone3", ENOSYS },
 		     { "unknown", ENOSYS }, { "tiocsti", EPERM }, { "vsock", EPERM },
 		     { "fchmodat2", EBADF } };
-	xb_autofree char *self = realpath("/proc/self/exe", NULL);
 	auto_step struct step s;
 
 	(void)state;
 	step_init(&s);
-	add_bind(&s, self, "/probe");
-	add_bind(&s, "/usr", "/usr");
-	add_bind(&s, "/lib", "/lib");
-	if (access("/lib64", F_OK) == 0)
-		add_bind(&s, "/lib64", "/lib64");
+	step_add_self(&s);
 	for (size_t i = 0; i < XB_COUNT(rows); i++) {
 		step_argv(&s, (const char *[]){ "/probe", "probe", rows[i].what, NULL });
 		if (step_run(&s) < 0)
