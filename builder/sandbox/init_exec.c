@@ -100,14 +100,33 @@ static int load_filter(const struct xb_str *program, struct xb_error *err)
 	return 0;
 }
 
+/* In a user namespace that its maker had no right to give groups to (unshare -r), nobody can. */
+static bool groups_are_denied(void)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(64);
+
+	return xb_file_read("/proc/self/setgroups", &text, NULL) == 0 &&
+	       xb_view_starts(xb_str_view(&text), XB_VIEW("deny"));
+}
+
+static int refuse_id(const char *what, unsigned id, int r, struct xb_error *err)
+{
+	(void)xb_error_errno(err, r, "becoming %s %u", what, id);
+	if (r == -EINVAL)
+		(void)xb_error_hint(err, "the id is not mapped here: give this user subordinate "
+					 "ids in /etc/subuid and /etc/subgid");
+	return r;
+}
+
 static int become_user(const struct init_user *user, struct xb_error *err)
 {
-	if (setgroups(user->gids.len, user->gids.items) < 0)
+	if (setgroups(user->gids.len, user->gids.items) < 0 &&
+	    (errno != EPERM || !groups_are_denied()))
 		return xb_error_errno(err, -errno, "setting the supplementary groups");
 	if (setresgid(user->gid, user->gid, user->gid) < 0)
-		return xb_error_errno(err, -errno, "becoming group %u", user->gid);
+		return refuse_id("group", user->gid, -errno, err);
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
-		return xb_error_errno(err, -errno, "becoming user %u", user->uid);
+		return refuse_id("user", user->uid, -errno, err);
 	return 0;
 }
 

@@ -105,6 +105,12 @@ static inline void step_clear(struct step *s)
 	xb_str_clear(&s->output);
 }
 
+/** Go on only where a step can have other ids than root's: not inside unshare -r. */
+static inline void step_need_ids(void)
+{
+	need("ids", chown(step_base, 1000, 2000) == 0 && chown(step_base, 0, 0) == 0);
+}
+
 #define auto_step XB_CLEANUP(step_clear)
 
 /** Set the step's program: ends with NULL. */

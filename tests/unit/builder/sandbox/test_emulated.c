@@ -72,6 +72,7 @@ static void test_every_architecture(void **state)
 		char name[TINY_NAME + 1];
 
 		step_init(&s);
+		step_need_ids();
 		if (strcmp(tiny_codes[i].platform, "linux/amd64") == 0 ||
 		    !prepare(&s, tiny_codes[i].platform))
 			continue;
@@ -160,6 +161,7 @@ static void test_ids_in_a_nested_namespace(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	s.spec.private_userns = true;
 	assert_int_equal(step_sh(&s, "touch /x; chown 1000:2000 /x; chmod 6755 /x; mkdir /d; "
 				     "chmod 1777 /d; touch /root-file; rm -r /bin"),

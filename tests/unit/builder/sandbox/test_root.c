@@ -34,6 +34,7 @@ static void test_changes_go_to_the_upper_directory(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	assert_int_equal(step_sh(&s, "echo new > /new; rm /bin/wc; chmod 4755 /new; "
 				     "chown 12:34 /new; ln /new /hard"),
 			 0);
@@ -254,6 +255,7 @@ static void test_mounts_in_mounts(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/outer")->mode = 0700;
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/outer/inner/dir")->uid = 7;
 	add_file(&s, "/outer/inner/dir/file", "text\n")->mode = 0640;

@@ -58,6 +58,7 @@ static void test_lookup(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	make_accounts();
 	for (size_t i = 0; i < XB_COUNT(rows); i++) {
 		xb_autofree char *expected = xb_format("%s\n", rows[i].says);
@@ -105,6 +106,7 @@ static void test_image_without_accounts(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	assert_int_equal(step_sh(&s, "id; echo $HOME"), 0);
 	step_said(&s, "uid=0 gid=0 groups=0\n/root\n");
 	check_refused(&s, "app", -ENOENT, "no user \"app\"");
@@ -161,6 +163,7 @@ static void test_long_lines(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	(void)mkdir(scratch_path("root/etc"), 0755);
 	for (int i = 0; i < 100000; i++)
 		xb_str_puts(&text, "x:::");
@@ -179,6 +182,7 @@ static void test_setuid_program(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	step_add_self(&s);
 	assert_int_equal(
 		scratch_run((const char *[]){ "cp", self, scratch_path("root/suid"), NULL }), 0);

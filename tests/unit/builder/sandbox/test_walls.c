@@ -24,6 +24,7 @@ static void test_capabilities(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	assert_int_equal(step_sh(&s, "grep ^Cap /proc/self/status"), 0);
 	step_said(&s, "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n"
 		      "CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n"
@@ -41,6 +42,7 @@ static void test_privileges_and_filter(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	for (int i = 0; i < 2; i++) {
 		/* setuid programs must work, so no_new_privs stays off, as Docker has it */
 		assert_int_equal(step_sh(&s, "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status"),
@@ -263,6 +265,7 @@ static void test_groups_of_the_builder_do_not_leak(void **state)
 
 	(void)state;
 	step_init(&s);
+	step_need_ids();
 	assert_int_equal(step_sh(&s, "id; grep Groups /proc/self/status"), 0);
 	step_said(&s, "uid=0 gid=0 groups=0\nGroups:\t0 \n");
 }
