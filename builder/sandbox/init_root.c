@@ -102,6 +102,8 @@ static int make_view(struct parts *p, enum stub_layer stubs, struct xb_error *er
 		.lower_count = p->spec->lowers.len,
 		.upper = p->upper,
 		.work = p->work,
+		/* Killed half-way a step runs again; done, the builder syncs its snapshot. */
+		.lose_on_crash = p->upper >= 0,
 		.attributes = ROOT_ATTRIBUTES,
 	};
 
