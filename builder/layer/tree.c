@@ -65,6 +65,7 @@ static int mount_overlay(const char *const *lowers, size_t n, const char *upper,
 	}
 	overlay.lowers = fds.items;
 	overlay.lower_count = fds.len;
+	overlay.lose_on_crash = upper != NULL;
 	overlay.attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
 	return xb_overlay_mount(&overlay, err);
 }
