@@ -91,7 +91,8 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_sources_free(request->sources);
 	xb_dockerfile_free(request->dockerfile);
 	xb_context_free(request->context);
-	xb_store_free(request->store);
+	if (request->store != NULL)
+		xb_store_free(request->store);
 	xb_outputs_clear(&request->outputs);
 	xb_array_clear(&request->platforms);
 	xb_strv_clear(&request->host_lines);

@@ -24,8 +24,9 @@ umask 022
 
 COUNT=0
 FAILED=0
-W=$(mktemp -d "${TMPDIR:-/tmp}/xb-e2e.XXXXXX")
-chmod 755 "$W"
+# Not mktemp: image names may not have capital letters, and some tools make names of paths.
+W=${TMPDIR:-/tmp}/xb-e2e.$$.$(date +%s%N)
+mkdir "$W" || exit 1
 TINY=$W/tiny
 
 clean_up() {

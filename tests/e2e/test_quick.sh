@@ -116,7 +116,7 @@ stage_once() {
 
 config() {
 	has skopeo || skip "skopeo is not installed" tools
-	skopeo inspect --insecure-policy --config --override-arch amd64 "oci:$W/out:sink" >"$W/config.json"
+	skopeo inspect --insecure-policy --config --raw --override-arch amd64 "oci:$W/out:sink" >"$W/config.json"
 	cat "$W/config.json"
 	for test in \
 		'.config.Env == ["PATH=/opt/bin:/usr/local/bin:/usr/bin:/bin", "TINY=yes", "MODE=run"]' \

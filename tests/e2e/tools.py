@@ -3,7 +3,8 @@
 
 tools.py tiny LAYOUT TAG PLATFORM=BUSYBOX...   make a busybox image for each platform
 tools.py verify LAYOUT [TAG]                   every blob has its digest and size; print the platforms
-tools.py tree [--no-mtime] DIR                 a line for each file: type, mode, owner, data, xattrs
+tools.py tree DIR                              a line for each file: type, mode, owner, time (at most
+                                               SOURCE_DATE_EPOCH), data, xattrs
 tools.py elf DIR                               ELF files: "machine path"
 tools.py interrupt SIGNAL MARKER COMMAND...    send SIGNAL once output holds MARKER; print the status
 """
@@ -157,10 +158,8 @@ def walk(root):
     return sorted(paths)
 
 
-def tree(*arguments):
-    arguments = list(arguments)
-    times = "--no-mtime" not in arguments
-    root = [a for a in arguments if not a.startswith("--")][0]
+def tree(root):
+    latest = int(os.environ.get("SOURCE_DATE_EPOCH", 1 << 60))
     inodes = {}
     out = []
     for path in walk(root):
@@ -179,7 +178,7 @@ def tree(*arguments):
             extra = f"{os.major(info.st_rdev)},{os.minor(info.st_rdev)}"
         names = sorted(os.listxattr(full, follow_symlinks=False))
         attributes = " ".join(f"{n}={os.getxattr(full, n, follow_symlinks=False).hex()}" for n in names)
-        time = str(int(info.st_mtime)) if times else "-"
+        time = min(int(info.st_mtime), latest)
         out.append(f"{path} {kind}{stat.S_IMODE(info.st_mode):04o} {info.st_uid}:{info.st_gid} "
                    f"{time} {extra} {attributes}".rstrip())
     sys.stdout.buffer.write(("\n".join(out) + "\n").encode("utf-8", "surrogateescape"))
