@@ -93,17 +93,34 @@ static void from_scratch(struct xb_stage_state *state)
 	xb_image_config_set(&state->config.working_dir, "/");
 }
 
+/* --platform cannot turn the tree of a stage into one of another platform. */
+static int other_platform(struct planning *p, const struct xb_stage_state *state,
+			  const struct xb_stage_state *parent, const struct xb_flag *flag,
+			  struct xb_error *err)
+{
+	(void)xb_location_error(file_of(p), flag->at, err, "stage %s is of %s and cannot become %s",
+				parent->label, xb_platform_name(&parent->platform).text,
+				xb_platform_name(&state->platform).text);
+	(void)xb_error_hint(err, "drop --platform here, or set it on the FROM of stage %s",
+			    parent->label);
+	if (err != NULL)
+		err->fault = XB_FAULT_PROOF;
+	return -EINVAL;
+}
+
 static int from_stage(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
 		      struct xb_error *err)
 {
+	const struct xb_flag *flag = xb_instruction_flag(state->ast->from, "platform");
 	const struct xb_stage_state *parent = NULL;
 	int r = build_stage(p, stage, target, &parent, err);
 
 	if (r < 0)
 		return r;
+	if (flag != NULL && !xb_platform_eq(&state->platform, &parent->platform))
+		return other_platform(p, state, parent, flag, err);
+	state->platform = parent->platform;
 	state->tip = parent->tip;
-	if (xb_instruction_flag(state->ast->from, "platform") == NULL)
-		state->platform = parent->platform;
 	xb_image_config_copy(&state->config, &parent->config);
 	xb_strv_copy(&state->args, &parent->args);
 	for (size_t i = 0; i < parent->history.len; i++)
@@ -114,21 +131,23 @@ static int from_stage(struct planning *p, struct xb_stage_state *state, size_t s
 /* The step that is the tree of an image. */
 static int image_step(struct planning *p, struct xb_stage_state *state,
 		      const struct xb_instruction *instruction, const char *name,
-		      const struct xb_platform *platform, struct xb_step *ret, struct xb_error *err)
+		      struct xb_location at, struct xb_step *ret, struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &p->planner.request->sources;
 	struct xb_plan *plan = p->planner.plan;
-	struct xb_platform_name shown = xb_platform_name(platform);
+	struct xb_platform_name shown = xb_platform_name(&state->platform);
 	const struct xb_image *image = NULL;
-	int r = sources->image(sources->context, name, platform, &image, err);
+	int r = sources->image(sources->context, name, &state->platform, &image, err);
 
-	if (r < 0)
-		return xb_error_wrap(err, r, "%s:%u: image %s for %s", file_of(p)->path,
-				     instruction->at.line, name, shown.text);
+	if (r < 0) {
+		(void)xb_error_wrap(err, r, "image %s for %s", name, shown.text);
+		(void)xb_location_wrap(file_of(p), at, err);
+		return r;
+	}
 	*ret = (struct xb_step){
 		.kind = XB_STEP_BASE,
 		.parent = XB_STEP_NONE,
-		.platform = *platform,
+		.platform = state->platform,
 		.strategy = XB_STRATEGY_NATIVE,
 		.reason = "the builder's own work",
 		.stage = state->label,
@@ -151,7 +170,7 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 	if (sources->kind(sources->context, name) == XB_SOURCE_DIRECTORY)
 		return xb_location_error(file_of(p), from->words[0].at, err,
 					 "the build context %s is a directory, not an image", name);
-	r = image_step(p, state, from, name, &state->platform, &step, err);
+	r = image_step(p, state, from, name, from->words[0].at, &step, err);
 	if (r < 0)
 		return r;
 	xb_image_config_copy(&state->config, &step.base.image->config);
@@ -197,13 +216,17 @@ static int from_flag_stage(struct planning *p, const struct xb_flag *flag, size_
 			   size_t *ret, struct xb_error *err)
 {
 	const struct xb_dockerfile *file = file_of(p);
-	uint64_t number;
+	uint64_t number = 0;
+	bool is_number = xb_view_parse_u64(xb_view(flag->value), SIZE_MAX, &number) != -EINVAL;
 
-	*ret = find_stage(file, flag->value, file->stage_count);
-	if (*ret == XB_STEP_NONE &&
-	    xb_view_parse_u64(xb_view(flag->value), file->stage_count, &number) == 0)
+	*ret = find_stage(file, flag->value, stage);
+	if (*ret != XB_STEP_NONE)
+		return 0;
+	if (is_number && number < stage) {
 		*ret = (size_t)number;
-	if (*ret != XB_STEP_NONE && *ret >= stage)
+		return 0;
+	}
+	if (is_number || find_stage(file, flag->value, file->stage_count) != XB_STEP_NONE)
 		return xb_location_error(file, flag->at, err,
 					 "--from=%s is not a stage before this one", flag->value);
 	return 0;
@@ -237,7 +260,7 @@ static int copy_source(struct planning *p, struct xb_stage_state *state, size_t 
 		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(flag->value));
 		return 0;
 	}
-	r = image_step(p, state, instruction, flag->value, &state->platform, &step, err);
+	r = image_step(p, state, instruction, flag->value, flag->at, &step, err);
 	if (r == 0)
 		*ret = (struct xb_copy_source){ XB_COPY_STEP,
 						xb_steps_add(&p->planner.steps, &step), NULL };

@@ -92,9 +92,10 @@ int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *f
 		value = xb_str_text(&fallback);
 	if (value == NULL && inherited != NULL)
 		value = xb_env_get(inherited, xb_str_view(&name));
-	if (value != NULL)
-		xb_env_set(args, xb_str_view(&name), xb_view(value));
 	*ret_shown = value != NULL ? xb_format("%s=%s", xb_str_text(&name), value)
 				   : xb_strdup(xb_str_text(&name));
+	/* Last: in the global scope `value` is a string of `args` itself. */
+	if (value != NULL)
+		xb_env_set(args, xb_str_view(&name), xb_view(value));
 	return 0;
 }

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which steps a plan has: stages shared by platforms, equal work once, what no target needs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/builder/plan/fixture.h"
+#include "tests/unit/need.h"
+
+#define TWO "linux/amd64,linux/arm64"
+
+static void test_build_platform_stage_once(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM --platform=$BUILDPLATFORM tool AS build\n"
+			  "RUN make\n"
+			  "FROM base\n"
+			  "COPY --from=build /out /app\n"
+			  "WORKDIR /srv\n");
+	assert_int_equal(count_steps(plan, "FROM tool"), 1);
+	assert_int_equal(count_steps(plan, "RUN make"), 1);
+	assert_int_equal(count_steps(plan, "FROM base"), 2);
+	assert_int_equal(count_steps(plan, "COPY"), 2);
+	assert_int_equal(count_steps(plan, "WORKDIR"), 2);
+	assert_int_equal(plan->step_count, 8);
+	assert_int_equal(plan->target_count, 2);
+	assert_true(plan->targets[0].step != plan->targets[1].step);
+	assert_string_equal(plan->targets[1].platform.arch, "arm64");
+	assert_string_equal(plan->steps[plan->targets[1].step].platform.arch, "arm64");
+	assert_string_equal(xb_plan_strategy_name(plan, step_of(plan, "RUN make")), "native");
+}
+
+static void test_inputs_stand_before(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM a AS one\nWORKDIR /1\n"
+			  "FROM b AS two\nCOPY --from=one / /\n"
+			  "FROM two\nCOPY --from=one / /x\nCOPY --from=two / /y\n");
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const struct xb_step *step = &plan->steps[i];
+
+		assert_true(step->parent == XB_STEP_NONE || step->parent < i);
+		if (step->kind == XB_STEP_COPY && step->copy.origin == XB_COPY_STEP)
+			assert_true(step->copy.from < i);
+	}
+}
+
+/* The stage is shared up to the first step that can see for which platform it works. */
+static void test_split_at_target_argument(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM --platform=$BUILDPLATFORM tool AS build\n"
+			  "RUN install\n"
+			  "COPY . /src\n"
+			  "ARG TARGETARCH\n"
+			  "COPY more /src\n"
+			  "RUN make $TARGETARCH\n"
+			  "RUN strip\n"
+			  "FROM base\n"
+			  "COPY --from=build /out /app\n");
+	assert_int_equal(count_steps(plan, "RUN install"), 1);
+	assert_int_equal(count_steps(plan, "COPY . /src"), 1);
+	/* COPY does not look at arguments that its words do not name */
+	assert_int_equal(count_steps(plan, "COPY more"), 1);
+	assert_int_equal(count_steps(plan, "RUN make"), 2);
+	assert_int_equal(count_steps(plan, "RUN strip"), 2);
+	assert_int_equal(count_steps(plan, "COPY --from"), 2);
+	for (size_t i = 0; i < plan->step_count; i++) {
+		if (plan->steps[i].kind == XB_STEP_RUN)
+			assert_string_equal(plan->steps[i].platform.arch, "amd64");
+	}
+}
+
+static void test_copy_splits_when_it_names_the_argument(void **state)
+{
+	struct fixture *f = *state;
+	const char *const *amd64 = NULL;
+	const char *const *arm64 = NULL;
+	const struct xb_plan *plan;
+
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM --platform=$BUILDPLATFORM tool AS build\n"
+			  "ARG TARGETARCH\n"
+			  "COPY bin-$TARGETARCH /app\n"
+			  "FROM base\n"
+			  "COPY --from=build /app /app\n");
+	assert_int_equal(count_steps(plan, "COPY bin-"), 2);
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const char *const *sources = plan->steps[i].copy.sources;
+
+		if (strstr(plan->steps[i].title, "COPY bin-") != NULL && amd64 == NULL)
+			amd64 = sources;
+		else if (strstr(plan->steps[i].title, "COPY bin-") != NULL)
+			arm64 = sources;
+	}
+	assert_list(amd64, "bin-amd64");
+	assert_list(arm64, "bin-arm64");
+}
+
+/* Trees without anything of a platform in them are the same tree. */
+static void test_scratch_is_shared(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM scratch\nCOPY data /data\nLABEL a=b\n");
+	assert_int_equal(plan->step_count, 1);
+	assert_int_equal(plan->targets[0].step, plan->targets[1].step);
+	assert_string_equal(plan->targets[0].config.platform.arch, "amd64");
+	assert_string_equal(plan->targets[1].config.platform.arch, "arm64");
+}
+
+static void test_unused_stages_do_not_appear(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan =
+		plan_of(f, "FROM missing AS broken\nRUN never\n"
+			   "FROM --platform=linux/nonesuch other AS odd\nRUN never\n"
+			   "FROM base AS wrong\nSTOPSIGNAL NONE\n"
+			   "FROM base AS copies\nCOPY --from=broken / /\n"
+			   "FROM base\nRUN good\n");
+
+	assert_int_equal(plan->step_count, 2);
+	assert_int_equal(count_steps(plan, "never"), 0);
+	assert_int_equal(plan->warnings.len, 0);
+	/* and does, once it is wanted */
+	f->target = "copies";
+	try_plan(f, "FROM missing AS broken\nFROM base AS copies\nCOPY --from=broken / /\n");
+	assert_true(f->r < 0);
+}
+
+static void test_equal_steps_of_two_stages_once(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM base AS one\nENV A=1\nRUN same\nRUN first\n"
+						"FROM base AS two\nENV A=1\nLABEL l=1\nRUN same\n"
+						"RUN second\n"
+						"FROM base\nRUN same\n"
+						"COPY --from=one / /1\nCOPY --from=two / /2\n");
+
+	assert_int_equal(count_steps(plan, "FROM base"), 1);
+	assert_int_equal(count_steps(plan, "RUN first"), 1);
+	assert_int_equal(count_steps(plan, "RUN second"), 1);
+	/* with A=1, and without */
+	assert_int_equal(count_steps(plan, "RUN same"), 2);
+}
+
+static void test_copy_from(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM a AS One\nRUN one\n"
+						"FROM b\nRUN two\n"
+						"FROM base AS last\n"
+						"COPY --from=ONE /n /name\n"
+						"COPY --from=1 /n /number\n"
+						"COPY --from=busybox /n /image\n"
+						"COPY --from=dir-tools /n /directory\n"
+						"COPY /n /context\n");
+
+	assert_ptr_equal(&plan->steps[step_of(plan, "/name")->copy.from], step_of(plan, "RUN one"));
+	assert_ptr_equal(&plan->steps[step_of(plan, "/number")->copy.from],
+			 step_of(plan, "RUN two"));
+	assert_ptr_equal(&plan->steps[step_of(plan, "/image")->copy.from],
+			 step_of(plan, "FROM busybox"));
+	assert_int_equal(step_of(plan, "/directory")->copy.origin, XB_COPY_NAMED);
+	assert_string_equal(step_of(plan, "/directory")->copy.from_name, "dir-tools");
+	assert_int_equal(step_of(plan, "/context")->copy.origin, XB_COPY_CONTEXT);
+}
+
+static void test_copy_from_an_empty_stage(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM scratch AS empty\nENV A=1\n"
+						"FROM base\nCOPY --from=empty / /x\n");
+	const struct xb_step *step = step_of(plan, "COPY");
+
+	assert_int_equal(step->copy.origin, XB_COPY_STEP);
+	assert_true(step->copy.from == XB_STEP_NONE);
+	plan = plan_of(f, "FROM scratch\nCMD [\"x\"]\n");
+	assert_int_equal(plan->step_count, 0);
+	assert_true(plan->targets[0].step == XB_STEP_NONE);
+}
+
+static void test_references_that_are_wrong(void **state)
+{
+	struct fixture *f = *state;
+
+	plan_fails(f,
+		   "FROM base AS one\nCOPY --from=two / /\nFROM base AS two\nRUN x\n"
+		   "FROM one\n",
+		   "Dockerfile:2:6: --from=two is not a stage before this one", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base AS one\nCOPY --from=one / /\n",
+		   "Dockerfile:2:6: --from=one is not a stage before this one", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base AS one\nCOPY --from=0 / /\n",
+		   "Dockerfile:2:6: --from=0 is not a stage before this one", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base AS one\nCOPY --from=1 / /\n",
+		   "Dockerfile:2:6: --from=1 is not a stage before this one", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base AS one\nCOPY --from=77 / /\n",
+		   "Dockerfile:2:6: --from=77 is not a stage before this one", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nRUN true\nCOPY --from=missing / /\n",
+		   "Dockerfile:3:6: image missing for linux/amd64: no image called missing",
+		   XB_FAULT_REGISTRY);
+	plan_fails(f, "FROM missing\n",
+		   "Dockerfile:1:6: image missing for linux/amd64: no image called missing",
+		   XB_FAULT_REGISTRY);
+	plan_fails(f, "FROM dir-x\n", "Dockerfile:1:6: the build context dir-x is a directory",
+		   XB_FAULT_SOURCE);
+	plan_fails(f, "ARG EMPTY\nFROM $EMPTY\n", "Dockerfile:2:6: the base image's name is empty",
+		   XB_FAULT_SOURCE);
+	plan_fails(f, "FROM ${A:?needed}\n", "Dockerfile:1:6: ", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM --platform=not/a/real/one base\n", "Dockerfile:1:6: ", XB_FAULT_SOURCE);
+}
+
+/* A stage's own name is an image's until the stage is there: FROM golang AS golang. */
+static void test_stage_called_as_its_image(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM golang AS golang\nRUN one\n"
+						"FROM golang\nRUN two\n");
+
+	assert_int_equal(count_steps(plan, "FROM golang"), 1);
+	assert_ptr_equal(&plan->steps[step_of(plan, "RUN two")->parent], step_of(plan, "RUN one"));
+}
+
+static void test_of_two_stages_of_a_name_the_nearest_counts(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM a AS x\nRUN one\nFROM b AS x\nRUN two\n"
+						"FROM base\nCOPY --from=x / /\n");
+
+	assert_ptr_equal(&plan->steps[step_of(plan, "COPY")->copy.from], step_of(plan, "RUN two"));
+	plan = plan_of(f, "FROM a AS x\nRUN one\nFROM base AS m\nCOPY --from=x / /\n"
+			  "FROM m AS x\nRUN two\n");
+	assert_ptr_equal(&plan->steps[step_of(plan, "COPY")->copy.from], step_of(plan, "RUN one"));
+}
+
+static void test_target(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] =
+		"FROM a AS one\nRUN one\nFROM b\nRUN two\nFROM c AS Last\nRUN x\n";
+	const struct xb_plan *plan;
+
+	f->target = "ONE";
+	plan = plan_of(f, text);
+	assert_int_equal(plan->step_count, 2);
+	assert_string_equal(plan->steps[1].instruction->source, "RUN one");
+	f->target = "1";
+	plan = plan_of(f, text);
+	assert_string_equal(plan->steps[1].instruction->source, "RUN two");
+	f->target = "last";
+	plan = plan_of(f, text);
+	assert_string_equal(plan->steps[1].instruction->source, "RUN x");
+	f->target = "";
+	plan = plan_of(f, text);
+	assert_string_equal(plan->steps[1].instruction->source, "RUN x");
+	f->target = "3";
+	plan_fails(f, text, "Dockerfile has no stage called 3", XB_FAULT_SOURCE);
+	assert_non_null(f->err.hint);
+	f->target = "nonesuch";
+	plan_fails(f, text, "Dockerfile has no stage called nonesuch", XB_FAULT_SOURCE);
+}
+
+/* Nothing can be told to run for a platform that it cannot run for. */
+static void test_impossible_platform(void **state)
+{
+	struct fixture *f = *state;
+
+	f->strategy.no_emulation = true;
+	set_platforms(f, TWO);
+	plan_fails(f, "FROM base\nCOPY a b\nRUN make\n",
+		   "Dockerfile:3:1: linux/arm64 cannot run here", XB_FAULT_PLATFORM);
+	assert_non_null(f->err.hint);
+	/* but what only copies needs no emulation */
+	(void)plan_of(f, "FROM base\nCOPY a b\nWORKDIR /x\n");
+	(void)plan_of(f, "FROM --platform=$BUILDPLATFORM t AS b\nRUN make\n"
+			 "FROM base\nCOPY --from=b a b\n");
+	f->strategy.no_emulation = false;
+	set_platforms(f, "linux/sparc64");
+	plan_fails(f, "FROM base\nRUN make\n", "Dockerfile:2:1: linux/sparc64 cannot run here",
+		   XB_FAULT_PLATFORM);
+	assert_non_null(f->err.hint);
+}
+
+static void test_emulated_says_why(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+	const struct xb_step *run;
+
+	need("binfmt", can_emulate(f));
+	set_platforms(f, TWO);
+	plan = plan_of(f, "FROM base\nRUN make\n");
+	assert_int_equal(count_steps(plan, "RUN make"), 2);
+	run = step_of(plan, "[linux/arm64 stage-0 2/2] RUN make");
+	assert_int_equal(run->strategy, XB_STRATEGY_EMULATED);
+	assert_non_null(strstr(run->reason, "qemu"));
+	assert_string_equal(xb_plan_strategy_name(plan, run), "emulated");
+	run = step_of(plan, "[linux/amd64 stage-0 2/2] RUN make");
+	assert_string_equal(run->reason, "host is linux/amd64");
+}
+
+static void test_cross(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	set_platforms(f, "linux/arm64");
+	plan = plan_of(f, "FROM --platform=$BUILDPLATFORM t AS b\nRUN make\n"
+			  "FROM base\nCOPY --from=b a b\n");
+	assert_string_equal(xb_plan_strategy_name(plan, step_of(plan, "RUN make")), "cross");
+	assert_string_equal(xb_plan_strategy_name(plan, step_of(plan, "COPY")), "builder");
+}
+
+/* The final stage has to be of the platform that is asked for. */
+static void test_pinned_final_stage(void **state)
+{
+	struct fixture *f = *state;
+
+	set_platforms(f, TWO);
+	plan_fails(f, "FROM --platform=$BUILDPLATFORM base\nRUN x\n",
+		   "Dockerfile:1:1: the final stage is pinned to linux/amd64, but linux/arm64",
+		   XB_FAULT_PROOF);
+	plan_fails(f, "FROM --platform=linux/amd64 base AS a\nRUN x\nFROM a\nRUN y\n",
+		   "Dockerfile:3:1: the final stage is pinned to linux/amd64, but linux/arm64",
+		   XB_FAULT_PROOF);
+	(void)plan_of(f, "FROM --platform=$TARGETPLATFORM base\nCOPY x /\n");
+}
+
+/* A tree of one platform does not become one of another by being called so. */
+static void test_platform_of_a_stage(void **state)
+{
+	struct fixture *f = *state;
+
+	set_platforms(f, "linux/arm64");
+	plan_fails(f,
+		   "FROM --platform=$BUILDPLATFORM base AS a\nRUN x\n"
+		   "FROM --platform=$TARGETPLATFORM a\nRUN y\n",
+		   "Dockerfile:3:6: ", XB_FAULT_PROOF);
+	/* the same platform once more is no contradiction */
+	(void)plan_of(f, "FROM --platform=$BUILDPLATFORM base AS a\nRUN x\n"
+			 "FROM --platform=$BUILDPLATFORM a AS b\nRUN y\n"
+			 "FROM base\nCOPY --from=b x x\n");
+}
+
+static void test_unsupported_is_an_error(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *place;
+	} cases[] = {
+		{ "FROM base\nRUN --mount=type=cache,target=/x make\n", "Dockerfile:2:5: " },
+		{ "FROM base\nRUN --network=none make\n", "Dockerfile:2:5: " },
+		{ "FROM base\nCOPY --link a b\n", "Dockerfile:2:6: " },
+		{ "FROM base\nCOPY --parents a b\n", "Dockerfile:2:6: " },
+		{ "FROM base\nCOPY --exclude=x a b\n", "Dockerfile:2:6: " },
+		{ "FROM base\nADD https://example.com/x /\n", "Dockerfile:2:5: " },
+		{ "FROM base\nADD --checksum=sha256:00 x /\n", "Dockerfile:2:5: " },
+		{ "FROM base\nARG U=https://example.com/x\nADD $U /\n", "Dockerfile:3:5: " },
+		{ "FROM base\nRUN <<EOF\nx\nEOF\n", "Dockerfile:2:5: " },
+		{ "FROM base\nCOPY <<EOF /x\nx\nEOF\n", "Dockerfile:2:6: " },
+		{ "FROM base\nONBUILD RUN x\n", "Dockerfile:2:1: " },
+		{ "FROM base\nCOPY --chmod=u+x a b\n", "Dockerfile:2:6: " },
+		/* also in a stage that nothing needs: nobody reads a Dockerfile that closely */
+		{ "FROM base AS unused\nRUN --mount=type=tmpfs,target=/x make\nFROM base\n",
+		  "Dockerfile:2:5: " },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		plan_fails(f, cases[i].text, cases[i].place, XB_FAULT_SOURCE);
+		assert_non_null(strstr(f->err.message, "not supported yet"));
+	}
+}
+
+static void test_triggers_of_a_base(void **state)
+{
+	struct fixture *f = *state;
+
+	f->base_config = "{\"OnBuild\":[\"RUN x\"]}";
+	plan_fails(f, "FROM base\n", "Dockerfile:1:1: base has ONBUILD triggers", XB_FAULT_SOURCE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		plan_test(test_build_platform_stage_once),
+		plan_test(test_inputs_stand_before),
+		plan_test(test_split_at_target_argument),
+		plan_test(test_copy_splits_when_it_names_the_argument),
+		plan_test(test_scratch_is_shared),
+		plan_test(test_unused_stages_do_not_appear),
+		plan_test(test_equal_steps_of_two_stages_once),
+		plan_test(test_copy_from),
+		plan_test(test_copy_from_an_empty_stage),
+		plan_test(test_references_that_are_wrong),
+		plan_test(test_stage_called_as_its_image),
+		plan_test(test_of_two_stages_of_a_name_the_nearest_counts),
+		plan_test(test_target),
+		plan_test(test_impossible_platform),
+		plan_test(test_emulated_says_why),
+		plan_test(test_cross),
+		plan_test(test_pinned_final_stage),
+		plan_test(test_platform_of_a_stage),
+		plan_test(test_unsupported_is_an_error),
+		plan_test(test_triggers_of_a_base),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
