@@ -258,5 +258,6 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | \
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
-DEPFILES := $(shell find $(O) $(BUILD)/init $(BUILD)/fuzz -type f -name '*.d' 2>/dev/null)
--include $(DEPFILES)
+DEPFILES := $(LIB_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(O)/builder/cli/main.d $(UNIT_BIN:=.d) \
+	$(FUZZ_OBJ:.o=.d)
+-include $(wildcard $(DEPFILES))
