@@ -8,8 +8,10 @@
 #define XB_TESTS_UNIT_NEED_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /** Whether XB_REQUIRE names `what`. */
 static inline bool is_required(const char *what)
@@ -24,6 +26,31 @@ static inline bool is_required(const char *what)
 		list = list != NULL ? list + 1 : NULL;
 	}
 	return false;
+}
+
+/** How many user ids this process's namespace has, from 0 on (4294967295: all of them). */
+static inline unsigned long count_ids(void)
+{
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned long inside, outside, count, total = 0;
+
+	while (map != NULL && fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3)
+		total += count;
+	if (map != NULL)
+		(void)fclose(map);
+	return total;
+}
+
+/** Root with ids to give to others: not so inside `unshare -r`. */
+static inline bool is_root_with_ids(void)
+{
+	return geteuid() == 0 && count_ids() >= 65536;
+}
+
+/** Root of the machine, who may also make devices. */
+static inline bool is_real_root(void)
+{
+	return geteuid() == 0 && count_ids() == 4294967295;
 }
 
 /** Skip, or fail, the running test when `what` is not to be had. */

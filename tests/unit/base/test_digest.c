@@ -60,7 +60,7 @@ static void a_valid_digest_is_read(void **state)
 	assert_int_equal(xb_digest_parse(XB_VIEW(OF_ABC), &d, NULL), 0);
 	assert_false(xb_digest_empty(&d));
 	assert_string_equal(d.text, OF_ABC);
-	assert_string_equal(xb_digest_hex(&d), OF_ABC + strlen("sha256:"));
+	assert_string_equal(xb_digest_hex(&d), strchr(OF_ABC, ':') + 1);
 	assert_true(xb_view_is(xb_digest_algorithm(&d), "sha256"));
 	assert_false(xb_digest_eq(&d, &empty));
 }

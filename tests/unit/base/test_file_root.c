@@ -142,7 +142,7 @@ static void owner_is_given_to_new_ones(void **state)
 	int fd;
 
 	(void)state;
-	need("root", geteuid() == 0);
+	need("root", is_root_with_ids());
 	fd = xb_mkdir_in_root(root, "x/y", 0700, 1234, 5678, NULL);
 	assert_int_equal(fstat(fd, &st), 0);
 	(void)close(fd);

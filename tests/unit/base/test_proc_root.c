@@ -110,7 +110,7 @@ static void check_nobody(const char *subids, const char *script, const char *exp
 {
 	xb_auto_str struct xb_str out = XB_STR_INIT(10000);
 
-	need("root", geteuid() == 0);
+	need("root", is_root_with_ids());
 	need("userns", have_userns());
 	scratch_write("subids", subids);
 	if (access("/etc/subuid", F_OK) < 0 || access("/etc/subgid", F_OK) < 0)
@@ -125,7 +125,7 @@ static void root_only_gets_mounts_of_its_own(void **state)
 	xb_auto_str struct xb_str out = XB_STR_INIT(10000);
 
 	(void)state;
-	need("root", geteuid() == 0);
+	need("root", is_root_with_ids());
 	run_script("setpriv --clear-groups $2 $1/at; ls -A $1/at", &out);
 	/* The directory made there is not seen from outside. */
 	assert_string_equal(xb_str_text(&out), "fine\n");
@@ -136,7 +136,7 @@ static void later_mounts_of_the_machine_are_seen(void **state)
 	xb_auto_str struct xb_str out = XB_STR_INIT(10000);
 
 	(void)state;
-	need("root", geteuid() == 0);
+	need("root", is_root_with_ids());
 	run_script("exec unshare -m --propagation shared sh -euc '"
 		   "mkfifo $1/go $1/ready; $2 wait $1 & "
 		   "read -r line <$1/ready; mount -t tmpfs none $1/at; touch $1/at/new; "
@@ -170,7 +170,7 @@ static void root_of_a_user_namespace_is_root(void **state)
 	xb_auto_str struct xb_str out = XB_STR_INIT(10000);
 
 	(void)state;
-	need("root", geteuid() == 0);
+	need("root", is_root_with_ids());
 	need("userns", have_userns());
 	scratch_write("subids", "root:0:65536\n");
 	run_script("exec unshare -m sh -euc 'mount --bind $1/subids /etc/subuid; "
@@ -239,6 +239,24 @@ static void a_mapping_that_is_refused_is_shown(void **state)
 		     "becoming root of a user namespace: mapping user ids: newuidmap ");
 }
 
+/* Whoever runs the tests: it works, or they are told what to do. */
+static void this_user_becomes_root_or_is_told_why_not(void **state)
+{
+	xb_auto_str struct xb_str out = XB_STR_INIT(10000);
+	const char *text;
+
+	(void)state;
+	run_script("$2 $1/at 2>&1", &out);
+	text = xb_str_text(&out);
+	if (is_root_with_ids())
+		assert_string_equal(text, "fine\n");
+	else if (geteuid() == 0) /* as inside `unshare -r`, with one id only */
+		assert_string_equal(text, "ids up to 65535 are not there\n");
+	else if (strcmp(text, "fine\n") != 0 &&
+		 (strstr(text, "5\n") == NULL || strstr(text, "no hint") != NULL))
+		fail_msg("%s", text);
+}
+
 #define in_scratch(test) cmocka_unit_test_setup_teardown((test), setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -254,6 +272,7 @@ int main(int argc, char **argv)
 		in_scratch(without_newuidmap_the_package_is_named),
 		in_scratch(a_limit_of_none_is_named),
 		in_scratch(a_mapping_that_is_refused_is_shown),
+		in_scratch(this_user_becomes_root_or_is_told_why_not),
 	};
 
 	if (argc == 2)
