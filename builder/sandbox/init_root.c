@@ -162,6 +162,17 @@ static int list_places(const struct xb_sandbox_spec *spec, const struct init_out
 	return r;
 }
 
+/* An overlay with `volatile` leaves a mark in its work directory, so that nobody uses what a crash
+ * may have left; a view that was only looked at is made again. */
+static void forget_view(int work)
+{
+	if (work < 0)
+		return;
+	(void)unlinkat(work, "work/incompat/volatile/dirty", 0);
+	(void)unlinkat(work, "work/incompat/volatile", AT_REMOVEDIR);
+	(void)unlinkat(work, "work/incompat", AT_REMOVEDIR);
+}
+
 /* Make the view, with stubs when something has no mount point otherwise. */
 static int make_complete_view(struct parts *p, struct init_places *places, struct xb_error *err)
 {
@@ -177,6 +188,7 @@ static int make_complete_view(struct parts *p, struct init_places *places, struc
 		}
 		/* closed first: two overlays must not share an upper directory */
 		xb_cleanup_fd(&view);
+		forget_view(p->work);
 		view = make_view(p, (enum stub_layer)how, err);
 		if (view < 0)
 			return xb_error_wrap(err, view, "putting the step's root together");
