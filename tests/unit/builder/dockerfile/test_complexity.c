@@ -13,6 +13,15 @@
 #include "builder/dockerfile/limits.h"
 #include "tests/unit/builder/dockerfile/data.h"
 
+/* The sanitizers' allocators have costs of their own: under them the code only runs, on less. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEASURED false
+#define PORTION	 16
+#else
+#define MEASURED true
+#define PORTION	 1
+#endif
+
 #define RATIO 2.3
 /* Below this, page faults and caches count for more than the code: what takes quadratic time over
  * megabytes takes seconds. */
@@ -196,15 +205,15 @@ static const struct family {
 	{ "continuations", make_continuations, use_parse, 4 },
 	{ "empty continuations", make_empty_continuations, use_parse, 4 },
 	{ "a long here-document", make_one_heredoc, use_parse, 4 },
-	{ "many here-documents", make_heredocs, use_parse, 4 },
-	{ "here-documents of one line", make_heredocs_in_line, use_parse, 4 },
+	{ "many here-documents", make_heredocs, use_parse, 2 },
+	{ "here-documents of one line", make_heredocs_in_line, use_parse, 2 },
 	{ "many ARGs", make_args, use_parse, 4 },
-	{ "many stages", make_stages, use_parse, 4 },
-	{ "pairs", make_pairs, use_parse, 4 },
+	{ "many stages", make_stages, use_parse, 2 },
+	{ "pairs", make_pairs, use_parse, 2 },
 	{ "quotes", make_quotes, use_parse, 4 },
-	{ "JSON", make_json, use_parse, 4 },
+	{ "JSON", make_json, use_parse, 2 },
 	{ "broken JSON", make_broken_json, use_parse, 4 },
-	{ "flags", make_flags, use_parse, 4 },
+	{ "flags", make_flags, use_parse, 2 },
 	{ "ONBUILD ONBUILD", make_onbuild, use_parse, 4 },
 	{ "comments", make_comments, use_parse, 4 },
 	{ "nested substitutions", make_nested, use_expand, 1 },
@@ -248,24 +257,22 @@ static void test_linear(void **state)
 	(void)state;
 	for (size_t i = 0; i < XB_COUNT(families); i++) {
 		const struct family *family = &families[i];
-		size_t size = (family->size << 20) - 4096;
+		size_t size = ((family->size << 20) - 4096) / PORTION;
 		double whole = measure(family, size, 1, &total);
 		double half = measure(family, size / 2, 1, &ignored);
 
 		/* look closer only where a first look gives reason to */
-		if (whole > LEAST_SECONDS && whole > RATIO * half) {
+		if (MEASURED && whole > LEAST_SECONDS && whole > RATIO * half) {
 			whole = measure(family, size, TRIES, &ignored);
 			half = measure(family, size / 2, TRIES, &ignored);
 		}
 		print_message("%-28s %zu MiB %7.1f ms, half %7.1f ms\n", family->name, family->size,
 			      whole * 1e3, half * 1e3);
-		if (whole > LEAST_SECONDS && whole > RATIO * half)
+		if (MEASURED && whole > LEAST_SECONDS && whole > RATIO * half)
 			fail_msg("%s: more than linear", family->name);
 	}
 	print_message("all %zu families: %.2f s\n", XB_COUNT(families), total);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	assert_true(total < 2.0);
-#endif
+	assert_true(total < 2.0 || !MEASURED);
 }
 
 int main(void)
