@@ -63,6 +63,8 @@ int xb_ingest_write(struct xb_ingest *ingest, const void *data, size_t len, stru
 
 void xb_ingest_free(struct xb_ingest *ingest)
 {
+	if (ingest == NULL)
+		return;
 	if (ingest->fd >= 0 && ingest->name != NULL)
 		(void)unlinkat(ingest->store->ingest, ingest->name, 0);
 	xb_cleanup_fd(&ingest->fd);
@@ -244,10 +246,8 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 	r = xb_blob_begin(store, &ingest, err);
 	if (r >= 0)
 		r = xb_copy_data(fd, ingest->fd, size, err);
-	if (r < 0) {
-		xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "copying the blob %s", digest->text);
-	}
+	if (r < 0)
+		return xb_store_wrap(err, r, "copying the blob %s", digest->text);
 	r = check_file(ingest->fd, digest, err);
 	return r < 0 ? r : xb_blob_commit_as(ingest, digest, size, err);
 }
@@ -301,8 +301,7 @@ int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct 
 			       err);
 	if (r < 0) {
 		xb_str_truncate(text, before);
-		xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "reading the document %s", digest->text);
+		return xb_store_wrap(err, r, "reading the document %s", digest->text);
 	}
 	return 0;
 }

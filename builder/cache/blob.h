@@ -27,7 +27,7 @@ int xb_blob_begin(struct xb_store *store, struct xb_ingest **ret, struct xb_erro
 int xb_ingest_fd(const struct xb_ingest *ingest);
 /** Write and hash `len` bytes. */
 int xb_ingest_write(struct xb_ingest *ingest, const void *data, size_t len, struct xb_error *err);
-/** Drop a blob that was not committed; the object is released in any case. */
+/** Drop a blob that was not committed; the object is released in any case. NULL is left alone. */
 void xb_ingest_free(struct xb_ingest *ingest);
 
 XB_DEFINE_CLEANUP(xb_ingest_cleanup, struct xb_ingest, xb_ingest_free)

@@ -33,22 +33,34 @@ static const struct {
 	{ SQLITE_CANTOPEN, -EACCES },
 };
 
-int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err)
+/* What the system said where SQLite only passes it on, else what SQLite's own code means. */
+static int errno_of(struct sqlite3 *db)
 {
-	int code = store->db != NULL ? sqlite3_errcode(store->db) & 0xff : SQLITE_NOMEM;
-	int r = -EIO;
+	int code = sqlite3_errcode(db) & 0xff;
+	int cause = sqlite3_system_errno(db);
 
+	if ((code == SQLITE_CANTOPEN || code == SQLITE_IOERR) && cause > 0)
+		return -cause;
 	for (size_t i = 0; i < XB_COUNT(codes); i++) {
 		if (codes[i].sqlite == code)
-			r = codes[i].code;
+			return codes[i].code;
 	}
-	if (r == -EIO && sqlite3_system_errno(store->db) == ENOSPC)
-		r = -ENOSPC;
-	xb_store_errno(err, r, "%s in %s/xbuild.db (%s)", doing, store->root,
-		       store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
+	return -EIO;
+}
+
+int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err)
+{
+	int r;
+
+	if (store->db == NULL)
+		return xb_store_errno(err, -ENOMEM, "%s %s/xbuild.db", doing, store->root);
+	r = errno_of(store->db);
+	(void)xb_store_errno(err, r, "%s %s/xbuild.db (%s)", doing, store->root,
+			     sqlite3_errmsg(store->db));
 	if (r == -EUCLEAN)
-		xb_error_hint(err, "remove %s/xbuild.db* to drop the step records; images stay",
-			      store->root);
+		(void)xb_error_hint(err,
+				    "remove %s/xbuild.db* to drop the step records; images stay",
+				    store->root);
 	return r;
 }
 
@@ -63,7 +75,7 @@ int xb_db_prepare(struct xb_store *store, const char *sql, struct sqlite3_stmt *
 		  struct xb_error *err)
 {
 	if (sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) != SQLITE_OK)
-		return xb_db_error(store, "preparing a query", err);
+		return xb_db_error(store, "asking", err);
 	return 0;
 }
 
@@ -102,7 +114,7 @@ static int schema_version(struct xb_store *store, struct xb_error *err)
 	int r = xb_db_prepare(store, "PRAGMA user_version", &stmt, err);
 
 	if (r >= 0)
-		r = xb_db_step(store, stmt, "reading the version", err);
+		r = xb_db_step(store, stmt, "reading the version of", err);
 	return r < 0 ? r : sqlite3_column_int(stmt, 0);
 }
 
@@ -122,11 +134,11 @@ static int make_schema(struct xb_store *store, struct xb_error *err)
 		xb_error_hint(err, "use the newer xbuild that made it, or another --root");
 		return r;
 	}
-	r = xb_db_exec(store, "BEGIN IMMEDIATE", "starting", err);
+	r = xb_db_exec(store, "BEGIN IMMEDIATE", "writing to", err);
 	if (r >= 0)
-		r = xb_db_exec(store, schema, "making the tables", err);
+		r = xb_db_exec(store, schema, "making the tables of", err);
 	if (r >= 0)
-		r = xb_db_exec(store, "COMMIT", "making the tables", err);
+		r = xb_db_exec(store, "COMMIT", "making the tables of", err);
 	return r;
 }
 
@@ -169,5 +181,5 @@ int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error 
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, id);
-	return xb_db_step(store, stmt, "looking for a snapshot", err);
+	return xb_db_step(store, stmt, "looking for a snapshot in", err);
 }

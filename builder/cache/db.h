@@ -19,7 +19,8 @@ int xb_db_open(struct xb_store *store, struct xb_error *err);
 /** Close it. */
 void xb_db_close(struct xb_store *store);
 
-/** The error of the last failed call: errno by SQLite's code, with `doing` in front. */
+/** The error of the last failed call: errno by SQLite's code, with `doing` ("reading from") in
+ *  front. */
 int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err);
 /** Run statements without results. */
 int xb_db_exec(struct xb_store *store, const char *sql, const char *doing, struct xb_error *err);

@@ -140,10 +140,8 @@ static int read_lease(struct xb_sweep *sweep, int fd, const char *name, struct x
 	struct xb_view line;
 	int r = xb_file_read_fd(fd, &text, err);
 
-	if (r < 0) {
-		xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "reading the lease %s", name);
-	}
+	if (r < 0)
+		return xb_store_wrap(err, r, "reading the lease %s", name);
 	rest = xb_str_view(&text);
 	while (xb_view_split(&rest, '\n', &line)) {
 		if (line.len > 0)

@@ -280,7 +280,7 @@ int xb_store_prune(struct xb_store *store, bool all, struct xb_store_pruned *ret
 	else if (r < 0)
 		xb_error_move(err, &full);
 	if (r < 0)
-		return xb_error_wrap(err, r, "collecting in %s", store->root);
+		return xb_store_wrap(err, r, "collecting in %s", store->root);
 	*ret = pruned;
 	return 0;
 }

@@ -68,7 +68,7 @@ static int find_row(struct xb_store *store, const char *key, struct xb_record *r
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, key);
-	r = xb_db_step(store, stmt, "looking for a record", err);
+	r = xb_db_step(store, stmt, "looking for a record in", err);
 	return r > 0 ? read_row(stmt, ret) : r;
 }
 
@@ -150,7 +150,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	xb_db_bind_text(stmt, 6, record->media_type);
 	xb_db_bind_number(stmt, 7, record->created);
 	xb_db_bind_number(stmt, 8, (int64_t)record->duration);
-	r = xb_db_step(store, stmt, "writing a record", err);
+	r = xb_db_step(store, stmt, "writing a record to", err);
 	if (r >= 0)
 		(void)xb_map_remove(store->begun, xb_view(record->snapshot.id));
 	return r < 0 ? r : 0;
@@ -183,7 +183,7 @@ int xb_record_remove(struct xb_store *store, const char *key, struct xb_error *e
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, key);
-	return xb_db_step(store, stmt, "removing a record", err);
+	return xb_db_step(store, stmt, "removing a record from", err);
 }
 
 int xb_record_each(struct xb_store *store,
@@ -198,7 +198,7 @@ int xb_record_each(struct xb_store *store,
 	while (r >= 0) {
 		struct xb_record record;
 
-		r = xb_db_step(store, stmt, "listing the records", err);
+		r = xb_db_step(store, stmt, "listing the records of", err);
 		if (r <= 0)
 			return r;
 		r = read_row(stmt, &record) ? visit(context, &record) : 0;

@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+static int classify(struct xb_error *err, int r)
+{
+	(void)xb_error_fault(err, XB_FAULT_STORE);
+	if (r == -ENOSPC || r == -EDQUOT)
+		(void)xb_error_hint(err, "`xbuild cache prune` makes room");
+	return r;
+}
+
 int xb_store_errno(struct xb_error *err, int r, const char *format, ...)
 {
 	xb_autofree char *text = NULL;
@@ -14,12 +22,20 @@ int xb_store_errno(struct xb_error *err, int r, const char *format, ...)
 	va_start(args, format);
 	text = xb_vformat(format, args);
 	va_end(args);
+	(void)xb_error_errno(err, r, "%s", text);
+	return classify(err, r);
+}
 
-	xb_error_errno(err, r, "%s", text);
-	xb_error_fault(err, XB_FAULT_STORE);
-	if (r == -ENOSPC || r == -EDQUOT)
-		xb_error_hint(err, "`xbuild cache prune` makes room");
-	return r;
+int xb_store_wrap(struct xb_error *err, int r, const char *format, ...)
+{
+	xb_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = xb_vformat(format, args);
+	va_end(args);
+	(void)xb_error_wrap(err, r, "%s", text);
+	return classify(err, r);
 }
 
 void xb_store_random_id(char ret[33])

@@ -64,6 +64,13 @@ static inline void xb_store_unlock(struct xb_store **store)
 int xb_store_errno(struct xb_error *err, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/**
+ * Put a sentence in front of an error that came from outside this directory, and give it fault
+ * class and hint as xb_store_errno() does. Returns `r`.
+ */
+int xb_store_wrap(struct xb_error *err, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /** Write 32 random hexadecimal digits and a NUL. */
 void xb_store_random_id(char ret[33]);
 

@@ -90,10 +90,8 @@ static int open_root(struct xb_store *store, const char *root, struct xb_error *
 	struct stat st;
 	int r = xb_mkdir_all(root, 0700, err);
 
-	if (r < 0) {
-		xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "making the store %s", root);
-	}
+	if (r < 0)
+		return xb_store_wrap(err, r, "making the store %s", root);
 	store->root = realpath(root, NULL);
 	if (store->root == NULL)
 		return xb_store_errno(err, -errno, "opening the store %s", root);
@@ -146,9 +144,7 @@ static int open_layout(struct xb_store *store, struct xb_error *err)
 {
 	int r = xb_layout_create_at(store->dirfd, &store->layout, err);
 
-	if (r < 0)
-		xb_error_fault(err, XB_FAULT_STORE);
-	return r < 0 ? xb_error_wrap(err, r, "opening the store %s", store->root) : 0;
+	return r < 0 ? xb_store_wrap(err, r, "opening the store %s", store->root) : 0;
 }
 
 /*
@@ -245,14 +241,17 @@ int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err)
 
 void xb_store_free(struct xb_store *store)
 {
-	int *fds[] = { &store->dirfd,  &store->blobs,  &store->snapshots,
-		       &store->ingest, &store->leases, &store->locks };
-
+	if (store == NULL)
+		return;
 	xb_lease_drop(store);
 	xb_db_close(store);
 	xb_layout_free(store->layout);
-	for (size_t i = 0; i < XB_COUNT(fds); i++)
-		xb_cleanup_fd(fds[i]);
+	xb_cleanup_fd(&store->dirfd);
+	xb_cleanup_fd(&store->blobs);
+	xb_cleanup_fd(&store->snapshots);
+	xb_cleanup_fd(&store->ingest);
+	xb_cleanup_fd(&store->leases);
+	xb_cleanup_fd(&store->locks);
 	xb_map_free(store->held);
 	xb_map_free(store->begun);
 	(void)pthread_mutex_destroy(&store->mutex);

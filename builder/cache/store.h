@@ -45,7 +45,8 @@ int xb_store_default_root(struct xb_str *ret, struct xb_error *err);
  * things than a store, -EPROTONOSUPPORT for a store of a newer xbuild, and those of the files.
  */
 int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err);
-/** Give up the lease and close; snapshots begun and not recorded are then anybody's to remove. */
+/** Give up the lease and close; snapshots begun and not recorded are then anybody's to remove. NULL
+ *  is left alone. */
 void xb_store_free(struct xb_store *store);
 
 XB_DEFINE_CLEANUP(xb_store_cleanup, struct xb_store, xb_store_free)

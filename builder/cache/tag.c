@@ -17,12 +17,6 @@ void xb_tags_clear(struct xb_tags *tags)
 	xb_array_clear(tags);
 }
 
-static int failed(struct xb_error *err, int r, const char *doing, const char *name)
-{
-	xb_error_fault(err, XB_FAULT_STORE);
-	return xb_error_wrap(err, r, "%s %s", doing, name);
-}
-
 int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descriptor *descriptor,
 	       struct xb_error *err)
 {
@@ -37,7 +31,7 @@ int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descrip
 		return xb_store_errno(err, -ENOENT, "tagging %s as %s", descriptor->digest.text,
 				      name);
 	r = xb_layout_tag(store->layout, descriptor, name, true, err);
-	return r < 0 ? failed(err, r, "tagging", name) : 0;
+	return r < 0 ? xb_store_wrap(err, r, "tagging %s", name) : 0;
 }
 
 int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err)
@@ -48,7 +42,7 @@ int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err
 	if (r < 0)
 		return r;
 	r = xb_layout_untag(store->layout, name, true, err);
-	return r < 0 ? failed(err, r, "untagging", name) : 0;
+	return r < 0 ? xb_store_wrap(err, r, "untagging %s", name) : 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -62,7 +56,7 @@ int xb_tag_list(struct xb_store *store, struct xb_tags *ret, struct xb_error *er
 	int r = xb_layout_index(store->layout, &index, err);
 
 	if (r < 0)
-		return failed(err, r, "listing the tags of", store->root);
+		return xb_store_wrap(err, r, "listing the tags of %s", store->root);
 	for (size_t i = 0; i < index.manifests.len; i++) {
 		const struct xb_descriptor *d = &index.manifests.items[i];
 		const char *name = xb_annotations_get(&d->annotations, XB_ANNOTATION_REF_NAME);

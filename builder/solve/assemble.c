@@ -123,8 +123,10 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		xb_descriptor_copy(&made.root, &made.manifests.items[0]);
 	else if (r == 0)
 		r = xb_image_write_index(layout, &made.manifests, NULL, true, &made.root, err);
-	if (r < 0)
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return r;
+	}
 	/* Asking for a blob puts it under this process's lease: a collection leaves it alone. */
 	(void)xb_blob_has(store, &made.root.digest);
 	*ret = made;

@@ -45,6 +45,8 @@ static void it_can_be_opened_again_and_twice(void **state)
 	assert_int_equal(xb_record_get(two, "key", &record, NULL), 1);
 	xb_store_free(one);
 	xb_store_free(two);
+	xb_store_free(NULL);
+	xb_ingest_free(NULL);
 	one = open_store();
 	assert_int_equal(xb_record_get(one, "key", &record, NULL), 1);
 	xb_store_free(one);
