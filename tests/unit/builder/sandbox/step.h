@@ -121,6 +121,24 @@ static inline void step_argv(struct step *s, const char *const *argv)
 		xb_strv_push(&s->spec.argv, argv[i]);
 }
 
+/** Set whom it runs as. */
+static inline void step_user(struct step *s, const char *user)
+{
+	free(s->spec.user);
+	s->spec.user = xb_strdup(user);
+}
+
+/** Take all mounts away. */
+static inline void step_without_mounts(struct step *s)
+{
+	for (size_t i = 0; i < s->spec.mounts.len; i++) {
+		free(s->spec.mounts.items[i].source);
+		free(s->spec.mounts.items[i].target);
+		xb_str_clear(&s->spec.mounts.items[i].content);
+	}
+	xb_array_clear(&s->spec.mounts);
+}
+
 /** Run it to its end; returns xb_sandbox_wait()'s value, the rest is in `s`. */
 static inline int step_run(struct step *s)
 {

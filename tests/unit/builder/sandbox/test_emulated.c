@@ -83,7 +83,7 @@ static void test_every_architecture(void **state)
 		assert_int_equal(s.result.exit_code, TINY_STATUS);
 		step_said(&s, name);
 		/* started by another program of the step, as a user without rights */
-		s.spec.user = xb_strdup("1000:1000");
+		step_user(&s, "1000:1000");
 		assert_int_equal(step_sh(&s, "/tiny"), TINY_STATUS);
 		step_said(&s, name);
 		ran++;

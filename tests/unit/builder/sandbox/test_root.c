@@ -155,16 +155,16 @@ static void test_link_loops_and_files_in_the_way(void **state)
 	step_argv(&s, (const char *[]){ "true", NULL });
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/a/x");
 	step_failed(&s, step_run(&s), -ELOOP, "/a/x");
-	s.spec.mounts.len = 0;
+	step_without_mounts(&s);
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/file");
 	step_failed(&s, step_run(&s), -ENOTDIR, "/file is not a directory");
-	s.spec.mounts.len = 0;
+	step_without_mounts(&s);
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/file/below");
 	step_failed(&s, step_run(&s), -ENOTDIR, "/file/below");
-	s.spec.mounts.len = 0;
+	step_without_mounts(&s);
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_FILE, "/bin");
 	step_failed(&s, step_run(&s), -EISDIR, "/bin is a directory");
-	s.spec.mounts.len = 0;
+	step_without_mounts(&s);
 	xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_TMPFS, "/../.");
 	step_failed(&s, step_run(&s), -EINVAL, "nothing can be mounted on");
 }

@@ -63,8 +63,7 @@ static void test_lookup(void **state)
 	for (size_t i = 0; i < XB_COUNT(rows); i++) {
 		xb_autofree char *expected = xb_format("%s\n", rows[i].says);
 
-		free(s.spec.user);
-		s.spec.user = xb_strdup(rows[i].user);
+		step_user(&s, rows[i].user);
 		assert_int_equal(step_sh(&s, "f() { set -- $(grep ^$1: /proc/self/status); "
 					     "shift; echo $*; }; set -- $(f Uid) $(f Gid); "
 					     "echo $2:$6:$(f Groups):$HOME"),
@@ -77,8 +76,7 @@ static void test_lookup(void **state)
 
 static void check_refused(struct step *s, const char *user, int r, const char *sentence)
 {
-	free(s->spec.user);
-	s->spec.user = xb_strdup(user);
+	step_user(s, user);
 	step_argv(s, (const char *[]){ "true", NULL });
 	step_failed(s, step_run(s), r, sentence);
 	assert_int_equal(s->err.fault, XB_FAULT_STEP);
@@ -110,8 +108,7 @@ static void test_image_without_accounts(void **state)
 	assert_int_equal(step_sh(&s, "id; echo $HOME"), 0);
 	step_said(&s, "uid=0 gid=0 groups=0\n/root\n");
 	check_refused(&s, "app", -ENOENT, "no user \"app\"");
-	free(s.spec.user);
-	s.spec.user = xb_strdup("12:34");
+	step_user(&s, "12:34");
 	assert_int_equal(step_sh(&s, "id"), 0);
 	step_said(&s, "uid=12 gid=34 groups=34\n");
 }
@@ -169,9 +166,16 @@ static void test_long_lines(void **state)
 		xb_str_puts(&text, "x:::");
 	xb_str_puts(&text, "\napp:x:7:8::/:\n");
 	scratch_write("root/etc/passwd", xb_str_text(&text));
-	s.spec.user = xb_strdup("app");
+	step_user(&s, "app");
 	assert_int_equal(step_sh(&s, "id"), 0);
 	assert_true(step_says(&s, "uid=7"));
+}
+
+/* _exit(): the leak checker of sanitized builds has no rights here. */
+static int say_who(void)
+{
+	(void)dprintf(STDOUT_FILENO, "%u %u\n", getuid(), geteuid());
+	_exit(0);
 }
 
 /* A setuid program gives a plain user its owner's identity, in nested namespaces too. */
@@ -188,7 +192,7 @@ static void test_setuid_program(void **state)
 		scratch_run((const char *[]){ "cp", self, scratch_path("root/suid"), NULL }), 0);
 	assert_int_equal(chown(scratch_path("root/suid"), 4321, 0), 0);
 	assert_int_equal(chmod(scratch_path("root/suid"), 04755), 0);
-	s.spec.user = xb_strdup("1234");
+	step_user(&s, "1234");
 	for (int i = 0; i < 2; i++) {
 		step_argv(&s, (const char *[]){ "/suid", "who", NULL });
 		if (step_run(&s) < 0)
@@ -213,6 +217,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 2 && strcmp(argv[1], "who") == 0)
-		return printf("%u %u\n", getuid(), geteuid()) < 0;
+		return say_who();
 	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
 }

@@ -29,7 +29,7 @@ static void test_capabilities(void **state)
 	step_said(&s, "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n"
 		      "CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n"
 		      "CapAmb:\t0000000000000000\n");
-	s.spec.user = xb_strdup("1000:1000");
+	step_user(&s, "1000:1000");
 	assert_int_equal(step_sh(&s, "grep ^Cap /proc/self/status"), 0);
 	step_said(&s, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
 		      "CapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb\n"
@@ -48,7 +48,7 @@ static void test_privileges_and_filter(void **state)
 		assert_int_equal(step_sh(&s, "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status"),
 				 0);
 		step_said(&s, "NoNewPrivs:\t0\nSeccomp:\t2\n");
-		s.spec.user = xb_strdup("1000");
+		step_user(&s, "1000");
 	}
 }
 
