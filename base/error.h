@@ -41,7 +41,8 @@ enum xb_fault {
 struct xb_error {
 	int code;	     /**< negative errno, 0 while nothing has gone wrong */
 	enum xb_fault fault; /**< XB_FAULT_NONE: not classified yet, counts as internal */
-	char *message;	     /**< one line, outermost link first, no full stop */
+	char *message;	     /**< one line, outermost link first, no full stop; it may hold bytes
+				of others, hence goes through xb_str_append_quoted() to a terminal */
 	char *excerpt; /**< lines to show below the message (source and caret, output), or NULL */
 	char *hint;    /**< one thing to try next, or NULL */
 };

@@ -25,7 +25,10 @@ struct xb_job {
 
 /** Start a pool of `threads` workers (at least 1). */
 int xb_pool_new(unsigned threads, struct xb_pool **ret, struct xb_error *err);
-/** Wait for running jobs, drop what was not started, end the workers; NULL is left alone. */
+/**
+ * Wait for running jobs, end the workers, forget the jobs that were not started or not collected
+ * (which stay their owner's); NULL is left alone.
+ */
 void xb_pool_free(struct xb_pool *pool);
 
 XB_DEFINE_CLEANUP(xb_pool_cleanup, struct xb_pool, xb_pool_free)

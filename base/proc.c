@@ -74,6 +74,7 @@ static bool is_given(const struct xb_proc_spec *spec, int number)
  */
 static int spawn_copy_fds(struct spawn *s, const struct xb_proc_spec *spec)
 {
+	char more;
 	int fd;
 
 	s->copies = xb_calloc(spec->fd_count, sizeof(*s->copies));
@@ -83,7 +84,7 @@ static int spawn_copy_fds(struct spawn *s, const struct xb_proc_spec *spec)
 			return -errno;
 		s->copies[s->copy_count++] = fd;
 	}
-	if (sscanf(spec->path, "/proc/self/fd/%d", &fd) != 1)
+	if (sscanf(spec->path, "/proc/self/fd/%d%c", &fd, &more) != 1)
 		return 0;
 	s->program = fcntl(fd, F_DUPFD_CLOEXEC, s->first_free);
 	if (s->program < 0)
