@@ -345,6 +345,10 @@ static int apply_workdir(const struct apply *a, struct xb_error *err)
 	path = xb_plan_path(state->config.working_dir != NULL ? state->config.working_dir : "/",
 			    xb_str_text(&text));
 	xb_image_config_set(&state->config.working_dir, path);
+	if (strcmp(path, "/") == 0) {
+		record(a, xb_strdup("WORKDIR /"));
+		return 0;
+	}
 
 	step = xb_stage_step(a->planner, state, XB_STEP_WORKDIR, a->instruction,
 			     a->instruction->source);

@@ -152,11 +152,22 @@ static int image_step(struct planning *p, struct xb_stage_state *state,
 		.reason = "the builder's own work",
 		.stage = state->label,
 		.title = xb_arena_format(plan->arena, "[%s %s] FROM %s", shown.text, state->label,
-					 name),
+					 xb_stage_line(plan, name)),
 		.instruction = instruction,
 		.base = { .name = xb_arena_dup(plan->arena, xb_view(name)), .image = image },
 	};
 	return 0;
+}
+
+/* The image's config says which variant it is for, also where that of the base only implied it. */
+static void complete_platform(struct xb_stage_state *state)
+{
+	struct xb_platform *own = &state->config.platform;
+	struct xb_platform meant = *own;
+
+	xb_platform_normalise(&meant);
+	if (own->variant[0] == '\0' && xb_platform_eq(&meant, &state->platform))
+		memcpy(own->variant, meant.variant, sizeof(own->variant));
 }
 
 static int from_image(struct planning *p, struct xb_stage_state *state, const char *name,
@@ -174,6 +185,7 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 	if (r < 0)
 		return r;
 	xb_image_config_copy(&state->config, &step.base.image->config);
+	complete_platform(state);
 	if (state->config.on_build.len > 0)
 		return xb_location_error(file_of(p), from->at, err,
 					 "%s has ONBUILD triggers, which are not supported yet",

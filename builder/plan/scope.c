@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan/scope.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/location.h"
 
@@ -72,6 +75,28 @@ int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfi
 	return 0;
 }
 
+/* A default that hides what a platform is would build every platform as one. */
+static int check_shadow(const struct xb_dockerfile *file, const struct xb_pair *pair,
+			const char *name, const char *fallback, const char *automatic,
+			struct xb_error *err)
+{
+	static const char *const names[] = { "TARGETPLATFORM", "TARGETOS", "TARGETARCH",
+					     "TARGETVARIANT" };
+
+	for (size_t i = 0; i < XB_COUNT(names); i++) {
+		if (strcmp(names[i], name) != 0 || strcmp(fallback, automatic) == 0)
+			continue;
+		(void)xb_location_error(file, pair->name.at, err,
+					"the default \"%s\" of %s would hide its value \"%s\"",
+					fallback, name, automatic);
+		(void)xb_error_hint(err, "write ARG %s without a default", name);
+		if (err != NULL)
+			err->fault = XB_FAULT_PROOF;
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		     const struct xb_pair *pair, const struct xb_strv *build_args,
 		     const struct xb_strv *inherited, struct xb_strv *args, char **ret_shown,
@@ -79,6 +104,7 @@ int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *f
 {
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str fallback = XB_STR_INIT(XB_STR_OWN);
+	const char *automatic = NULL;
 	const char *value;
 	int r = xb_scope_expand(scope, file, &pair->name, &name, err);
 
@@ -87,11 +113,18 @@ int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *f
 	if (r < 0)
 		return r;
 
+	if (inherited != NULL)
+		automatic = xb_env_get(inherited, xb_str_view(&name));
 	value = xb_env_get(build_args, xb_str_view(&name));
-	if (value == NULL && pair->value.text != NULL)
+	if (value == NULL && pair->value.text != NULL) {
 		value = xb_str_text(&fallback);
-	if (value == NULL && inherited != NULL)
-		value = xb_env_get(inherited, xb_str_view(&name));
+		if (automatic != NULL)
+			r = check_shadow(file, pair, xb_str_text(&name), value, automatic, err);
+	} else if (value == NULL) {
+		value = automatic;
+	}
+	if (r < 0)
+		return r;
 	*ret_shown = value != NULL ? xb_format("%s=%s", xb_str_text(&name), value)
 				   : xb_strdup(xb_str_text(&name));
 	/* Last: in the global scope `value` is a string of `args` itself. */

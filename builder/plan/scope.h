@@ -43,6 +43,8 @@ int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfi
  * Take one ARG pair into `args`: a value given with --build-arg wins, then the default (expanded in
  * `scope`), then the value in `inherited` (the global scope), else the argument stays unset.
  * `*ret_shown` gets "NAME=value" or "NAME" for the history, malloc()ed.
+ * Errors: those of expansion; a default that differs from the automatic value of TARGETPLATFORM,
+ * TARGETOS, TARGETARCH or TARGETVARIANT, fault XB_FAULT_PROOF.
  */
 int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		     const struct xb_pair *pair, const struct xb_strv *build_args,

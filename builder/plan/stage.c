@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan/stage.h"
 
+#include <string.h>
+
 /* Titles are for one line of a terminal; the whole instruction is in the summary of a failure. */
 #define TITLE_TEXT_MAX 120
 
@@ -27,24 +29,43 @@ void xb_stage_record(struct xb_planner *planner, struct xb_stage_state *state, c
 	entry->step = step;
 }
 
-static const char *title(struct xb_planner *planner, const struct xb_stage_state *state,
-			 const char *text)
+/* Length of a start of `text` of at most `max` bytes that ends between characters. */
+static size_t cut(struct xb_view text, size_t max)
 {
-	xb_auto_str struct xb_str platform = XB_STR_INIT(XB_STR_OWN);
+	size_t len = max;
+
+	while (len > 0 && ((unsigned char)text.data[len] & 0xC0U) == 0x80U)
+		len--;
+	return len;
+}
+
+const char *xb_stage_line(struct xb_plan *plan, const char *text)
+{
+	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
+	xb_autofree char *flat = NULL;
 	struct xb_view line = xb_view(text);
 	ptrdiff_t end = xb_view_find(line, '\n');
 	const char *more = "";
 
-	(void)xb_platform_format(&state->platform, &platform);
 	if (end >= 0)
 		line.len = (size_t)end;
 	if (line.len > TITLE_TEXT_MAX) {
-		line.len = TITLE_TEXT_MAX;
+		line.len = cut(line, TITLE_TEXT_MAX);
 		more = "…";
 	}
-	return xb_arena_format(planner->plan->arena, "[%s %s %zu/%zu] %.*s%s",
-			       xb_str_text(&platform), state->label, state->layers,
-			       state->layers_total, XB_VIEW_ARGS(line), more);
+	flat = xb_view_dup(line);
+	for (char *tab = flat; (tab = strchr(tab, '\t')) != NULL;)
+		*tab = ' ';
+	(void)xb_str_append_quoted(&safe, xb_view(flat));
+	return xb_arena_format(plan->arena, "%s%s", xb_str_text(&safe), more);
+}
+
+static const char *title(struct xb_planner *planner, const struct xb_stage_state *state,
+			 const char *text)
+{
+	return xb_arena_format(planner->plan->arena, "[%s %s %zu/%zu] %s",
+			       xb_platform_name(&state->platform).text, state->label, state->layers,
+			       state->layers_total, xb_stage_line(planner->plan, text));
 }
 
 struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *state,

@@ -46,6 +46,9 @@ struct xb_scope xb_stage_scope(const struct xb_stage_state *state);
 void xb_stage_record(struct xb_planner *planner, struct xb_stage_state *state, char *created_by,
 		     size_t step);
 
+/** The first line of `text` for a title: not too long, nothing in it but text, in the arena. */
+const char *xb_stage_line(struct xb_plan *plan, const char *text);
+
 /** A step of this stage with the common members filled in and the title made from `text`. */
 struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *state,
 			     enum xb_step_kind kind, const struct xb_instruction *instruction,
