@@ -14,7 +14,10 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/** Parse a document of at most `max` bytes whose root is an object; `*ret` is the caller's. */
+/**
+ * Parse a document of at most `max` bytes whose root is an object; `*ret` is the caller's. -EBADMSG
+ * as xb_json_parse(), -EFBIG also for more arrays and objects than any real document has.
+ */
 int xb_document_parse(struct xb_view text, size_t max, json_t **ret, struct xb_error *err);
 
 /**

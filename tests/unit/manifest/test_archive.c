@@ -18,6 +18,8 @@
 #include "tests/unit/need.h"
 #include "tests/unit/scratch.h"
 
+#define EMPTY_ID "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 static const struct xb_platform amd64 = { .os = "linux", .arch = "amd64" };
 
 static struct xb_layout *layout;
@@ -255,6 +257,90 @@ static void hostile_docker_archives(void **state)
 	}
 }
 
+static void names_that_are_none(void **state)
+{
+	static const char *const bad[] = { "a b:c", "x/Y", "a:" };
+	xb_auto_descriptor struct xb_descriptor d = make_image();
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(bad); i++) {
+		xb_auto_strv struct xb_strv tags = names_of(bad[i], NULL);
+		xb_auto_export struct xb_export e = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_int_equal(xb_export_oci(layout, &d, &tags, &e, &err), -EINVAL);
+		assert_non_null(strstr(err.message, bad[i]));
+		assert_int_equal(xb_export_docker(layout, &d, &tags, &e, NULL), -EINVAL);
+		assert_int_equal(e.len, 0);
+	}
+}
+
+/* A name with a digest: docker knows it by its tag alone. */
+static void docker_names_have_tags(void **state)
+{
+	xb_auto_descriptor struct xb_descriptor d = make_image();
+	xb_autofree char *pinned = xb_format("app@%s", d.digest.text);
+	xb_auto_strv struct xb_strv tags = names_of(pinned, "docker.io/library/app:2");
+	xb_auto_export struct xb_export e = { 0 };
+	const struct xb_export_file *manifest;
+
+	(void)state;
+	assert_int_equal(xb_export_docker(layout, &d, &tags, &e, NULL), 0);
+	manifest = &e.items[e.len - 2];
+	assert_string_equal(manifest->name, "manifest.json");
+	assert_int_equal(manifest->size, strlen(manifest->data));
+	assert_non_null(strstr(manifest->data, "\"RepoTags\":[\"app:latest\",\"app:2\"]"));
+}
+
+static void incomplete_images_are_not_exported(void **state)
+{
+	struct xb_digest digest = xb_digest_of("missing", 7);
+	xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
+	xb_auto_strv struct xb_strv tags = XB_STRV_INIT;
+	xb_auto_export struct xb_export e = { 0 };
+
+	(void)state;
+	xb_descriptor_init(&d, XB_MEDIA_OCI_MANIFEST, &digest, 7);
+	assert_int_equal(xb_export_oci(layout, &d, &tags, &e, NULL), -ENOENT);
+	assert_int_equal(xb_export_docker(layout, &d, &tags, &e, NULL), -ENOENT);
+}
+
+/* Layers of an archive are known by their first bytes; several images need a name. */
+static void kinds_of_layers(void **state)
+{
+	static const char config[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{"
+				     "\"type\":\"layers\",\"diff_ids\":[\"" EMPTY_ID
+				     "\",\"" EMPTY_ID "\",\"" EMPTY_ID "\"]}}";
+	static const char image[] = "{\"Config\":\"c.json\",\"RepoTags\":[\"a:1\",\"NO NAME\"],"
+				    "\"Layers\":[\"gz\",\"zst\",\"tar\"]}";
+	xb_autofree char *both = xb_format("[{\"RepoTags\":1},%s]", image);
+	xb_auto_descriptor struct xb_descriptor taken = XB_DESCRIPTOR_INIT;
+	xb_auto_manifest struct xb_manifest m = XB_MANIFEST_INIT;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	xb_auto_fd int dir = -1;
+
+	(void)state;
+	assert_int_equal(mkdir(scratch_path("d"), 0755), 0);
+	scratch_write("d/c.json", config);
+	scratch_write("d/gz", "\x1f\x8b...");
+	scratch_write("d/zst", "\x28\xb5\x2f\xfd...");
+	scratch_write("d/tar", "");
+	scratch_write("d/manifest.json", both);
+	dir = open(scratch_path("d"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(xb_import_docker(layout, dir, NULL, false, &taken, &err), -ENOENT);
+	assert_non_null(strstr(err.message, "2 images"));
+	assert_int_equal(xb_import_docker(layout, dir, "a:2", false, &taken, NULL), -ENOENT);
+	assert_int_equal(xb_import_docker(layout, dir, "A", false, &taken, NULL), -EINVAL);
+	assert_int_equal(xb_import_docker(layout, dir, "a:1", true, &taken, NULL), 0);
+	assert_int_equal(xb_image_read_manifest(layout, &taken, &m, NULL), 0);
+	assert_string_equal(m.layers.items[0].media_type, XB_MEDIA_OCI_LAYER_GZIP);
+	assert_string_equal(m.layers.items[1].media_type, XB_MEDIA_OCI_LAYER_ZSTD);
+	assert_string_equal(m.layers.items[2].media_type, XB_MEDIA_OCI_LAYER);
+	assert_int_equal(unlink(scratch_path("d/manifest.json")), 0);
+	assert_int_equal(xb_import_docker(layout, dir, NULL, false, &taken, &err), -ENOENT);
+	assert_non_null(strstr(err.message, "manifest.json"));
+}
+
 /* outside judges */
 
 static void judge(const char *kind, const struct xb_export *e)
@@ -337,10 +423,18 @@ static void skopeos_docker_archive_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_oci_archive_is_a_layout),      TEST(without_tags_there_is_one_entry),
-		TEST(a_docker_archive_reads_back),     TEST(an_index_is_no_docker_archive),
-		TEST(hostile_docker_archives),	       TEST(skopeo_reads_the_oci_archive),
-		TEST(skopeo_reads_the_docker_archive), TEST(skopeos_docker_archive_is_read),
+		TEST(an_oci_archive_is_a_layout),
+		TEST(without_tags_there_is_one_entry),
+		TEST(a_docker_archive_reads_back),
+		TEST(an_index_is_no_docker_archive),
+		TEST(hostile_docker_archives),
+		TEST(names_that_are_none),
+		TEST(docker_names_have_tags),
+		TEST(incomplete_images_are_not_exported),
+		TEST(kinds_of_layers),
+		TEST(skopeo_reads_the_oci_archive),
+		TEST(skopeo_reads_the_docker_archive),
+		TEST(skopeos_docker_archive_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,11 @@ static void manifest_refusals(void **state)
 		{ "case", MANIFEST(",\"layer\305\277\":[]") },	  /* LONG S */
 		{ "case", MANIFEST(",\"manife\305\277tS\":[]") }, /* Go folds it to manifests */
 		{ "case", MANIFEST(",\"Manifests\":[]") },
+		{ "artifactType", MANIFEST(",\"artifactType\":\"x\"") },
+		{ "artifactType", MANIFEST(",\"artifactType\":1") },
+		{ "mediaType", MANIFEST(",\"mediaType\":1") },
+		{ "config", "{\"schemaVersion\":2,\"config\":1," LAYERS_MEMBER "}" },
+		{ "subject", MANIFEST(",\"subject\":1") },
 		{ "duplicate", MANIFEST("," LAYERS_MEMBER) },
 		{ "schemaVersion is 1",
 		  "{\"schemaVersion\":1," CONFIG_MEMBER "," LAYERS_MEMBER "}" },
@@ -332,6 +337,19 @@ static void descriptor_refusals(void **state)
 		{ "longer", "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX
 			    "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":"
 			    "\"12345678901234567890123456789012\"}}" },
+		{ "twice", "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX
+			   "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"a\","
+			   "\"os.features\":[\"a\",\"a\"]}}" },
+		{ "os.features", "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX
+				 "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":"
+				 "\"a\",\"os.features\":\"a\"}}" },
+		{ "mediaType", "{\"mediaType\":1,\"digest\":\"sha256:" HEX "\",\"size\":1}" },
+		{ "mediaType", "{\"digest\":\"sha256:" HEX "\",\"size\":1}" },
+		{ "digest", "{\"mediaType\":\"a/b\",\"digest\":1,\"size\":1}" },
+		{ "architecture", "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX
+				  "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":"
+				  "1}}" },
+		{ "object", "[]" },
 		{ "comma", "{\"mediaType\":\"a/b\",\"digest\":\"sha256:" HEX
 			   "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"a\","
 			   "\"os.features\":[\"a,b\"]}}" },
@@ -378,6 +396,27 @@ static void documents_have_a_limit(void **state)
 	memcpy(text, INDEX(""), sizeof(INDEX("")) - 1);
 	assert_int_equal(parse_index((struct xb_view){ text, size - 1 }, &err), 0);
 	assert_int_equal(parse_index((struct xb_view){ text, size }, &err), -EFBIG);
+}
+
+/* An empty object of two bytes takes a hundred times that in memory. */
+static void small_bombs_are_refused(void **state)
+{
+	enum { UNITS = 1 << 18 };
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
+	xb_auto_str struct xb_str strings = XB_STR_INIT(XB_MAX_MANIFEST);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	(void)state;
+	(void)xb_str_puts(&text, "{\"schemaVersion\":2,\"manifests\":[],\"x\":[");
+	(void)xb_str_append_view(&strings, xb_str_view(&text));
+	for (int i = 0; i < UNITS; i++) {
+		(void)xb_str_puts(&text, "{},");
+		(void)xb_str_puts(&strings, "\"[\\\"\",");
+	}
+	(void)xb_str_puts(&text, "0]}");
+	(void)xb_str_puts(&strings, "0]}");
+	assert_int_equal(parse_index(xb_str_view(&text), &err), -EFBIG);
+	assert_int_equal(parse_index(xb_str_view(&strings), NULL), 0); /* brackets in strings */
 }
 
 /* The writer refuses what no reader would take. */
@@ -592,6 +631,7 @@ int main(void)
 		cmocka_unit_test(descriptor_refusals),
 		cmocka_unit_test(null_lists_are_empty),
 		cmocka_unit_test(documents_have_a_limit),
+		cmocka_unit_test(small_bombs_are_refused),
 		cmocka_unit_test(writing_has_a_limit),
 		cmocka_unit_test(images_and_artifacts),
 		cmocka_unit_test(copies_are_deep),

@@ -318,6 +318,82 @@ static void writing_is_deterministic(void **state)
 	assert_string_equal(a.platform.arch, "amd64");
 }
 
+/* A document whose bytes are not those of its digest is never used, at whatever level it stands. */
+static void changed_documents_are_found(void **state)
+{
+	struct xb_descriptor d = make_image(&amd64, "one");
+	xb_auto_descriptor struct xb_descriptor index = make_index(&d, 1);
+	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+
+	(void)state;
+	assert_int_equal(xb_image_blobs(layout, &index, &blobs, NULL), 0);
+	for (size_t i = 1; i < blobs.len;
+	     i++) { /* the layer's bytes are read when it is unpacked */
+		const struct xb_descriptor *blob = &blobs.items[i];
+		xb_autofree char *name =
+			xb_format("l/blobs/sha256/%s", xb_digest_hex(&blob->digest));
+		xb_auto_image struct xb_image image = XB_IMAGE_INIT;
+		xb_auto_str struct xb_str text = XB_STR_INIT(4096);
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+		xb_auto_fd int fd = -1;
+
+		assert_int_equal(xb_layout_blob_read(layout, blob, 4096, &text, NULL), 0);
+		fd = open(scratch_path(name), O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, " ", 1, (off_t)text.len - 1), 1);
+		assert_int_equal(xb_image_find(layout, &index, &amd64, &image, &err), -EBADMSG);
+		assert_non_null(strstr(err.message, blob->digest.text));
+		assert_non_null(err.hint);
+		assert_int_equal(pwrite(fd, "}", 1, (off_t)text.len - 1), 1);
+		assert_int_equal(xb_image_find(layout, &index, &amd64, &image, NULL), 0);
+	}
+}
+
+/* Annotations go where they are meant. */
+static void annotations_are_written(void **state)
+{
+	xb_auto_image_config struct xb_image_config config = XB_IMAGE_CONFIG_INIT;
+	xb_auto_descriptors struct xb_descriptors none = { 0 };
+	xb_auto_annotations struct xb_annotations notes = { 0 };
+	xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT, index = XB_DESCRIPTOR_INIT;
+	xb_auto_manifest struct xb_manifest m = XB_MANIFEST_INIT;
+	xb_auto_str struct xb_str text = XB_STR_INIT(4096);
+
+	(void)state;
+	config.platform = amd64;
+	xb_annotations_set(&notes, "a", "1");
+	assert_int_equal(xb_image_write(layout, &config, &none, &notes, false, &d, NULL), 0);
+	assert_int_equal(xb_image_read_manifest(layout, &d, &m, NULL), 0);
+	assert_string_equal(xb_annotations_get(&m.annotations, "a"), "1");
+	assert_int_equal(xb_image_write_index(layout, &none, &notes, false, &index, NULL), 0);
+	assert_int_equal(xb_layout_blob_read(layout, &index, 4096, &text, NULL), 0);
+	assert_string_equal(xb_str_text(&text),
+			    "{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_OCI_INDEX
+			    "\",\"manifests\":[],\"annotations\":{\"a\":\"1\"}}");
+}
+
+static void what_is_no_image(void **state)
+{
+	static const char *const types[] = { XB_MEDIA_OCI_CONFIG, "text/plain", XB_MEDIA_OCI_INDEX,
+					     XB_MEDIA_OCI_MANIFEST };
+	struct xb_digest digest;
+
+	(void)state;
+	assert_int_equal(xb_layout_add_bytes(layout, XB_VIEW("{}"), false, &digest, NULL), 0);
+	for (size_t i = 0; i < XB_COUNT(types); i++) {
+		xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
+		xb_auto_image struct xb_image image = XB_IMAGE_INIT;
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		xb_descriptor_init(&d, types[i], &digest, 2);
+		tag(&d, "x");
+		assert_int_equal(xb_image_load(layout, "x", &amd64, &image, &err), -EBADMSG);
+		assert_int_equal(err.fault, XB_FAULT_STORE);
+		assert_non_null(strstr(err.message, digest.text));
+	}
+	assert_int_equal(xb_image_load(layout, "y", &amd64, &(struct xb_image){ 0 }, NULL),
+			 -ENOENT);
+}
+
 /* Layouts made by an adversary; what each should lead to is in their cases.json. */
 
 static bool printable(const char *text)
@@ -389,6 +465,9 @@ int main(void)
 		TEST(blobs_come_before_what_names_them),
 		TEST(images_are_copied_whole),
 		TEST(writing_is_deterministic),
+		TEST(changed_documents_are_found),
+		TEST(annotations_are_written),
+		TEST(what_is_no_image),
 		TEST(hostile_layouts),
 	};
 

@@ -19,6 +19,11 @@
 #include "tests/unit/scratch.h"
 
 #define INDEX_TEXT "{\"schemaVersion\":2,\"manifests\":[]}"
+#define MANIFEST_TEXT                                                                              \
+	"{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_DOCKER_MANIFEST                           \
+	"\",\"config\":{\"mediaType\":\"a/b\",\"digest\":\"sha256:"                                \
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":0},"          \
+	"\"layers\":[]}"
 
 /* A fresh layout in the scratch directory. */
 static struct xb_layout *fresh(const char *name)
@@ -463,6 +468,7 @@ static void documents_by_digest(void **state)
 	xb_auto_layout struct xb_layout *layout = fresh("l");
 	xb_auto_descriptor struct xb_descriptor index = add(layout, INDEX_TEXT);
 	xb_auto_descriptor struct xb_descriptor other = add(layout, "no document");
+	xb_auto_descriptor struct xb_descriptor manifest = add(layout, MANIFEST_TEXT);
 	xb_auto_descriptor struct xb_descriptor found = XB_DESCRIPTOR_INIT;
 	struct xb_digest missing = xb_digest_of("missing", 7);
 
@@ -471,8 +477,69 @@ static void documents_by_digest(void **state)
 	assert_string_equal(found.media_type, XB_MEDIA_OCI_INDEX);
 	assert_int_equal(found.size, strlen(INDEX_TEXT));
 	xb_descriptor_clear(&found);
+	assert_int_equal(xb_layout_resolve(layout, manifest.digest.text, &found, NULL), 0);
+	assert_string_equal(found.media_type, XB_MEDIA_DOCKER_MANIFEST);
+	xb_descriptor_clear(&found);
 	assert_int_equal(xb_layout_resolve(layout, other.digest.text, &found, NULL), -EBADMSG);
 	assert_int_equal(xb_layout_resolve(layout, missing.text, &found, NULL), -ENOENT);
+}
+
+/* No index.json is an empty one; a bad one is never written over. */
+static void missing_and_bad_indexes(void **state)
+{
+	xb_auto_layout struct xb_layout *layout = fresh("l");
+	xb_auto_descriptor struct xb_descriptor a = add(layout, "a");
+	xb_auto_descriptor struct xb_descriptor found = XB_DESCRIPTOR_INIT;
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	xb_auto_str struct xb_str text = XB_STR_INIT(100);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(unlink(scratch_path("l/index.json")), 0);
+	assert_int_equal(xb_layout_index(layout, &index, NULL), 0);
+	assert_int_equal(index.manifests.len, 0);
+	assert_int_equal(xb_layout_tag(layout, &a, "t", false, NULL), 0);
+	assert_resolves(layout, "t", &a);
+	scratch_write("l/index.json", "nonsense");
+	assert_int_equal(xb_layout_resolve(layout, "t", &found, &err), -EBADMSG);
+	assert_non_null(strstr(err.message, "index.json"));
+	assert_int_equal(xb_layout_tag(layout, &a, "t", false, NULL), -EBADMSG);
+	assert_int_equal(xb_layout_untag(layout, "t", false, NULL), -EBADMSG);
+	assert_int_equal(xb_file_read(scratch_path("l/index.json"), &text, NULL), 0);
+	assert_string_equal(xb_str_text(&text), "nonsense");
+}
+
+/* Like a FIFO for a blob: one for index.json never blocks. */
+static void a_fifo_for_an_index(void **state)
+{
+	xb_auto_layout struct xb_layout *layout = fresh("l");
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+
+	(void)state;
+	assert_int_equal(unlink(scratch_path("l/index.json")), 0);
+	assert_int_equal(mkfifo(scratch_path("l/index.json"), 0600), 0);
+	assert_true(xb_layout_index(layout, &index, NULL) < 0);
+	assert_int_equal(unlink(scratch_path("l/index.json")), 0);
+	scratch_write("secret", INDEX_TEXT);
+	assert_int_equal(symlink("../secret", scratch_path("l/index.json")), 0);
+	assert_true(xb_layout_index(layout, &index, NULL) < 0);
+}
+
+/* An index that no reader would take is not written. */
+static void an_index_has_a_limit(void **state)
+{
+	xb_auto_layout struct xb_layout *layout = fresh("l");
+	xb_auto_descriptor struct xb_descriptor a = add(layout, "a");
+	xb_autofree char *value = xb_alloc(XB_MAX_MANIFEST);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	(void)state;
+	memset(value, 'x', XB_MAX_MANIFEST - 1);
+	value[XB_MAX_MANIFEST - 1] = '\0';
+	xb_annotations_set(&a.annotations, "big", value);
+	assert_int_equal(xb_layout_tag(layout, &a, "t", false, &err), -EFBIG);
+	xb_annotations_clear(&a.annotations);
+	assert_int_equal(xb_layout_tag(layout, &a, "t", false, NULL), 0);
 }
 
 enum { TAGGERS = 8, TAGS_EACH = 20 };
@@ -545,6 +612,9 @@ int main(void)
 		TEST(two_images_of_one_name),
 		TEST(tags_that_cannot_be),
 		TEST(documents_by_digest),
+		TEST(missing_and_bad_indexes),
+		TEST(a_fifo_for_an_index),
+		TEST(an_index_has_a_limit),
 		TEST(tags_at_the_same_time),
 	};
 
