@@ -38,11 +38,16 @@ static int check_flag(const struct xb_dockerfile *dockerfile, const struct xb_fl
 	return 0;
 }
 
-static void hint_flags(enum xb_instruction_kind kind, struct xb_error *err)
+static void hint_flags(enum xb_instruction_kind kind, const char *name, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	const struct xb_flag_rule *rule = xb_instruction_rule(kind)->flags;
+	const char *nearest = xb_flag_rule_nearest(kind, name);
 
+	if (nearest != NULL) {
+		(void)xb_error_hint(err, "did you mean --%s?", nearest);
+		return;
+	}
 	if (rule->name == NULL) {
 		(void)xb_error_hint(err, "%s has no flags", xb_instruction_name(kind));
 		return;
@@ -68,7 +73,7 @@ static int check_flags(const struct xb_dockerfile *dockerfile,
 		if (rule == NULL) {
 			r = xb_location_error(dockerfile, flag->at, err, "unknown flag: --%s",
 					      flag->name);
-			hint_flags(instruction->kind, err);
+			hint_flags(instruction->kind, flag->name, err);
 			return r;
 		}
 		bit = 1u << (rule - rules);

@@ -26,7 +26,7 @@ int xb_glob_match(const char *pattern, const char *name, bool *ret, struct xb_er
 
 	if (r < 0)
 		return xb_error_fault(err, XB_FAULT_SOURCE), r;
-	*ret = path.len <= XB_MAX_PATTERN && (xb_wild_match(&wild, path) & XB_WILD_WHOLE) != 0;
+	*ret = path.len <= XB_MAX_PATTERN && xb_wild_match(&wild, path, XB_WILD_WHOLE) != 0;
 	return 0;
 }
 

@@ -199,8 +199,8 @@ static struct xb_view without_slashes(struct xb_view path)
 static size_t deciding(const struct xb_ignore *ignore, struct xb_view path)
 {
 	for (size_t i = ignore->patterns.len; i > 0; i--)
-		if ((xb_wild_match(&ignore->patterns.items[i - 1].wild, path) &
-		     (XB_WILD_WHOLE | XB_WILD_PARENT)) != 0)
+		if (xb_wild_match(&ignore->patterns.items[i - 1].wild, path,
+				  XB_WILD_WHOLE | XB_WILD_PARENT) != 0)
 			return i - 1;
 	return ignore->patterns.len;
 }
@@ -234,7 +234,8 @@ bool xb_ignore_may_descend(const struct xb_ignore *ignore, struct xb_view path)
 	number = deciding(ignore, path);
 	for (size_t i = number < ignore->patterns.len ? number : 0; i < ignore->patterns.len; i++)
 		if (ignore->patterns.items[i].exclusion &&
-		    xb_wild_match(&ignore->patterns.items[i].wild, path) != 0)
+		    xb_wild_match(&ignore->patterns.items[i].wild, path,
+				  XB_WILD_WHOLE | XB_WILD_PARENT | XB_WILD_BELOW) != 0)
 			return true;
 	return false;
 }

@@ -208,22 +208,43 @@ static size_t distance(struct xb_view a, struct xb_view b)
 	return cost[a.len][b.len];
 }
 
+/* The name that is nearest so far, and how near that is. */
+struct nearest {
+	const char *name;
+	size_t distance;
+};
+
+static void try_nearest(struct nearest *nearest, struct xb_view name, const char *candidate)
+{
+	size_t d = distance(name, xb_view(candidate));
+
+	if (d >= nearest->distance)
+		return;
+	nearest->name = candidate;
+	nearest->distance = d;
+}
+
 const char *xb_instruction_nearest(struct xb_view name)
 {
-	const char *best = NULL;
-	size_t best_distance = name.len > 4 ? 4 : 3;
+	struct nearest nearest = { .name = NULL, .distance = name.len > 4 ? 4 : 3 };
 
 	if (name.len < 2 || name.len > NEAR_MAX)
 		return NULL;
-	for (unsigned kind = 0; kind < XB_INSTRUCTION_COUNT; kind++) {
-		size_t d = distance(name, xb_view(rules[kind].name));
+	for (unsigned kind = 0; kind < XB_INSTRUCTION_COUNT; kind++)
+		try_nearest(&nearest, name, rules[kind].name);
+	return nearest.name;
+}
 
-		if (d >= best_distance)
-			continue;
-		best = rules[kind].name;
-		best_distance = d;
-	}
-	return best;
+const char *xb_flag_rule_nearest(enum xb_instruction_kind kind, const char *name)
+{
+	struct xb_view view = xb_view(name);
+	struct nearest nearest = { .name = NULL, .distance = 3 };
+
+	if (view.len < 2 || view.len > NEAR_MAX)
+		return NULL;
+	for (const struct xb_flag_rule *rule = rules[kind].flags; rule->name != NULL; rule++)
+		try_nearest(&nearest, view, rule->name);
+	return nearest.name;
 }
 
 const struct xb_flag_rule *xb_flag_rule_find(enum xb_instruction_kind kind, const char *name)

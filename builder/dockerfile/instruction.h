@@ -66,6 +66,9 @@ const char *xb_instruction_nearest(struct xb_view name);
 /** The flag of that name in a kind's table, or NULL. */
 const struct xb_flag_rule *xb_flag_rule_find(enum xb_instruction_kind kind, const char *name);
 
+/** The flag of a kind that `name` was probably meant to be, or NULL when none is near. */
+const char *xb_flag_rule_nearest(enum xb_instruction_kind kind, const char *name);
+
 /** The first flag `name` (without "--") of an instruction, or NULL. */
 const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
 					  const char *name);

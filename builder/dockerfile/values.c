@@ -335,12 +335,15 @@ int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err)
 			err->code = -ENOTSUP;
 		return -ENOTSUP;
 	}
-	if (len == 0 || strspn(text, "01234567") != len)
-		return invalid(err, "invalid mode, not octal digits", xb_view(text));
-	for (size_t i = 0; i < len; i++) {
-		mode = mode << 3 | (mode_t)(text[i] - '0');
-		if (mode > 07777)
-			return invalid(err, "invalid mode, above 07777", xb_view(text));
+	for (size_t i = 0; i < len && mode <= 07777; i++)
+		mode = text[i] >= '0' && text[i] <= '7' ? mode << 3 | (mode_t)(text[i] - '0')
+							: (mode_t)010000;
+	if (len == 0 || mode > 07777) {
+		(void)xb_error_set(err, -EINVAL,
+				   "invalid chmod parameter: '%s'. it should be octal string and "
+				   "between 0 and 07777",
+				   text);
+		return xb_error_fault(err, XB_FAULT_SOURCE), -EINVAL;
 	}
 	*ret = mode;
 	return 0;

@@ -12,6 +12,8 @@ void xb_wild_clear(struct xb_wild *wild)
 {
 	xb_array_clear(&wild->elements);
 	xb_array_clear(&wild->ranges);
+	xb_str_clear(&wild->head);
+	xb_str_clear(&wild->tail);
 }
 
 /* Compiling. */
@@ -147,6 +149,22 @@ static bool compile_one(struct compiler *c)
 	return true;
 }
 
+/* Note the plain text at both ends: most paths can be told from it not to match. */
+static void set_ends(struct xb_wild *wild)
+{
+	const struct xb_wild_element *items = wild->elements.items;
+	size_t len = wild->elements.len, from = len;
+
+	wild->head = XB_STR_INIT(XB_MAX_PATTERN);
+	wild->tail = XB_STR_INIT(XB_MAX_PATTERN);
+	for (size_t i = 0; i < len && items[i].kind == XB_WILD_LITERAL; i++)
+		xb_rune_append(&wild->head, items[i].rune);
+	while (from > 0 && items[from - 1].kind == XB_WILD_LITERAL)
+		from--;
+	for (size_t i = from; i < len; i++)
+		xb_rune_append(&wild->tail, items[i].rune);
+}
+
 int xb_wild_compile(struct xb_view pattern, bool deep, struct xb_wild *wild, struct xb_error *err)
 {
 	struct compiler c = { .pattern = pattern, .deep = deep, .wild = wild };
@@ -158,6 +176,7 @@ int xb_wild_compile(struct xb_view pattern, bool deep, struct xb_wild *wild, str
 		if (!compile_one(&c))
 			return xb_error_set(err, -EINVAL, "syntax error in pattern \"%.*s\"",
 					    XB_VIEW_ARGS(pattern));
+	set_ends(wild);
 	return 0;
 }
 
@@ -267,12 +286,23 @@ static bool at_end(const struct run *run)
 	return run->seen[run->wild->elements.len] == run->step;
 }
 
-unsigned xb_wild_match(const struct xb_wild *wild, struct xb_view path)
+/* Whether neither the path nor a directory above it can match, by the ends of the pattern. */
+static bool is_ruled_out(const struct xb_wild *wild, struct xb_view path)
+{
+	if (!xb_view_starts(path, xb_str_view(&wild->head)))
+		return true;
+	return wild->tail.len > 0 && (path.len == 0 || memmem(path.data, path.len, wild->tail.data,
+							      wild->tail.len) == NULL);
+}
+
+unsigned xb_wild_match(const struct xb_wild *wild, struct xb_view path, unsigned wanted)
 {
 	struct run run;
 	unsigned result = 0;
 	size_t pos = 0;
 
+	if ((wanted & XB_WILD_BELOW) == 0 && is_ruled_out(wild, path))
+		return 0;
 	run.wild = wild;
 	run.now = &run.sets[0];
 	run.next = &run.sets[1];
@@ -286,12 +316,12 @@ unsigned xb_wild_match(const struct xb_wild *wild, struct xb_view path)
 		take_all(&run, xb_rune_next(path, &pos));
 	}
 	if (pos < path.len)
-		return result;
+		return result & wanted;
 	if (at_end(&run))
 		result |= XB_WILD_WHOLE;
 	if (path.len > 0)
 		take_all(&run, '/');
 	if (run.now->len > 0)
 		result |= XB_WILD_BELOW;
-	return result;
+	return result & wanted;
 }

@@ -47,6 +47,8 @@ struct xb_wild_ranges XB_ARRAY(struct xb_wild_range);
 struct xb_wild {
 	struct xb_wild_elements elements;
 	struct xb_wild_ranges ranges;
+	struct xb_str head; /**< the plain text that every match begins with */
+	struct xb_str tail; /**< the plain text that every match ends with */
 };
 
 /** Release. */
@@ -65,7 +67,7 @@ enum {
 	XB_WILD_BELOW = 4   /**< a path below it may match */
 };
 
-/** Match a path of at most XB_MAX_PATTERN bytes. */
-unsigned xb_wild_match(const struct xb_wild *wild, struct xb_view path);
+/** Match a path of at most XB_MAX_PATTERN bytes; only the bits in `wanted` are found out. */
+unsigned xb_wild_match(const struct xb_wild *wild, struct xb_view path, unsigned wanted);
 
 #endif
