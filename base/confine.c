@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -195,6 +196,8 @@ static const char *const allowed[] = {
 	"listxattr",
 	"llistxattr",
 	"flistxattr",
+	"getxattrat",
+	"listxattrat",
 	/* memory */
 	"munmap",
 	"mremap",
@@ -290,6 +293,30 @@ static const struct conditional {
 	{ "mknodat", 2, S_IFMT, S_IFSOCK },
 };
 
+/*
+ * Calls that libseccomp may be too old to know, with the number that all architectures share. The C
+ * library falls back from them on ENOSYS but not on EPERM.
+ */
+static const struct newer {
+	const char *name;
+	int number;
+} newer[] = {
+	{ "fchmodat2", 452 },
+	{ "getxattrat", 464 },
+	{ "listxattrat", 465 },
+};
+
+/* The number of a call here, or __NR_SCMP_ERROR. */
+static int resolve(const char *name)
+{
+	int call = seccomp_syscall_resolve_name(name);
+
+	for (size_t i = 0; i < XB_COUNT(newer) && call == __NR_SCMP_ERROR; i++)
+		if (strcmp(newer[i].name, name) == 0)
+			call = newer[i].number;
+	return call;
+}
+
 static void filter_cleanup(scmp_filter_ctx *filter)
 {
 	if (*filter != NULL)
@@ -298,7 +325,7 @@ static void filter_cleanup(scmp_filter_ctx *filter)
 
 static int allow(scmp_filter_ctx filter, const char *name)
 {
-	int call = seccomp_syscall_resolve_name(name);
+	int call = resolve(name);
 
 	return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
@@ -316,7 +343,7 @@ static int allow_if(scmp_filter_ctx filter, const char *name, unsigned argument,
 		    uint64_t value)
 {
 	const struct scmp_arg_cmp compare = { argument, SCMP_CMP_MASKED_EQ, mask, value };
-	int call = seccomp_syscall_resolve_name(name);
+	int call = resolve(name);
 
 	if (call == __NR_SCMP_ERROR)
 		return 0;
