@@ -14,6 +14,9 @@
 /* A piece read for hashing. */
 #define PIECE ((size_t)128 << 10)
 
+/* What helps when a blob of the store has been damaged. */
+#define ANEW "`xbuild build --no-cache` makes it anew"
+
 struct xb_ingest {
 	struct xb_store *store;
 	int fd;
@@ -94,9 +97,9 @@ static int open_algorithm(const struct xb_store *store, const struct xb_digest *
 	return fd < 0 ? -errno : fd;
 }
 
-/* Rename the synced file to its place unless a blob of this size is there already. */
-static int publish(struct xb_ingest *ingest, const struct xb_digest *digest, uint64_t size,
-		   struct xb_error *err)
+/* Rename the synced file to its place, over a blob that is there already: ours is known to be
+ * right, the other may have been damaged since. */
+static int publish(struct xb_ingest *ingest, const struct xb_digest *digest, struct xb_error *err)
 {
 	struct xb_store *store = ingest->store;
 	xb_autofree char *path = blob_path(digest);
@@ -107,8 +110,6 @@ static int publish(struct xb_ingest *ingest, const struct xb_digest *digest, uin
 		r = xb_hold_blob(store, digest, err);
 	if (r < 0)
 		return r;
-	if (blob_size(store, path) == (int64_t)size)
-		return 0; /* ours goes away with the ingest */
 	if (renameat(store->ingest, ingest->name, store->blobs, path) < 0)
 		return xb_store_errno(err, -errno, "publishing the blob %s", digest->text);
 	free(XB_STEAL(ingest->name));
@@ -127,13 +128,13 @@ int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, 
 	if ((uint64_t)st.st_size != size) {
 		r = xb_error_set(err, -EBADMSG, "a blob of %llu bytes has %llu on disk",
 				 (unsigned long long)size, (unsigned long long)st.st_size);
-		return xb_error_fault(err, XB_FAULT_STORE), r;
+		(void)xb_error_fault(err, XB_FAULT_STORE);
+		return r;
 	}
 	dir = open_algorithm(ingest->store, digest);
 	if (dir < 0)
 		return xb_store_errno(err, dir, "publishing the blob %s", digest->text);
-	r = publish(ingest, digest, size, err);
-	/* also when another process renamed it: it may not have come to its fsync yet */
+	r = publish(ingest, digest, err);
 	if (r >= 0 && fsync(dir) < 0)
 		return xb_store_errno(err, -errno, "syncing blobs of %s", ingest->store->root);
 	return r;
@@ -184,27 +185,6 @@ bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
 	return held_size(store, digest) >= 0;
 }
 
-int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *ret,
-		struct xb_error *err)
-{
-	xb_auto_ingest struct xb_ingest *ingest = NULL;
-	struct xb_digest digest = xb_digest_of(data.data, data.len);
-	int r;
-
-	if (held_size(store, &digest) != (int64_t)data.len) {
-		r = xb_blob_begin(store, &ingest, err);
-		if (r >= 0)
-			r = xb_ingest_write(ingest, data.data, data.len, err);
-		if (r >= 0)
-			r = xb_blob_commit(ingest, &digest, NULL, NULL, err);
-		if (r < 0)
-			return r;
-	}
-	if (ret != NULL)
-		*ret = digest;
-	return 0;
-}
-
 /* The digest, by the algorithm of `like`, of a whole file from its beginning. */
 static int hash_file(int fd, const struct xb_digest *like, struct xb_digest *ret)
 {
@@ -233,6 +213,29 @@ static int check_file(int fd, const struct xb_digest *digest, struct xb_error *e
 	if (r < 0)
 		return xb_store_errno(err, r, "reading the blob %s", digest->text);
 	return xb_digest_eq(&found, digest) ? 0 : wrong_digest(digest, &found, err);
+}
+
+int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *ret,
+		struct xb_error *err)
+{
+	xb_auto_ingest struct xb_ingest *ingest = NULL;
+	struct xb_digest digest = xb_digest_of(data.data, data.len);
+	int r;
+
+	/* documents are small enough to look whether the one that is there is still whole */
+	if (held_size(store, &digest) != (int64_t)data.len ||
+	    xb_blob_verify(store, &digest, NULL) < 0) {
+		r = xb_blob_begin(store, &ingest, err);
+		if (r >= 0)
+			r = xb_ingest_write(ingest, data.data, data.len, err);
+		if (r >= 0)
+			r = xb_blob_commit(ingest, &digest, NULL, NULL, err);
+		if (r < 0)
+			return r;
+	}
+	if (ret != NULL)
+		*ret = digest;
+	return 0;
 }
 
 int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *digest, uint64_t size,
@@ -283,7 +286,11 @@ static int check_text(struct xb_view text, const struct xb_digest *digest, struc
 
 	xb_hasher_add(hasher, text.data, text.len);
 	found = xb_hasher_finish(hasher);
-	return xb_digest_eq(&found, digest) ? 0 : wrong_digest(digest, &found, err);
+	if (xb_digest_eq(&found, digest))
+		return 0;
+	(void)wrong_digest(digest, &found, err);
+	(void)xb_error_hint(err, "%s", ANEW);
+	return -EBADMSG;
 }
 
 int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct xb_str *text,
@@ -314,7 +321,9 @@ int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struc
 
 	if (r >= 0)
 		r = check_file(fd, digest, err);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG) {
 		(void)unlinkat(store->blobs, path, 0);
+		(void)xb_error_hint(err, "%s", ANEW);
+	}
 	return r;
 }

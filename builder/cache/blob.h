@@ -47,7 +47,8 @@ int xb_blob_commit(struct xb_ingest *ingest, const struct xb_digest *expected,
 int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, uint64_t size,
 		      struct xb_error *err);
 
-/** Store a document; `ret` (may be NULL) gets its digest. */
+/** Store a document; `ret` (may be NULL) gets its digest. One that is there and damaged is
+ * replaced. */
 int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *ret,
 		struct xb_error *err);
 /**

@@ -94,7 +94,8 @@ static int failed(const struct state *s, int r, struct xb_error *err)
 {
 	(void)xb_error_errno(err, r, "reading %s",
 			     s->path.len > 0 ? xb_str_text(&s->path) : "the build context");
-	return xb_error_fault(err, XB_FAULT_SOURCE), r;
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	return r;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)

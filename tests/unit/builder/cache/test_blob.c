@@ -164,6 +164,29 @@ static void a_blob_of_the_wrong_size_is_replaced(void **state)
 	assert_int_equal(xb_blob_verify(store, &digest, NULL), 0);
 }
 
+static void making_a_damaged_blob_anew_heals_it(void **state)
+{
+	xb_auto_store struct xb_store *store = open_store();
+	struct xb_digest digest = put_blob(store, "some text");
+	struct xb_ingest *ingest = NULL;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		xb_auto_fd int fd = open(blob_file(&digest), O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(pwrite(fd, "S", 1, 0), 1);
+		if (i == 0) {
+			(void)put_blob(store, "some text");
+		} else {
+			assert_int_equal(xb_blob_begin(store, &ingest, NULL), 0);
+			assert_int_equal(xb_ingest_write(ingest, "some text", 9, NULL), 0);
+			assert_int_equal(xb_blob_commit(ingest, NULL, NULL, NULL, NULL), 0);
+			xb_ingest_free(ingest);
+		}
+		assert_int_equal(xb_blob_verify(store, &digest, NULL), 0);
+	}
+}
+
 static void what_is_no_file_is_no_blob(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -205,6 +228,7 @@ int main(void)
 		scratch_test(sha512_blobs_have_their_own_directory),
 		scratch_test(a_flipped_byte_is_never_used),
 		scratch_test(a_blob_of_the_wrong_size_is_replaced),
+		scratch_test(making_a_damaged_blob_anew_heals_it),
 		scratch_test(what_is_no_file_is_no_blob),
 		scratch_test(a_document_above_its_bound_is_refused),
 	};

@@ -1,0 +1,186 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The store under kills, failing calls, a full disk, damage, and many builds at once: the next build
+# gives the right result, and nothing is left behind.
+. "$(dirname "$0")/lib.sh"
+fresh
+
+mkdir "$W/ctx"
+echo one >"$W/ctx/one"
+echo two >"$W/ctx/two"
+dockerfile "$W/ctx" <<'EOF'
+FROM scratch AS first
+COPY . /all/
+FROM scratch
+COPY --from=first /all/o* /some/
+WORKDIR /work
+EOF
+
+make_image() { "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx"; }
+RIGHT=$(make_image) || RIGHT=
+
+entries() { find "$1" -mindepth 1 -maxdepth 1 | wc -l; }
+
+# The next build is right, and the store holds what its records name and no more.
+recovers() {
+	same "$(make_image)" "$RIGHT" "the digest after $1"
+	same "$(entries "$STORE/ingest")$(entries "$STORE/leases")" 00 "left after $1"
+	same "$(find "$STORE" -maxdepth 1 -name '.*' ! -path "$STORE" | wc -l)" 0 "left after $1"
+	same "$(entries "$STORE/snapshots")" 3 "snapshots after $1"
+}
+
+CALLS=openat,openat2,mkdirat,unlinkat,renameat,write,pwrite64,fsync,flock,fcntl,getdents64,fchmod
+
+# with_fault WHAT CALLS N COMMAND...: each Nth of these calls gets WHAT
+with_fault() {
+	what=$1 calls=$2 n=$3
+	shift 3
+	# LeakSanitizer does not work below a tracer
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e "inject=$calls:$what:when=$n" "$@" \
+		>"$W/out" 2>"$W/err"
+}
+
+strace_works() { strace -qq -o /dev/null true 2>/dev/null || skip "no strace here"; }
+
+killed() {
+	strace_works
+	n=1
+	while [ $n -le 45 ]; do
+		fresh
+		with_fault signal=KILL "$CALLS" $n "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx" || :
+		recovers "a kill at call $n"
+		rm -rf "$STORE"
+		n=$((n + 2))
+	done
+}
+
+sync_fails() {
+	strace_works
+	failed=0 n=1
+	while [ $n -le 12 ]; do
+		fresh
+		status=0
+		with_fault error=EIO fsync,fdatasync,syncfs $n \
+			"$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx" || status=$?
+		case $status in
+		0) same "$(cat "$W/out")" "$RIGHT" "the digest" ;;
+		8) failed=$((failed + 1)) && says "Input/output error" ;;
+		*) cat "$W/err" && fail "exit status $status at sync $n" ;;
+		esac
+		recovers "a failed sync $n"
+		n=$((n + 1))
+	done
+	[ $failed -ge 6 ] || fail "only $failed of 12 builds noticed"
+}
+
+at_once() {
+	fresh
+	i=0 pids=
+	while [ $i -lt 8 ]; do
+		"$XBUILD" build --progress=plain --root "$STORE" -t "a:$i" "$W/ctx" \
+			>"$W/digest.$i" 2>"$W/log.$i" &
+		pids="$pids $!" i=$((i + 1))
+	done
+	for pid in $pids; do wait "$pid"; done
+	for log in "$W"/digest.*; do same "$(cat "$log")" "$RIGHT" "$log"; done
+	same "$(sed -n 's/^\([0-9]*\) steps run.*/\1/p' "$W"/log.* | awk '{ n += $1 } END { print n }')" 3 \
+		"steps run by eight builds"
+	recovers "eight builds"
+}
+
+pruned_meanwhile() {
+	fresh
+	for i in 1 2 3; do
+		(
+			n=0
+			while [ $n -lt 10 ]; do
+				[ "$(make_image)" = "$RIGHT" ] || exit 1
+				n=$((n + 1))
+			done
+		) &
+		eval "pid$i=$!"
+	done
+	while kill -0 "$pid1" 2>/dev/null; do
+		"$XBUILD" cache prune --all --root "$STORE" >/dev/null
+		sleep 0.02
+	done
+	wait "$pid1" && wait "$pid2" && wait "$pid3"
+	recovers "prune beside builds"
+}
+
+# Each file of the store with one byte changed, in its beginning, middle and end.
+damaged() {
+	fresh
+	make_image >/dev/null
+	cp -a "$STORE" "$W/whole"
+	find "$W/whole" -type f -size +0 ! -name ballast ! -path '*/snapshots/*' -printf '%P %s\n' |
+		while read -r file size; do
+			for at in 0 $((size / 2)) $((size - 1)); do
+				rm -rf "$STORE" "$W/image"
+				cp -a "$W/whole" "$STORE"
+				byte=$(od -An -tu1 -j "$at" -N 1 "$STORE/$file")
+				printf "\\$(printf %o $((byte ^ 1)))" |
+					dd of="$STORE/$file" bs=1 seek="$at" conv=notrunc status=none
+				status=0
+				got=$("$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/image,tar=false" \
+					"$W/ctx" 2>"$W/err") || status=$?
+				if [ $status = 0 ]; then
+					same "$got" "$RIGHT" "the digest with $file changed at $at"
+					tool verify "$W/image" >/dev/null
+				else
+					[ -s "$W/err" ] && [ $status -lt 126 ] ||
+						fail "$file changed at $at: exit status $status"
+					echo "$file at $at: $(head -n 1 "$W/err")"
+				fi
+			done
+		done
+}
+
+full_disk() {
+	has root || skip "only root can mount a small disk" root
+	mkdir "$W/disk"
+	mount -t tmpfs -o size=3m none "$W/disk" || skip "no tmpfs to be had"
+	STORE=$W/disk/store
+	status=0
+	full_disk_steps || status=$?
+	umount "$W/disk"
+	return $status
+}
+
+full_disk_steps() (
+	set -eu
+	make_image >/dev/null
+	dockerfile "$W/big" <<'EOF'
+FROM scratch
+COPY noise /
+EOF
+	dd if=/dev/urandom of="$W/big/noise" bs=1M count=1 status=none
+	"$XBUILD" build -q --root "$STORE" "$W/big"
+	dd if=/dev/urandom of="$W/big/noise" bs=1M count=1 status=none
+	exits 8 "$XBUILD" build -q --root "$STORE" "$W/big"
+	says "No space left" "cache prune"
+	cat /dev/zero >"$W/disk/filler" 2>/dev/null || :
+	"$XBUILD" cache prune --root "$STORE"
+	"$XBUILD" build -q --root "$STORE" "$W/big"
+	same "$(make_image)" "$RIGHT" "the digest after prune"
+)
+
+others_cannot_look() {
+	has root || skip "only root can become another user" root
+	fresh
+	(umask 0 && make_image >/dev/null)
+	same "$(find "$STORE" -maxdepth 0 -perm /077 | wc -l)" 0 "the store is open to others"
+	! setpriv --reuid=65534 --clear-groups ls "$STORE" >/dev/null 2>&1 || fail "another user looks in"
+	chown 65534 "$STORE"
+	exits 8 "$XBUILD" build -q --root "$STORE" "$W/ctx"
+	says "another user"
+}
+
+t "a build killed at any call leaves a store that the next uses as it is" killed
+t "a failing sync fails the build, and the next one is right" sync_fails
+t "eight builds of the same at once run each step once" at_once
+t "pruning beside builds disturbs none" pruned_meanwhile
+t "a changed byte in any file of the store is healed or reported" damaged
+t "a full disk is said so, pruned, and used again" full_disk
+t "the store is nobody else's" others_cannot_look
+finish
