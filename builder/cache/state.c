@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "builder/cache/explain.h"
+
 static int classify(struct xb_error *err, int r)
 {
 	(void)xb_error_fault(err, XB_FAULT_STORE);
-	if (r == -ENOSPC || r == -EDQUOT)
-		(void)xb_error_hint(err, "`xbuild cache prune` makes room");
-	return r;
+	return xb_store_explain(err, r);
 }
 
 int xb_store_errno(struct xb_error *err, int r, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/blob.h"
+#include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
 #include "builder/layer/pack.h"
 #include "builder/solve/trees.h"
@@ -196,7 +197,7 @@ static int execute(struct xb_step_shared *shared, size_t index, const struct xb_
 		r = xb_record_put(shared->store, record, err);
 	if (r < 0)
 		xb_snapshot_discard(shared->store, &record->snapshot);
-	return r;
+	return xb_store_explain(err, r);
 }
 
 /* Look the key up. Returns 1 when `record` is its result, 0 when there is none. */

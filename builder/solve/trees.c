@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/blob.h"
+#include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
 #include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
@@ -98,7 +99,8 @@ static int base_snapshot(struct xb_store *store, const struct xb_result_layer *l
 			r = unpack_and_record(store, layer, lowers, &record, warnings, err);
 	}
 	if (r < 0)
-		return xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text);
+		return xb_store_explain(
+			err, xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text));
 	*ret = record.snapshot;
 	return 0;
 }
