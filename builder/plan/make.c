@@ -11,6 +11,9 @@
 
 #define DEFAULT_ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* A stage that stands on another is a level of recursion, and copies what the other has. */
+#define MAX_STAGES 1000
+
 /* The planner's memory of what it has made: one state for each stage and target, when wanted. */
 struct planning {
 	struct xb_planner planner;
@@ -421,11 +424,23 @@ static void warn_unused(struct planning *p)
 	}
 }
 
+static int check_size(const struct xb_dockerfile *file, struct xb_error *err)
+{
+	if (file->stage_count <= MAX_STAGES)
+		return 0;
+	(void)xb_error_set(err, -EFBIG, "%s: %zu stages are more than %d", file->path,
+			   file->stage_count, MAX_STAGES);
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	return -EFBIG;
+}
+
 static int make_all(struct planning *p, struct xb_error *err)
 {
 	size_t stage = 0;
-	int r = target_stage(p, &stage, err);
+	int r = check_size(file_of(p), err);
 
+	if (r == 0)
+		r = target_stage(p, &stage, err);
 	for (size_t t = 0; r == 0 && t < p->planner.request->platform_count; t++) {
 		r = make_globals(p, t, err);
 		if (r == 0)

@@ -80,12 +80,24 @@ void xb_plan_print(const struct xb_plan *plan, struct xb_str *out)
 	}
 }
 
+/* A string of any bytes: what is not UTF-8 is replaced, as in members of objects. */
+static json_t *text_to_json(const char *text)
+{
+	json_t *holder = json_object();
+	json_t *value;
+
+	xb_json_set_string(holder, "text", text);
+	value = json_incref(json_object_get(holder, "text"));
+	json_decref(holder);
+	return value;
+}
+
 static json_t *list_to_json(const char *const *list)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; list[i] != NULL; i++)
-		(void)json_array_append_new(array, json_string(list[i]));
+		(void)json_array_append_new(array, text_to_json(list[i]));
 	return array;
 }
 
@@ -174,7 +186,7 @@ json_t *xb_plan_to_json(const struct xb_plan *plan)
 		(void)json_array_append_new(targets, target);
 	}
 	for (size_t i = 0; i < plan->warnings.len; i++)
-		(void)json_array_append_new(warnings, json_string(plan->warnings.items[i]));
+		(void)json_array_append_new(warnings, text_to_json(plan->warnings.items[i]));
 	xb_json_set_string(object, "buildPlatform", xb_platform_name(&plan->build_platform).text);
 	xb_json_set_new(object, "steps", steps);
 	xb_json_set_new(object, "images", targets);
