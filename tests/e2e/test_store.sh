@@ -88,23 +88,26 @@ at_once() {
 	recovers "eight builds"
 }
 
+build_ten_times() {
+	n=0
+	while [ $n -lt 10 ]; do
+		[ "$(make_image)" = "$RIGHT" ] || return 1
+		n=$((n + 1))
+	done
+}
+
 pruned_meanwhile() {
 	fresh
-	for i in 1 2 3; do
-		(
-			n=0
-			while [ $n -lt 10 ]; do
-				[ "$(make_image)" = "$RIGHT" ] || exit 1
-				n=$((n + 1))
-			done
-		) &
-		eval "pid$i=$!"
-	done
-	while kill -0 "$pid1" 2>/dev/null; do
+	build_ten_times &
+	one=$!
+	build_ten_times &
+	two=$!
+	while kill -0 "$one" 2>/dev/null; do
 		"$XBUILD" cache prune --all --root "$STORE" >/dev/null
 		sleep 0.02
 	done
-	wait "$pid1" && wait "$pid2" && wait "$pid3"
+	wait "$one"
+	wait "$two"
 	recovers "prune beside builds"
 }
 
