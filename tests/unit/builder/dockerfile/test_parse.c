@@ -474,6 +474,32 @@ static void test_excerpts(void **state)
 	assert_null(strchr(wide.excerpt, '\x1b'));
 }
 
+/* The part of a long line around its fault is shown, and the caret stands under it. */
+static void test_long_excerpt(void **state)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	const char *line, *caret, *fault;
+
+	(void)state;
+	(void)xb_str_puts(&text, "FROM a\nENV");
+	for (unsigned i = 0; i < 50; i++)
+		(void)xb_str_puts(&text, " \xC3\xA9\xC3\xA9=xx");
+	(void)xb_str_puts(&text, " wrong");
+	for (unsigned i = 0; i < 50; i++)
+		(void)xb_str_puts(&text, " b=2");
+	parse_bad(xb_str_text(&text), &err);
+	assert_non_null(strstr(err.message, "Dockerfile:2:405: can't find = in \"wrong\""));
+	line = strstr(err.excerpt, "| ...");
+	fault = strstr(err.excerpt, "wrong");
+	caret = strstr(err.excerpt, "\n      | ");
+	assert_true(line != NULL && fault != NULL && caret != NULL);
+	/* each e with an accent is one column of two bytes */
+	assert_int_equal(strlen(caret) - strlen("\n      | ^"),
+			 (size_t)(fault - line) - strlen("| ") - 14);
+	assert_int_equal(xb_view_ends(xb_view(err.excerpt), XB_VIEW("^")), true);
+}
+
 static void test_text_limits(void **state)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
@@ -593,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_excerpts),
 		cmocka_unit_test(test_text_limits),
+		cmocka_unit_test(test_long_excerpt),
 		cmocka_unit_test(test_supported),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_json_dump),
