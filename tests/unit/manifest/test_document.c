@@ -597,6 +597,20 @@ static void selection(void **state)
 	}
 }
 
+/* An attestation that is listed for a platform is still none of its images. */
+static void attestations_are_never_selected(void **state)
+{
+	xb_auto_index struct xb_index index = index_of("linux/amd64,linux/amd64");
+	struct xb_platform wanted = { .os = "linux", .arch = "amd64" };
+	const struct xb_descriptor *chosen = NULL;
+
+	(void)state;
+	xb_annotations_set(&index.manifests.items[0].annotations, XB_ANNOTATION_REFERENCE_TYPE,
+			   "attestation-manifest");
+	assert_int_equal(xb_index_select(&index, &wanted, &chosen, NULL), 0);
+	assert_ptr_equal(chosen, &index.manifests.items[1]);
+}
+
 static void a_missing_platform_lists_what_there_is(void **state)
 {
 	xb_auto_index struct xb_index index =
@@ -639,6 +653,7 @@ int main(void)
 		cmocka_unit_test(media_types),
 		cmocka_unit_test(attestations_are_known),
 		cmocka_unit_test(selection),
+		cmocka_unit_test(attestations_are_never_selected),
 		cmocka_unit_test(a_missing_platform_lists_what_there_is),
 	};
 
