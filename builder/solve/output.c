@@ -61,26 +61,35 @@ static int usage(struct xb_error *err, const char *text, const char *what)
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
 
-/* Cut the next field off a line of comma-separated values; a field may stand in double quotes. */
-static bool next_field(struct xb_view *rest, struct xb_str *field)
+/*
+ * Cut the next field off a line of comma-separated values; a field may stand in double quotes, and
+ * two of them are one in it. Returns 1, 0 at the end, or -EINVAL for a quote that does not end.
+ */
+static int next_field(struct xb_view *rest, struct xb_str *field)
 {
 	bool quoted = false;
 	size_t i;
 
 	xb_str_reset(field);
 	if (rest->data == NULL)
-		return false;
+		return 0;
 	for (i = 0; i < rest->len && (quoted || rest->data[i] != ','); i++) {
-		if (rest->data[i] == '"')
-			quoted = !quoted;
-		else
+		if (rest->data[i] != '"') {
 			(void)xb_str_putc(field, rest->data[i]);
+		} else if (quoted && i + 1 < rest->len && rest->data[i + 1] == '"') {
+			(void)xb_str_putc(field, '"');
+			i++;
+		} else {
+			quoted = !quoted;
+		}
 	}
+	if (quoted)
+		return -EINVAL;
 	if (i < rest->len)
 		*rest = xb_view_sub(*rest, i + 1, rest->len);
 	else
 		*rest = (struct xb_view){ NULL, 0 };
-	return true;
+	return 1;
 }
 
 static int set_type(struct xb_output *output, struct xb_view value)
@@ -132,22 +141,37 @@ static int set_field(struct xb_output *output, struct xb_view key, struct xb_vie
 	return -ENOENT;
 }
 
+/* What only shows once all fields are read. */
+static int check_output(const struct xb_output *output, const char *text, bool typed,
+			struct xb_error *err)
+{
+	bool directory = output->directory || output->type == XB_OUTPUT_LOCAL;
+
+	if (!typed)
+		return usage(err, text, "type= is missing");
+	if (types[output->type].needs_dest && output->dest == NULL)
+		return usage(err, text, "dest= is missing");
+	if (directory && output->dest != NULL && strcmp(output->dest, "-") == 0)
+		return usage(err, text, "a directory cannot go to standard output");
+	return 0;
+}
+
 int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_error *err)
 {
 	struct xb_output *output = xb_array_push(outputs);
 	xb_auto_str struct xb_str field = XB_STR_INIT(XB_STR_OWN);
 	struct xb_view rest = xb_view(text);
 	bool typed = false;
+	int r;
 
 	if (strchr(text, '=') == NULL) {
 		output->type = strcmp(text, "-") == 0 ? XB_OUTPUT_TAR : XB_OUTPUT_LOCAL;
 		output->dest = xb_strdup(text);
 		return *text != '\0' ? 0 : usage(err, text, "it is empty");
 	}
-	while (next_field(&rest, &field)) {
+	while ((r = next_field(&rest, &field)) > 0) {
 		struct xb_view value = xb_str_view(&field);
 		struct xb_view key;
-		int r;
 
 		(void)xb_view_split(&value, '=', &key);
 		r = set_field(output, key, value, &typed);
@@ -156,11 +180,9 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 				     r == -ENOENT ? "a key that is not known or not supported yet"
 						  : "a value that does not fit its key");
 	}
-	if (!typed)
-		return usage(err, text, "type= is missing");
-	if (types[output->type].needs_dest && output->dest == NULL)
-		return usage(err, text, "dest= is missing");
-	return 0;
+	if (r < 0)
+		return usage(err, text, "a quote does not end");
+	return check_output(output, text, typed, err);
 }
 
 int xb_output_check(const struct xb_output *output, const struct xb_plan *plan,

@@ -60,11 +60,13 @@ int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gi
 	uint64_t gid = 0;
 
 	(void)xb_view_split(&group, ':', &user);
-	if (xb_view_parse_u64(user, MAX_ID, &uid) == 0)
+	if (xb_view_parse_u64(user, MAX_ID, &uid) == 0) {
 		gid = uid;
-	else if (find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0 &&
-		 !xb_view_is(user, "root"))
-		return unknown("user", user, "/etc/passwd", err);
+	} else if (find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
+		if (!xb_view_is(user, "root"))
+			return unknown("user", user, "/etc/passwd", err);
+		uid = gid = 0;
+	}
 	if (group.len > 0 && xb_view_parse_u64(group, MAX_ID, &gid) < 0 &&
 	    find_line(rootfd, "/etc/group", group, &gid, NULL) == 0)
 		return unknown("group", group, "/etc/group", err);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `-o` as people write it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "builder/solve/output.h"
+
+static void test_good(void **state)
+{
+	static const struct {
+		const char *text;
+		enum xb_output_type type;
+		const char *dest;
+		bool directory;
+		const char *names; /* with '|' between them */
+		const char *tag;
+	} cases[] = {
+		{ "out", XB_OUTPUT_LOCAL, "out", false, "", NULL },
+		{ "a/b c", XB_OUTPUT_LOCAL, "a/b c", false, "", NULL },
+		{ "-", XB_OUTPUT_TAR, "-", false, "", NULL },
+		{ "type=oci,dest=x.tar", XB_OUTPUT_OCI, "x.tar", false, "", NULL },
+		{ "dest=x.tar,type=oci", XB_OUTPUT_OCI, "x.tar", false, "", NULL },
+		{ "type=oci,dest=-", XB_OUTPUT_OCI, "-", false, "", NULL },
+		{ "type=oci,dest=d,tar=false", XB_OUTPUT_OCI, "d", true, "", NULL },
+		{ "type=oci,dest=d,tar=0", XB_OUTPUT_OCI, "d", true, "", NULL },
+		{ "type=oci,dest=d,tar=true", XB_OUTPUT_OCI, "d", false, "", NULL },
+		{ "type=oci,dest=d,tar=1", XB_OUTPUT_OCI, "d", false, "", NULL },
+		{ "type=oci,dest=d,tag=v1", XB_OUTPUT_OCI, "d", false, "", "v1" },
+		{ "type=docker,dest=x", XB_OUTPUT_DOCKER, "x", false, "", NULL },
+		{ "type=local,dest=x", XB_OUTPUT_LOCAL, "x", false, "", NULL },
+		{ "type=tar,dest=-", XB_OUTPUT_TAR, "-", false, "", NULL },
+		{ "type=image", XB_OUTPUT_IMAGE, NULL, false, "", NULL },
+		{ "type=image,name=app", XB_OUTPUT_IMAGE, NULL, false, "app", NULL },
+		{ "type=cacheonly", XB_OUTPUT_CACHE_ONLY, NULL, false, "", NULL },
+		/* a field in quotes, as in CSV */
+		{ "type=image,\"name=a,b:1\"", XB_OUTPUT_IMAGE, NULL, false, "a|b:1", NULL },
+		{ "\"type=oci\",\"dest=a,b\"", XB_OUTPUT_OCI, "a,b", false, "", NULL },
+		{ "type=oci,\"dest=a\"\"b\"", XB_OUTPUT_OCI, "a\"b", false, "", NULL },
+		{ "type=oci,dest=a=b", XB_OUTPUT_OCI, "a=b", false, "", NULL },
+		{ "type=oci,dest=a,dest=b", XB_OUTPUT_OCI, "b", false, "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_outputs struct xb_outputs outputs = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+		xb_autofree char *names = NULL;
+		const struct xb_output *o;
+
+		if (xb_output_parse(cases[i].text, &outputs, &err) < 0)
+			fail_msg("%s: %s", cases[i].text, err.message);
+		assert_int_equal(outputs.len, 1);
+		o = &outputs.items[0];
+		names = xb_strv_join(&o->names, "|");
+		if (o->type != cases[i].type || o->directory != cases[i].directory)
+			fail_msg("%s: type %d", cases[i].text, (int)o->type);
+		assert_string_equal(o->dest != NULL ? o->dest : "none",
+				    cases[i].dest != NULL ? cases[i].dest : "none");
+		assert_string_equal(o->tag != NULL ? o->tag : "none",
+				    cases[i].tag != NULL ? cases[i].tag : "none");
+		assert_string_equal(names, cases[i].names);
+	}
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *why;
+	} cases[] = {
+		{ "", "it is empty" },
+		{ "dest=x", "type= is missing" },
+		{ "type=", "does not fit" },
+		{ "type=zip,dest=x", "does not fit" },
+		{ "type=OCI,dest=x", "does not fit" },
+		{ "type=oci", "dest= is missing" },
+		{ "type=oci,dest=", "does not fit" },
+		{ "type=local", "dest= is missing" },
+		{ "type=tar", "dest= is missing" },
+		{ "type=docker", "dest= is missing" },
+		{ "type=oci,dest=x,tar=maybe", "does not fit" },
+		{ "type=oci,dest=x,colour=red", "not known" },
+		{ "type=oci,dest=x,compression=zstd", "not known" },
+		{ "type=oci,dest=x,", "not known" },
+		{ ",type=oci,dest=x", "not known" },
+		{ "type=oci,dest=x,push", "not known" },
+		{ "type=registry", "does not fit" },
+		{ "type=oci,\"dest=x", "quote" },
+		/* a directory is nothing that standard output could be */
+		{ "type=local,dest=-", "standard output" },
+		{ "type=oci,dest=-,tar=false", "standard output" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_outputs struct xb_outputs outputs = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		if (xb_output_parse(cases[i].text, &outputs, &err) >= 0)
+			fail_msg("%s is taken", cases[i].text);
+		assert_int_equal(err.code, -EINVAL);
+		assert_int_equal(err.fault, XB_FAULT_USAGE);
+		assert_non_null(err.hint);
+		if (strstr(err.message, cases[i].why) == NULL)
+			fail_msg("%s: %s", cases[i].text, err.message);
+	}
+}
+
+static void test_several(void **state)
+{
+	xb_auto_outputs struct xb_outputs outputs = { 0 };
+
+	(void)state;
+	assert_int_equal(xb_output_parse("a", &outputs, NULL), 0);
+	assert_int_equal(xb_output_parse("type=image,name=n", &outputs, NULL), 0);
+	assert_int_equal(outputs.len, 2);
+	assert_string_equal(outputs.items[0].dest, "a");
+	assert_string_equal(outputs.items[1].names.items[0], "n");
+}
+
+static void test_platforms(void **state)
+{
+	static const struct {
+		const char *text;
+		bool several;
+	} cases[] = {
+		{ "type=oci,dest=x", true },	 { "type=local,dest=x", true },
+		{ "type=image", true },		 { "type=cacheonly", true },
+		{ "type=docker,dest=x", false }, { "type=tar,dest=x", false },
+	};
+	struct xb_plan one = { .target_count = 1 };
+	struct xb_plan two = { .target_count = 2 };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_outputs struct xb_outputs outputs = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_int_equal(xb_output_parse(cases[i].text, &outputs, NULL), 0);
+		assert_int_equal(xb_output_check(&outputs.items[0], &one, NULL), 0);
+		assert_int_equal(xb_output_check(&outputs.items[0], &two, &err) == 0,
+				 cases[i].several);
+		if (!cases[i].several) {
+			assert_int_equal(err.fault, XB_FAULT_USAGE);
+			assert_non_null(err.hint);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_platforms),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owners by name, looked up in the files of an image that nobody trusts. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "builder/solve/owner.h"
+#include "tests/unit/scratch.h"
+
+static int setup(void **state)
+{
+	if (scratch_setup(state) < 0)
+		return -1;
+	return mkdirat(scratch_fd, "etc", 0755);
+}
+
+static void write_files(void)
+{
+	scratch_write("etc/passwd", "# a comment\n"
+				    "root:x:0:0:root:/root:/bin/sh\n"
+				    "\n"
+				    "broken\n"
+				    "broken:x\n"
+				    "broken:x:7\n"
+				    "broken:x:seven:8::/:\n"
+				    "broken:x:-1:8::/:\n"
+				    "broken:x:4294967296:8::/:\n"
+				    "me:x:1000:1001:Me,,,:/home/me:/bin/sh\n"
+				    "me:x:2000:2001::/:\n"
+				    "prefix:x:3:3::/:\n"
+				    "last:x:65534:65533");
+	scratch_write("etc/group", "root:x:0:\nus:x:2000:me,you\n4000:x:5:\n");
+}
+
+static void resolves(const char *text, uid_t uid, gid_t gid)
+{
+	struct xb_error err = XB_ERROR_INIT;
+	uid_t u = 77;
+	gid_t g = 77;
+
+	if (xb_owner_resolve(scratch_fd, text, &u, &g, &err) < 0)
+		fail_msg("%s: %s", text, err.message);
+	if (u != uid || g != gid)
+		fail_msg("%s: %u:%u", text, u, g);
+}
+
+static void fails(const char *text)
+{
+	struct xb_error err = XB_ERROR_INIT;
+	uid_t u = 77;
+	gid_t g = 77;
+
+	if (xb_owner_resolve(scratch_fd, text, &u, &g, &err) >= 0)
+		fail_msg("%s: %u:%u", text, u, g);
+	assert_int_equal(err.code, -ENOENT);
+	assert_int_equal(err.fault, XB_FAULT_SOURCE);
+	assert_non_null(err.hint);
+	assert_int_equal(u, 77);
+	assert_int_equal(g, 77);
+	xb_error_clear(&err);
+}
+
+static void test_names_and_numbers(void **state)
+{
+	(void)state;
+	write_files();
+	resolves("me", 1000, 1001);
+	resolves("me:us", 1000, 2000);
+	resolves("me:5", 1000, 5);
+	resolves("last", 65534, 65533);
+	resolves("root", 0, 0);
+	resolves("12", 12, 12);
+	resolves("12:34", 12, 34);
+	resolves("12:us", 12, 2000);
+	/* a number is a number, also where a group is called so */
+	resolves("1:4000", 1, 4000);
+	resolves("4294967294", 4294967294U, 4294967294U);
+}
+
+static void test_unknown(void **state)
+{
+	(void)state;
+	write_files();
+	fails("nobody");
+	fails("pref");
+	fails("prefixx");
+	fails("broken");
+	fails("# a comment");
+	fails("me:them");
+	fails("me:US");
+	fails("-1");
+	fails("+1");
+	fails("0x10");
+	/* (uid_t)-1 is nobody's, and larger numbers do not wrap around to root */
+	fails("4294967295");
+	fails("4294967296");
+	fails("0:4294967296");
+	fails("18446744073709551616");
+}
+
+static void test_without_files(void **state)
+{
+	(void)state;
+	resolves("5:6", 5, 6);
+	resolves("root", 0, 0);
+	fails("me");
+	fails("0:us");
+}
+
+/* root is 0:0 whatever a broken line makes of it. */
+static void test_broken_root(void **state)
+{
+	(void)state;
+	scratch_write("etc/passwd", "root:x:5:\n");
+	resolves("root", 0, 0);
+	scratch_write("etc/passwd", "root:x:0:3:::\n");
+	resolves("root", 0, 3);
+}
+
+/* A link leads where it leads inside the image, never to the machine's own files. */
+static void test_links(void **state)
+{
+	(void)state;
+	scratch_write("outside", "");
+	assert_int_equal(symlinkat("/etc/passwd", scratch_fd, "etc/group"), 0);
+	assert_int_equal(symlinkat("../../../../../../../../etc/real", scratch_fd, "etc/passwd"),
+			 0);
+	fails("me"); /* and daemon, who is on every machine */
+	fails("daemon");
+	scratch_write("etc/real", "me:x:9:10::/:\n");
+	resolves("me", 9, 10);
+	assert_int_equal(unlinkat(scratch_fd, "etc/real", 0), 0);
+	assert_int_equal(symlinkat("passwd", scratch_fd, "etc/real"), 0);
+	fails("me");
+	assert_int_equal(unlinkat(scratch_fd, "etc/real", 0), 0);
+	assert_int_equal(symlinkat("/proc/self/root/etc/passwd", scratch_fd, "etc/real"), 0);
+	fails("daemon");
+}
+
+/* Nothing blocks, and nothing but a regular file is read. */
+static void test_other_kinds(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifoat(scratch_fd, "etc/passwd", 0644), 0);
+	assert_int_equal(mkdirat(scratch_fd, "etc/group", 0755), 0);
+	fails("me");
+	fails("0:us");
+	resolves("root", 0, 0);
+}
+
+static void test_huge_file(void **state)
+{
+	int fd;
+
+	(void)state;
+	fd = openat(scratch_fd, "etc/passwd", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+	(void)close(fd);
+	fails("me");
+	resolves("5", 5, 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_names_and_numbers, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_unknown, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_without_files, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_broken_root, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_other_kinds, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_huge_file, setup, scratch_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
