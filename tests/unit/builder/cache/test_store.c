@@ -69,9 +69,9 @@ static void somebody_elses_directory_is_refused(void **state)
 	struct xb_store *store = NULL;
 
 	(void)state;
-	need("root", geteuid() == 0);
 	assert_int_equal(mkdir(scratch_path("store"), 0777), 0);
-	assert_int_equal(chown(scratch_path("store"), 12345, 12345), 0);
+	/* also refused to the root of a namespace with one id */
+	need("root", chown(scratch_path("store"), 12345, 12345) == 0);
 	assert_int_equal(xb_store_open(scratch_path("store"), &store, &err), -EPERM);
 	assert_int_equal(err.fault, XB_FAULT_STORE);
 	assert_non_null(strstr(err.message, "12345"));
