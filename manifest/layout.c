@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -99,13 +101,28 @@ int xb_layout_open(const char *path, struct xb_layout **ret, struct xb_error *er
 	return open_checked(&fd, path, ret, err);
 }
 
+/* The path of an open directory, for messages alone; `otherwise` where the system does not say. */
+static char *path_of(int fd, const char *otherwise)
+{
+	char proc[32], path[PATH_MAX];
+	ssize_t len;
+
+	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	len = readlink(proc, path, sizeof(path));
+	if (len <= 0 || len == (ssize_t)sizeof(path))
+		return xb_strdup(otherwise);
+	return xb_view_dup((struct xb_view){ path, (size_t)len });
+}
+
 int xb_layout_open_at(int dirfd, const char *path, struct xb_layout **ret, struct xb_error *err)
 {
+	xb_autofree char *shown = NULL;
 	xb_auto_fd int fd = xb_open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY, 0, err);
 
 	if (fd < 0)
 		return xb_error_wrap(err, fd, "image layout");
-	return open_checked(&fd, path, ret, err);
+	shown = path_of(fd, path);
+	return open_checked(&fd, shown, ret, err);
 }
 
 /*
@@ -243,10 +260,12 @@ int xb_layout_create(const char *path, struct xb_layout **ret, struct xb_error *
 int xb_layout_create_at(int dirfd, struct xb_layout **ret, struct xb_error *err)
 {
 	xb_auto_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	xb_autofree char *shown = NULL;
 
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "image layout");
-	return create_in(&fd, ".", ret, err);
+	shown = path_of(fd, ".");
+	return create_in(&fd, shown, ret, err);
 }
 
 int xb_layout_index(const struct xb_layout *layout, struct xb_index *ret, struct xb_error *err)

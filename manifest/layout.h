@@ -49,7 +49,7 @@ void xb_layout_free(struct xb_layout *layout);
 XB_DEFINE_CLEANUP(xb_layout_cleanup, struct xb_layout, xb_layout_free)
 #define xb_auto_layout XB_CLEANUP(xb_layout_cleanup)
 
-/** The path it was opened by, for messages, borrowed. */
+/** Its path, for messages alone, borrowed. */
 const char *xb_layout_path(const struct xb_layout *layout);
 /** The directory's descriptor, borrowed. */
 int xb_layout_dirfd(const struct xb_layout *layout);

@@ -81,6 +81,7 @@ static void a_new_layout_is_one(void **state)
 	assert_int_equal(xb_layout_index(opened, &index, NULL), 0);
 	assert_int_equal(index.manifests.len, 0);
 	assert_string_equal(xb_layout_path(opened), scratch_path("deep/down/out"));
+	assert_string_equal(xb_layout_path(at), scratch_path("deep/down/out"));
 }
 
 static void what_is_no_layout(void **state)
