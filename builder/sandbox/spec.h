@@ -73,7 +73,9 @@ struct xb_sandbox_rlimits XB_ARRAY(struct xb_sandbox_rlimit);
 
 /** A step's process. */
 struct xb_sandbox_spec {
-	/* the root */
+	/* The root. Device nodes can be made in it and are there, but none of them works: an image
+	 * may bring the machine's disk. Those that a step needs are in its /dev. Changes are not
+	 * synced (overlay option `volatile`): whoever keeps `upper` syncs it. */
 	struct xb_strv lowers; /**< absolute paths of the snapshot directories, top first */
 	char *upper;	       /**< where changes go; NULL: see `scratch_upper` */
 	char *work;	       /**< overlay's work directory, on the file system of `upper` */
@@ -102,7 +104,8 @@ struct xb_sandbox_spec {
 	struct xb_sandbox_rlimits rlimits;
 	uint64_t shm_size; /**< of /dev/shm, bytes */
 	bool terminal;	   /**< standard input and output are the user's terminal: stay in its
-				session; else the step gets a session of its own */
+				session, so that ^C reaches the step (and the builder, who should
+				ignore SIGINT then); else the step gets a session of its own */
 };
 
 /**

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
@@ -339,6 +340,59 @@ static void test_many_at_once(void **state)
 	}
 }
 
+/* Starts the step of `arg` and ends. */
+static void *start_and_end(void *arg)
+{
+	struct step *s = arg;
+	struct xb_sandbox *sandbox = NULL;
+	struct xb_sandbox_io io = { -1, -1, -1 };
+
+	return xb_sandbox_start(&s->spec, &io, &sandbox, &s->err) < 0 ? NULL : sandbox;
+}
+
+/* A worker of the pool may end before its step: "die with the parent" must not mean its thread. */
+static void test_step_outlives_the_thread_that_started_it(void **state)
+{
+	auto_step struct step s;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	void *started = NULL;
+	pthread_t thread;
+
+	(void)state;
+	step_init(&s);
+	step_argv(&s, (const char *[]){ "sh", "-c", "sleep 0.3; exit 7", NULL });
+	assert_int_equal(pthread_create(&thread, NULL, start_and_end, &s), 0);
+	assert_int_equal(pthread_join(thread, &started), 0);
+	assert_non_null(started);
+	sandbox = started;
+	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
+	assert_int_equal(s.result.exit_code, 7);
+}
+
+/* Standard input is what the caller gives, /dev/null without. */
+static void test_standard_input(void **state)
+{
+	auto_step struct step s;
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	xb_auto_fd int in = xb_memfd_new("input", NULL);
+	xb_auto_fd int out = xb_memfd_new("output", NULL);
+	struct xb_sandbox_io io = { in, out, -1 };
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(step_sh(&s, "wc -c"), 0);
+	step_said(&s, "0\n");
+	assert_int_equal(xb_write_all(in, "four", 4, NULL), 0);
+	(void)lseek(in, 0, SEEK_SET);
+	step_argv(&s, (const char *[]){ "sh", "-c", "cat; echo no >&2", NULL });
+	assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
+	(void)lseek(out, 0, SEEK_SET);
+	xb_str_reset(&s.output);
+	assert_int_equal(xb_file_read_fd(out, &s.output, NULL), 0);
+	step_said(&s, "four");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -359,6 +413,8 @@ int main(int argc, char **argv)
 		TEST(test_kill_9_of_the_builder),
 		TEST(test_fd_tells_the_end),
 		TEST(test_many_at_once),
+		TEST(test_step_outlives_the_thread_that_started_it),
+		TEST(test_standard_input),
 	};
 
 	if (argc == 5 && strcmp(argv[1], "builder") == 0)
