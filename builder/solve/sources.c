@@ -47,21 +47,20 @@ static char *normal_reference(const char *name)
 	return xb_reference_format(&ref);
 }
 
-/* Split "DIR[:TAG]" or "DIR[@DIGEST]"; a ':' before the last '/' belongs to the directory. */
+/*
+ * Split "DIR[:TAG][@DIGEST]"; a ':' before the last '/' belongs to the directory. Of tag and digest
+ * the digest says which image it is.
+ */
 static void split_layout(const char *text, char **ret_dir, char **ret_tag)
 {
 	const char *slash = strrchr(text, '/');
 	const char *base = slash != NULL ? slash : text;
-	const char *mark = strchr(base, '@');
+	size_t end = (size_t)(base - text) + strcspn(base, ":@");
+	const char *digest = strchr(base, '@');
 
-	if (mark == NULL)
-		mark = strchr(base, ':');
-	if (mark == NULL) {
-		*ret_dir = xb_strdup(text);
-		return;
-	}
-	*ret_dir = xb_view_dup((struct xb_view){ text, (size_t)(mark - text) });
-	*ret_tag = xb_strdup(mark + 1);
+	*ret_dir = xb_view_dup((struct xb_view){ text, end });
+	if (text[end] != '\0')
+		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
 }
 
 static int open_named(struct named *named, const char *value, struct xb_error *err)
