@@ -22,7 +22,7 @@ struct xb_tarfile_member {
 /**
  * Write the members in their order to `out_fd`, which may be a pipe: files 0644, directories 0755,
  * owner 0:0, the time `mtime` (seconds) for all; then the end of the archive. The same members give
- * the same bytes. Errors: of reading and writing; -EILSEQ when a file is shorter than its size.
+ * the same bytes. Errors: of reading and writing; -EIO when a file is shorter than its size.
  */
 int xb_tarfile_write(const struct xb_tarfile_member *members, size_t count, int64_t mtime,
 		     int out_fd, struct xb_error *err);

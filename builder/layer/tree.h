@@ -16,7 +16,9 @@
 
 /**
  * Show `lowers` (absolute paths, top first) as one tree, writable when `upper` and `work` are
- * given. Writes go to `upper`; `work` is an empty directory beside it. Both NULL: read only.
+ * given. Writes go to `upper`; `work` is an empty directory beside it, for this one view: nothing
+ * that is written is synced (the caller does that before it records the snapshot), and the kernel
+ * marks `work` so that it takes no second writable view. Both NULL: read only.
  *
  * A view that needs no overlay is the directory itself: one lower without upper, or an upper
  * without lowers. No lower and no upper gives an empty read-only tree.

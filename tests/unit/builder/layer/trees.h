@@ -443,6 +443,20 @@ static inline void snapshot_make(const char *name)
 	assert_int_equal(mkdirat(scratch_fd, below, 0755), 0);
 }
 
+/** Whether more ids are mapped here than one's own, as `unshare -r` would leave it. */
+static inline bool trees_many_ids(void)
+{
+	unsigned long long inside = 0, outside = 0, count = 0;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	bool many = false;
+
+	while (f != NULL && fscanf(f, "%llu %llu %llu", &inside, &outside, &count) == 3)
+		many = many || inside + count > 60000;
+	if (f != NULL)
+		(void)fclose(f);
+	return many;
+}
+
 /**
  * What main() of these tests begins with: the confined child's part, or the way into a namespace
  * where this process is root. Descriptors that tests leak on purpose are none.
@@ -452,7 +466,7 @@ static inline void snapshot_make(const char *name)
 		if (xb_unpack_wanted((argv)[0]))                                                   \
 			return xb_unpack_main();                                                   \
 		xb_proc_keep_descriptors();                                                        \
-		trees_root = xb_proc_become_root(NULL) == 0;                                       \
+		trees_root = xb_proc_become_root(NULL) == 0 && trees_many_ids();                   \
 		(void)umask(022);                                                                  \
 	} while (0)
 
