@@ -49,16 +49,31 @@ static int open_sys(struct xb_error *err)
 	return fd >= 0 ? fd : init_mount_clone(AT_FDCWD, "/sys", attributes, true, err);
 }
 
+/* Kernels before 6.15 clone nothing of a detached mount. They get the mount itself, which then is
+ * good for one step only. */
+static int take_detached(int source, unsigned attributes, struct xb_error *err)
+{
+	struct mount_attr attr = { .attr_set = attributes };
+	xb_auto_fd int fd = fcntl(source, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return xb_error_errno(err, -errno, "binding a detached mount");
+	return XB_STEAL_FD(fd);
+}
+
 static int open_bind(const struct xb_sandbox_mount *m, struct xb_error *err)
 {
 	unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			      (m->read_only ? (unsigned)MOUNT_ATTR_RDONLY : 0);
 	int fd;
 
-	if (m->source == NULL)
-		return init_mount_clone(m->source_fd, "", attributes, true, err);
-	fd = init_mount_clone(AT_FDCWD, m->source, attributes, true, err);
-	return fd;
+	if (m->source != NULL)
+		return init_mount_clone(AT_FDCWD, m->source, attributes, true, err);
+	fd = init_mount_clone(m->source_fd, "", attributes, true, err);
+	if (fd != -EINVAL)
+		return fd;
+	xb_error_clear(err);
+	return take_detached(m->source_fd, attributes, err);
 }
 
 int init_outside_open(const struct xb_sandbox_spec *spec, struct init_outside *ret,

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "base/overlay.h"
 #include "tests/unit/builder/sandbox/step.h"
 
 static struct xb_sandbox_mount *add_file(struct step *s, const char *target, const char *text)
@@ -248,6 +249,39 @@ static void test_bind_mounts(void **state)
 	step_failed(&s, step_run(&s), -ENOENT, "the mount at /mnt/cache");
 }
 
+/* A view of another stage: an overlay that is mounted nowhere, for as many steps as want it. */
+static void test_detached_view_as_source(void **state)
+{
+	auto_step struct step s;
+	struct xb_sandbox_mount *m;
+	xb_auto_fd int view = -1;
+	int lowers[2];
+
+	(void)state;
+	step_init(&s);
+	make_dirs((const char *[]){ "one", "two", NULL });
+	scratch_write("one/file", "one\n");
+	scratch_write("two/file", "hidden\n");
+	scratch_write("two/other", "two\n");
+	lowers[0] = open(scratch_path("one"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	lowers[1] = open(scratch_path("two"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	view = xb_overlay_mount(
+		&(struct xb_overlay){ .lowers = lowers, .lower_count = 2, .upper = -1, .work = -1 },
+		&s.err);
+	assert_true(view >= 0);
+	m = xb_sandbox_spec_mount(&s.spec, XB_SANDBOX_BIND, "/from");
+	m->source_fd = view;
+	m->read_only = true;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(step_sh(&s, "cat /from/file /from/other"), 0);
+		step_said(&s, "one\ntwo\n");
+		s.spec.private_userns = true;
+	}
+	assert_int_equal(step_changes(), 0);
+	(void)close(lowers[0]);
+	(void)close(lowers[1]);
+}
+
 /* Mounts inside mounts, in order. */
 static void test_mounts_in_mounts(void **state)
 {
@@ -376,6 +410,7 @@ int main(void)
 		TEST(test_own_mounts_are_not_reached_through_links),
 		TEST(test_mount_point_deleted_by_a_layer),
 		TEST(test_bind_mounts),
+		TEST(test_detached_view_as_source),
 		TEST(test_mounts_in_mounts),
 		TEST(test_tmpfs_size),
 		TEST(test_read_only_and_scratch_roots),

@@ -85,6 +85,25 @@ static void test_environment(void **state)
 	step_said(&s, "PATH=/bin\nHOME=/else\n");
 }
 
+/* CVE-2019-5736: the runtime's own program, written through /proc. */
+static void test_init_cannot_be_overwritten(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(step_sh(&s,
+					 "for p in /proc/[0-9]* /proc/self; do "
+					 "if (echo x > $p/exe) 2>/dev/null; then echo $p; fi; "
+					 "if (echo x > $p/map_files/x) 2>/dev/null; then echo $p; "
+					 "fi; done; true"),
+				 0);
+		step_said(&s, "");
+		s.spec.private_userns = true;
+	}
+}
+
 static void test_masked_paths(void **state)
 {
 	auto_step struct step s;
@@ -323,6 +342,7 @@ int main(int argc, char **argv)
 		TEST(test_privileges_and_filter),
 		TEST(test_descriptors),
 		TEST(test_environment),
+		TEST(test_init_cannot_be_overwritten),
 		TEST(test_masked_paths),
 		TEST(test_read_only_paths),
 		TEST(test_namespaces_and_mounts_are_refused),
