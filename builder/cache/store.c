@@ -162,14 +162,15 @@ static void set_ballast_aside(const struct xb_store *store)
 		(void)unlinkat(store->dirfd, "ballast", 0);
 }
 
+/* What was done by an earlier try stays. The lease comes first: it is what a kill leaves to see. */
 static int open_files(struct xb_store *store, struct xb_error *err)
 {
-	int r = store->layout != NULL ? 0 : open_layout(store, err);
+	int r = store->lease_fd >= 0 ? 0 : xb_lease_take(store, err);
 
+	if (r >= 0 && store->layout == NULL)
+		r = open_layout(store, err);
 	if (r >= 0)
 		r = xb_db_open(store, err);
-	if (r >= 0)
-		r = xb_lease_take(store, err);
 	return r;
 }
 

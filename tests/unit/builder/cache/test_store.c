@@ -256,6 +256,8 @@ static void a_snapshot_is_an_image_root_and_a_work_directory(void **state)
 	xb_snapshot_work_path(store, &snapshot, &path);
 	assert_int_equal(stat(xb_str_text(&path), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(xb_snapshot_commit(store, &snapshot, NULL), 0);
+	assert_int_equal(stat(xb_str_text(&path), &st), -1);
 	xb_snapshot_discard(store, &snapshot);
 	xb_store_free(store);
 }
