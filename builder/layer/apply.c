@@ -521,6 +521,9 @@ static int apply_root(struct xb_apply *a, const struct xb_tar_item *item, struct
 {
 	xb_auto_fd int fd = -1;
 
+	/* tar makes such a member of an empty name; there is nothing to take from it. */
+	if (item->type == XB_TAR_FILE && item->size == 0 && a->options.keep_root)
+		return 0;
 	if (item->type != XB_TAR_DIRECTORY)
 		return refuse(err, "the root directory is not a directory");
 	if (a->options.keep_root || a->options.plain)

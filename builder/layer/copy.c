@@ -463,6 +463,7 @@ static int follow(int root, const char *dst, char **ret, struct xb_error *err)
 static int open_destination(struct copier *c, int root, const char *path, struct xb_error *err)
 {
 	const struct xb_parents parents = {
+		.mode = c->options->mode >= 0 ? (mode_t)c->options->mode : 0755,
 		.uid = c->options->uid >= 0 ? (uid_t)c->options->uid : 0,
 		.gid = c->options->gid >= 0 ? (gid_t)c->options->gid : 0,
 		.epoch = c->options->epoch,

@@ -53,7 +53,8 @@ struct xb_copy_options {
  *   directory at `dst` itself keeps its owner and mode, those below it take the source's.
  * - Anything else lands at `dst`, or inside it under the source's name when `dst` ends with '/' or
  *   is a directory.
- * - Missing parents of `dst` are made, 0755, with the owner of the options (0 when kept).
+ * - Missing parents of `dst` are made, with the mode of the options (0755 when kept) and their
+ *   owner (0 when kept).
  * - A file, link or node replaces whatever is there except a directory (-EISDIR); a directory does
  *   not replace anything else (-ENOTDIR).
  * - Sockets are left out.

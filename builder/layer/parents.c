@@ -55,7 +55,7 @@ int xb_parents_make(int root_fd, const char *path, const struct xb_parents *opti
 
 	if (options->epoch >= 0)
 		list_missing(root_fd, path, &missing);
-	fd = xb_mkdir_in_root(root_fd, path, 0755, options->uid, options->gid, err);
+	fd = xb_mkdir_in_root(root_fd, path, options->mode, options->uid, options->gid, err);
 	if (fd >= 0)
 		set_times(root_fd, &missing, options->epoch);
 	return fd;

@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 
-/** What made directories get; their mode is 0755. */
+/** What made directories get. */
 struct xb_parents {
+	mode_t mode;
 	uid_t uid;
 	gid_t gid;
 	int64_t epoch; /**< their time in seconds; -1: now */

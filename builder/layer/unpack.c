@@ -258,6 +258,7 @@ int xb_archive_extract(int archive_fd, int root_fd, const char *path,
 		       struct xb_error *err)
 {
 	const struct xb_parents parents = {
+		.mode = 0755,
 		.uid = options->uid >= 0 ? (uid_t)options->uid : 0,
 		.gid = options->gid >= 0 ? (gid_t)options->gid : 0,
 		.epoch = options->epoch,

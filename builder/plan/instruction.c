@@ -66,16 +66,24 @@ static void words_to_strv(const struct xb_instruction *instruction, size_t from,
 		xb_strv_push(ret, instruction->words[i].text);
 }
 
+static void default_shell(const struct apply *a, struct xb_strv *ret)
+{
+	static const char *const unix_shell[] = { "/bin/sh", "-c", NULL };
+	static const char *const windows_shell[] = { "cmd", "/S", "/C", NULL };
+	bool windows = strcmp(a->state->platform.os, "windows") == 0;
+
+	for (const char *const *word = windows ? windows_shell : unix_shell; *word != NULL; word++)
+		xb_strv_push(ret, *word);
+}
+
 /* The command of RUN, CMD and ENTRYPOINT: as it is, or behind the stage's shell. */
 static void command_of(const struct apply *a, size_t from, struct xb_strv *ret)
 {
 	if (!a->instruction->json) {
-		if (a->state->config.shell.len > 0) {
+		if (a->state->config.shell.len > 0)
 			xb_strv_append(ret, &a->state->config.shell);
-		} else {
-			xb_strv_push(ret, "/bin/sh");
-			xb_strv_push(ret, "-c");
-		}
+		else
+			default_shell(a, ret);
 	}
 	words_to_strv(a->instruction, from, ret);
 }
@@ -344,7 +352,9 @@ static int apply_workdir(const struct apply *a, struct xb_error *err)
 		return r;
 	path = xb_plan_path(state->config.working_dir != NULL ? state->config.working_dir : "/",
 			    xb_str_text(&text));
-	xb_image_config_set(&state->config.working_dir, path);
+	/* An absolute path stands in the config as it was written, as BuildKit has it. */
+	xb_image_config_set(&state->config.working_dir,
+			    xb_str_text(&text)[0] == '/' ? xb_str_text(&text) : path);
 	if (strcmp(path, "/") == 0) {
 		record(a, xb_strdup("WORKDIR /"));
 		return 0;
@@ -376,11 +386,27 @@ static void run_env(const struct apply *a, struct xb_strv *env)
 		xb_strv_push(env, "PATH=" DEFAULT_PATH);
 }
 
-/* Proxies given with --build-arg reach every RUN, but no key and no history. */
+/* The value of a proxy argument in whichever case it was given. */
+static const char *proxy_value(const struct xb_strv *args, struct xb_view name)
+{
+	for (size_t i = 0; i < args->len; i++) {
+		struct xb_view rest = xb_view(args->items[i]);
+		struct xb_view arg;
+
+		if (xb_view_split(&rest, '=', &arg) && xb_view_eq_nocase(arg, name))
+			return rest.data;
+	}
+	return NULL;
+}
+
+/*
+ * Proxies given with --build-arg reach every RUN, in both spellings since programs differ in which
+ * they read, but no key and no history.
+ */
 static void run_proxies(const struct apply *a, const struct xb_strv *env, struct xb_strv *proxies)
 {
 	for (const char *const *name = xb_scope_proxy_names; *name != NULL; name++) {
-		const char *value = xb_env_get(a->planner->request->build_args, xb_view(*name));
+		const char *value = proxy_value(a->planner->request->build_args, xb_view(*name));
 
 		if (value != NULL && xb_env_get(env, xb_view(*name)) == NULL)
 			xb_strv_printf(proxies, "%s=%s", *name, value);

@@ -92,7 +92,8 @@ static void from_scratch(struct xb_stage_state *state)
 {
 	state->tip = XB_STEP_NONE;
 	state->config.platform = state->platform;
-	xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
+	if (strcmp(state->platform.os, "windows") != 0)
+		xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
 	xb_image_config_set(&state->config.working_dir, "/");
 }
 

@@ -108,14 +108,16 @@ int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *f
 	const char *value;
 	int r = xb_scope_expand(scope, file, &pair->name, &name, err);
 
-	if (r == 0 && pair->value.text != NULL)
-		r = xb_scope_expand(scope, file, &pair->value, &fallback, err);
 	if (r < 0)
 		return r;
-
 	if (inherited != NULL)
 		automatic = xb_env_get(inherited, xb_str_view(&name));
 	value = xb_env_get(build_args, xb_str_view(&name));
+	/* A default that is not used may well demand, with ${x:?}, what is not there. */
+	if (value == NULL && pair->value.text != NULL)
+		r = xb_scope_expand(scope, file, &pair->value, &fallback, err);
+	if (r < 0)
+		return r;
 	if (value == NULL && pair->value.text != NULL) {
 		value = xb_str_text(&fallback);
 		if (automatic != NULL)

@@ -56,17 +56,31 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 	return 0;
 }
 
-/* All paths that the sources of a step name, in order. */
+/*
+ * All paths that the sources of a step name, in order. A pattern may match nothing, as BuildKit has
+ * it, so long as something else is copied.
+ */
 static int expand_sources(const struct origin *origin, const struct xb_step *step,
 			  struct xb_strv *paths, struct xb_error *err)
 {
-	for (const char *const *source = step->copy.sources; *source != NULL; source++) {
-		int r = xb_context_expand(origin->root, origin->rules, *source, paths, err);
+	xb_auto_error struct xb_error missing = XB_ERROR_INIT;
 
-		if (r < 0)
+	for (const char *const *source = step->copy.sources; *source != NULL; source++) {
+		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+		int r = xb_context_expand(origin->root, origin->rules, *source, paths, &cause);
+
+		if (r == -ENOENT && strpbrk(*source, "*?[") != NULL) {
+			xb_error_clear(&missing);
+			xb_error_move(&missing, &cause);
+		} else if (r < 0) {
+			xb_error_move(err, &cause);
 			return r;
+		}
 	}
-	return 0;
+	if (paths->len > 0)
+		return 0;
+	xb_error_move(err, &missing);
+	return -ENOENT;
 }
 
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
@@ -145,6 +159,7 @@ static int copy_one(const struct xb_work *work, const struct origin *origin, con
 {
 	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_fd int archive = -1;
+	/* What a link leads to must not be ignored; the copy has the name that was asked for. */
 	int r = xb_context_resolve(origin->root, origin->rules, source, true, &path, err);
 
 	if (r == 0 && work->step->copy.add)
@@ -152,7 +167,7 @@ static int copy_one(const struct xb_work *work, const struct origin *origin, con
 	if (r > 0)
 		return extract(work, archive, root, destination, options, err);
 	if (r == 0)
-		r = xb_copy_path(origin->root, xb_str_text(&path), root, destination, options, err);
+		r = xb_copy_path(origin->root, source, root, destination, options, err);
 	return r;
 }
 
