@@ -39,9 +39,16 @@ static const struct xb_option *find_short(const struct xb_option *table, char le
 static int set_flag(const struct xb_option *option, const char *value, void *member,
 		    struct xb_error *err)
 {
-	if (value != NULL && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+	/* All that docker takes: Go's strconv.ParseBool(). */
+	static const char *const words[] = { "1", "t", "T", "true",  "True",  "TRUE",
+					     "0", "f", "F", "false", "False", "FALSE" };
+	size_t i = 0;
+
+	while (value != NULL && i < XB_COUNT(words) && strcmp(value, words[i]) != 0)
+		i++;
+	if (i == XB_COUNT(words))
 		return usage(err, "--%s takes no value but true or false", option->name);
-	*(bool *)member = value == NULL || strcmp(value, "true") == 0;
+	*(bool *)member = i < XB_COUNT(words) / 2;
 	return 0;
 }
 
@@ -71,38 +78,63 @@ static bool takes_value(const struct xb_option *option)
 	return option->kind == XB_OPTION_TEXT || option->kind == XB_OPTION_LIST;
 }
 
-/* Read one argument that is an option, and its value where that follows. Returns how many
- * arguments it took, or a negative errno. */
-static int parse_one(const struct xb_option *table, char *const *argv, void *target,
-		     struct xb_error *err)
+/* Store an option with the value attached to it, or the one in `next`, which must be there when one
+ * is needed. Returns how many arguments that took, or a negative errno. `shown` is for messages. */
+static int take(const struct xb_option *option, const char *shown, const char *value,
+		const char *next, void *target, struct xb_error *err)
 {
-	const char *arg = argv[0];
-	bool is_long = arg[1] == '-';
-	const char *equals = is_long ? strchr(arg, '=') : NULL;
-	const struct xb_option *option;
-	const char *value = NULL;
 	int used = 1;
 	int r;
 
-	if (is_long) {
-		size_t len = equals != NULL ? (size_t)(equals - arg) - 2 : strlen(arg) - 2;
-
-		option = find_long(table, (struct xb_view){ arg + 2, len });
-		value = equals != NULL ? equals + 1 : NULL;
-	} else {
-		option = find_short(table, arg[1]);
-		value = arg[2] == '=' ? arg + 3 : arg[2] != '\0' ? arg + 2 : NULL;
-	}
-	if (option == NULL)
-		return usage(err, "unknown option %s", arg);
 	if (value == NULL && takes_value(option)) {
-		if (argv[1] == NULL)
-			return usage(err, "%s needs a value", arg);
-		value = argv[1];
+		if (next == NULL)
+			return usage(err, "%s needs a value", shown);
+		value = next;
 		used = 2;
 	}
 	r = set(option, value, target, err);
 	return r < 0 ? r : used;
+}
+
+/* Read "--name" or "--name=value". Returns how many arguments it took, or a negative errno. */
+static int parse_long(const struct xb_option *table, char *const *argv, void *target,
+		      struct xb_error *err)
+{
+	const char *name = argv[0] + 2;
+	size_t len = strcspn(name, "=");
+	const struct xb_option *option = find_long(table, (struct xb_view){ name, len });
+
+	if (option == NULL)
+		return usage(err, "unknown option --%.*s", (int)len, name);
+	return take(option, argv[0], name[len] == '=' ? name + len + 1 : NULL, argv[1], target,
+		    err);
+}
+
+/*
+ * Read "-x", "-xVALUE", "-x=VALUE", or several letters of which the last alone takes a value.
+ * Returns how many arguments it took, or a negative errno.
+ */
+static int parse_short(const struct xb_option *table, char *const *argv, void *target,
+		       struct xb_error *err)
+{
+	int r = 1;
+
+	for (const char *letter = argv[0] + 1; r == 1 && *letter != '\0'; letter++) {
+		const struct xb_option *option = find_short(table, *letter);
+		const char shown[] = { '-', *letter, '\0' };
+		const char *value = NULL;
+
+		if (option == NULL)
+			return usage(err, "unknown option %s", shown);
+		if (letter[1] == '=')
+			value = letter + 2;
+		else if (takes_value(option) && letter[1] != '\0')
+			value = letter + 1;
+		r = take(option, shown, value, argv[1], target, err);
+		if (value != NULL)
+			break;
+	}
+	return r;
 }
 
 int xb_options_parse(const struct xb_option *table, char *const *argv, bool stop, void *target,
@@ -116,7 +148,8 @@ int xb_options_parse(const struct xb_option *table, char *const *argv, bool stop
 		if (options && strcmp(*argv, "--") == 0) {
 			options = false;
 		} else if (options && (*argv)[0] == '-' && (*argv)[1] != '\0') {
-			used = parse_one(table, argv, target, err);
+			used = (*argv)[1] == '-' ? parse_long(table, argv, target, err)
+						 : parse_short(table, argv, target, err);
 			if (used < 0)
 				return used;
 		} else {
