@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && xb_unpack_wanted(argv[0]))
 		return xb_unpack_main();
+	xb_proc_keep_descriptors();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
 		return argc < 2 ? XB_FAULT_USAGE : 0;

@@ -343,7 +343,7 @@ static int write_layout(const struct xb_output *output, const struct xb_layout *
 	int r = xb_layout_create(output->dest, &layout, err);
 
 	if (r == 0)
-		r = xb_image_copy(layout, store, root, false, err);
+		r = xb_image_copy(layout, store, root, true, err);
 	if (r == 0 && names->len == 0)
 		r = xb_layout_tag(layout, root, NULL, true, err);
 	for (size_t i = 0; r == 0 && i < names->len; i++)

@@ -257,7 +257,9 @@ static void test_proxies(void **state)
 	xb_strv_push(&f->args, "HTTP_PROXY=http://user:secret@proxy");
 	xb_strv_push(&f->args, "no_proxy=theirs");
 	plan = plan_of(f, text);
-	assert_list(step_of(plan, "RUN")->run.proxy, "HTTP_PROXY=http://user:secret@proxy");
+	assert_list(step_of(plan, "RUN")->run.proxy, "HTTP_PROXY=http://user:secret@proxy|"
+						     "http_proxy=http://user:secret@proxy|"
+						     "NO_PROXY=theirs");
 	assert_null(env_of(step_of(plan, "RUN"), "HTTP_PROXY"));
 	for (size_t i = 0; i < plan->targets[0].history_count; i++)
 		assert_null(strstr(plan->targets[0].history[i].created_by, "secret"));
