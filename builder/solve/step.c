@@ -244,6 +244,23 @@ static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb
 	return 0;
 }
 
+/* A fault of the user's, met while a step was carried out, is shown at the step's instruction. */
+static int add_place(const struct xb_step_shared *shared, const struct xb_step *step, int r,
+		     struct xb_error *err)
+{
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+
+	if (err == NULL || err->fault != XB_FAULT_SOURCE || err->excerpt != NULL)
+		return r;
+	xb_error_move(&cause, err);
+	(void)xb_plan_step_error(shared->plan, step, err, "%s", cause.message);
+	err->code = cause.code;
+	err->fault = cause.fault;
+	if (cause.hint != NULL)
+		(void)xb_error_hint(err, "%s", cause.hint);
+	return r;
+}
+
 int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      const struct xb_step_inputs *inputs, struct xb_result *ret,
 		      struct xb_error *err)
@@ -257,10 +274,10 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		r = carry_out_base(shared, index, ret, err);
 	} else {
 		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
-		if (r == 0) {
-			xb_result_copy(ret, inputs->parent);
-			xb_result_push(ret, &record);
-		}
+		if (r < 0)
+			return add_place(shared, &shared->plan->steps[index], r, err);
+		xb_result_copy(ret, inputs->parent);
+		xb_result_push(ret, &record);
 	}
 	if (r == 0 && ret->cached)
 		xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
