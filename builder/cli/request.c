@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cli/request.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -160,10 +161,15 @@ static void complete_build_args(struct xb_strv *args)
 		const char *arg = args->items[i];
 		const char *value = strchr(arg, '=') == NULL ? getenv(arg) : NULL;
 
-		if (strchr(arg, '=') != NULL)
-			xb_strv_push(&complete, arg);
+		struct xb_view rest = xb_view(arg);
+		struct xb_view name;
+
+		/* the last of a name counts */
+		(void)xb_view_split(&rest, '=', &name);
+		if (rest.data != NULL)
+			xb_env_set(&complete, name, rest);
 		else if (value != NULL)
-			xb_strv_printf(&complete, "%s=%s", arg, value);
+			xb_env_set(&complete, name, xb_view(value));
 	}
 	if (epoch != NULL && *epoch != '\0' &&
 	    xb_env_get(&complete, XB_VIEW("SOURCE_DATE_EPOCH")) == NULL)
@@ -187,17 +193,48 @@ static int read_epoch(struct xb_build_request *request, struct xb_error *err)
 	return 0;
 }
 
+/* Whether `text` is a host's name: it becomes a word of a line of /etc/hosts. */
+static bool is_host_name(struct xb_view text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c <= ' ' || c == '#' || c == 0x7f)
+			return false;
+	}
+	return text.len > 0;
+}
+
+/* Read an address, which may stand in brackets; `*ret` gets what stands in them. */
+static bool is_address(const char *text, struct xb_view *ret)
+{
+	struct xb_view view = xb_view(text);
+	struct in6_addr six;
+	struct in_addr four;
+	xb_autofree char *bare = NULL;
+
+	if (xb_view_starts(view, XB_VIEW("[")) && xb_view_ends(view, XB_VIEW("]")))
+		view = xb_view_sub(view, 1, view.len - 2);
+	bare = xb_view_dup(view);
+	*ret = view;
+	return inet_pton(AF_INET, bare, &four) == 1 || inet_pton(AF_INET6, bare, &six) == 1;
+}
+
 static int read_hosts(struct xb_build_request *request, struct xb_error *err)
 {
 	const struct xb_strv *hosts = &request->options.hosts;
 
 	for (size_t i = 0; i < hosts->len; i++) {
 		const char *text = hosts->items[i];
-		size_t name = strcspn(text, ":=");
+		struct xb_view name = { text, strcspn(text, ":=") };
+		struct xb_view address;
 
-		if (name == 0 || text[name] == '\0' || text[name + 1] == '\0')
+		if (text[name.len] == '\0' || !is_address(text + name.len + 1, &address))
 			return usage(err, "write NAME:ADDRESS", "--add-host %s: no address", text);
-		xb_strv_printf(&request->host_lines, "%s\t%.*s", text + name + 1, (int)name, text);
+		if (!is_host_name(name))
+			return usage(err, "write NAME:ADDRESS", "--add-host %s: no name", text);
+		xb_strv_printf(&request->host_lines, "%.*s\t%.*s", XB_VIEW_ARGS(address),
+			       XB_VIEW_ARGS(name));
 	}
 	return 0;
 }
@@ -233,6 +270,7 @@ static int check_names(const struct xb_build_options *options, struct xb_error *
 
 		if (r < 0) {
 			(void)xb_error_wrap(err, r, "-t %s", options->names.items[i]);
+			(void)xb_error_hint(err, "write NAME or NAME:TAG, in lower case");
 			return xb_error_fault(err, XB_FAULT_USAGE);
 		}
 	}
