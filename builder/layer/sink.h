@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "builder/layer/pack.h"
+#include "builder/layer/layer.h"
 
 struct xb_sink;
 

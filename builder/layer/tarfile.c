@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "builder/layer/tarwrite.h"
-#include "builder/layer/unpack_child.h"
+#include "builder/layer/unpack.h"
 
 /* The start of the file `fd` to a pipe or file, `size` bytes. */
 static int copy_file(int fd, uint64_t size, int out_fd, struct xb_error *err)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@
 #include "builder/layer/parents.h"
 #include "builder/layer/taritem.h"
 #include "builder/layer/tarwrite.h"
-#include "builder/layer/unpack_child.h"
 #include "builder/layer/wire.h"
 #include "manifest/media.h"
 
@@ -33,11 +31,6 @@ void xb_unpack_report_clear(struct xb_unpack_report *report)
 {
 	xb_strv_clear(&report->warnings);
 	*report = XB_UNPACK_REPORT_INIT;
-}
-
-bool xb_unpack_wanted(const char *argv0)
-{
-	return argv0 != NULL && strcmp(argv0, XB_UNPACK_NAME) == 0;
 }
 
 static void set_limits(struct xb_wire_request *request, const struct xb_unpack_limits *limits,

@@ -23,6 +23,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "builder/layer/unpack_child.h"
 
 /** Limits on one layer or archive; 0 in a field stands for its default. */
 struct xb_unpack_limits {
@@ -95,9 +96,10 @@ int xb_archive_extract(int archive_fd, int root_fd, const char *path,
 		       const struct xb_archive_options *options, struct xb_unpack_report *report,
 		       struct xb_error *err);
 
-/** Whether a process was started (argv[0]) as the confined child. */
-bool xb_unpack_wanted(const char *argv0);
-/** The confined child; returns its exit status. */
-int xb_unpack_main(void);
+/**
+ * xb_tarfile_extract() but for its link in the chain of errors: no whiteouts, owners, times or
+ * attributes; files and directories alone. See builder/layer/tarfile.h.
+ */
+int xb_unpack_tarfile(int fd, int dest_fd, struct xb_error *err);
 
 #endif

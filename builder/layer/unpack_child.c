@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,10 +13,14 @@
 #include "base/file.h"
 #include "builder/layer/apply.h"
 #include "builder/layer/tarread.h"
-#include "builder/layer/unpack.h"
 
 /* Blob, result and destination, a parent, a file, and room for walks. */
 #define MAX_FILES 64
+
+bool xb_unpack_wanted(const char *argv0)
+{
+	return argv0 != NULL && strcmp(argv0, XB_UNPACK_NAME) == 0;
+}
 
 static int new_decoder(const struct xb_wire_request *request, int blob_fd, struct xb_decoder **ret,
 		       struct xb_error *err)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What both sides of the confined child share beside its messages, and tarfile.h's way in. */
+/**
+ * The confined child that looks at foreign bytes: how a process knows that it is one, and what it
+ * does. builder/layer/unpack.h, which starts it, includes this.
+ */
 #ifndef XB_BUILDER_LAYER_UNPACK_CHILD_H
 #define XB_BUILDER_LAYER_UNPACK_CHILD_H
+
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "builder/layer/wire.h"
@@ -9,12 +14,17 @@
 /** argv[0] of the child. */
 #define XB_UNPACK_NAME "xbuild-unpack"
 
-/** Carry out a request with the given descriptors; fills `answer` (empty on entry) but its error.
- *  The walls are up already, or (in tests) are not wanted. Returns the answer's code. */
+/** Whether a process was started (argv[0], may be NULL) as the confined child. */
+bool xb_unpack_wanted(const char *argv0);
+/** Be the confined child: does not return but ends the process, with status 0 when it answered. */
+int xb_unpack_main(void);
+
+/**
+ * Carry out a request with the given descriptors, in this process and without walls; for the child,
+ * whose walls are up, and for tests of what the unpacker itself refuses. Fills `answer` (empty on
+ * entry) but for its error. Returns the answer's code.
+ */
 int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 		    struct xb_wire_answer *answer, struct xb_error *err);
-
-/** xb_tarfile_extract() without its documentation's link of the error chain. */
-int xb_unpack_tarfile(int fd, int dest_fd, struct xb_error *err);
 
 #endif

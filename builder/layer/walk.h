@@ -21,6 +21,7 @@
 
 struct xb_walk;
 
+/** What the walk came upon. */
 enum xb_walk_event {
 	XB_WALK_ENTRY, /**< something in the current directory */
 	XB_WALK_LEAVE, /**< an entered directory is done; the current one is its parent again */
