@@ -208,6 +208,79 @@ static void other_tars_read_what_is_written(void **state)
 	}
 }
 
+/* An image of the two layers "one.blob" and "two.blob", as bare as can be. */
+static const char make_image[] =
+	"python3 -c 'import hashlib, json, os, sys\n"
+	"def put(data):\n"
+	"    digest = hashlib.sha256(data).hexdigest()\n"
+	"    open(\"oci/blobs/sha256/\" + digest, \"wb\").write(data)\n"
+	"    return {\"digest\": \"sha256:\" + digest, \"size\": len(data)}\n"
+	"def typed(kind, data):\n"
+	"    return {\"mediaType\": \"application/vnd.oci.image.\" + kind, **put(data)}\n"
+	"os.makedirs(\"oci/blobs/sha256\")\n"
+	"layers = [typed(\"layer.v1.tar+gzip\", open(n + \".blob\", \"rb\").read())\n"
+	"          for n in (\"one\", \"two\")]\n"
+	"config = {\"architecture\": \"amd64\", \"os\": \"linux\", \"config\": {},\n"
+	"          \"rootfs\": {\"type\": \"layers\", \"diff_ids\": sys.argv[1:]}}\n"
+	"manifest = {\"schemaVersion\": 2, \"layers\": layers,\n"
+	"            \"config\": typed(\"config.v1+json\", json.dumps(config).encode())}\n"
+	"entry = typed(\"manifest.v1+json\", json.dumps(manifest).encode())\n"
+	"entry[\"annotations\"] = {\"org.opencontainers.image.ref.name\": \"t\"}\n"
+	"json.dump({\"schemaVersion\": 2, \"manifests\": [entry]}, open(\"oci/index.json\", "
+	"\"w\"))\n"
+	"json.dump({\"imageLayoutVersion\": \"1.0.0\"}, open(\"oci/oci-layout\", \"w\"))' ";
+
+/* To Go's tar an empty value takes the attribute back. Changes the text in place. */
+static char *without_empty(char *list)
+{
+	static const char empty[] = " user.empty=";
+	char *at;
+
+	while ((at = strstr(list, empty)) != NULL)
+		memmove(at, at + strlen(empty), strlen(at + strlen(empty)) + 1);
+	return list;
+}
+
+static void umoci_unpacks_the_same_tree(void **state)
+{
+	const struct xb_pack_options options = { .epoch = -1 };
+	xb_autofree char *lower = xb_format("%s/one/fs", scratch);
+	xb_autofree char *upper = xb_format("%s/two/fs", scratch);
+	xb_autofree char *work = xb_format("%s/two/work", scratch);
+	const char *lowers[] = { lower };
+	struct rng rng = { 99 };
+	struct xb_layer_info one, two;
+	xb_autofree char *command = NULL;
+	xb_autofree char *ours_text = NULL, *theirs_text = NULL;
+	xb_auto_fd int view = -1;
+	xb_auto_fd int theirs = -1;
+
+	(void)state;
+	/* in a user namespace it cannot make the device nodes, and says so by failing */
+	need("root", geteuid() == 0 && trees_root && chown(scratch, 3000000, 0) == 0);
+	need("umoci",
+	     scratch_run((const char *[]){ "sh", "-c", "umoci --version >/dev/null", NULL }) == 0);
+	snapshot_make("one");
+	snapshot_make("two");
+	view = xb_tree_mount(NULL, 0, lower, NULL, NULL);
+	random_steps(&rng, view, 150, 0);
+	random_times(&rng, view, 0);
+	close(view);
+	view = xb_tree_mount(lowers, 1, upper, work, NULL);
+	random_steps(&rng, view, 60, 4);
+	random_times(&rng, view, 0);
+	one = pack("one/fs", "one.blob", &options);
+	two = pack("two/fs", "two.blob", &options);
+	command = xb_format("%s %s %s", make_image, one.diff_id.text, two.diff_id.text);
+	shell(command);
+	shell("umoci unpack --image oci:t bundle >umoci.log 2>&1 || { cat umoci.log; exit 1; }");
+	theirs = openat(scratch_fd, "bundle/rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(fchmod(theirs, 0755), 0);
+	ours_text = without_empty(tree_list(view));
+	theirs_text = without_empty(tree_list(theirs));
+	assert_string_equal(ours_text, theirs_text);
+}
+
 static void sockets_are_left_out_and_fifos_do_not_block(void **state)
 {
 	(void)state;
@@ -330,6 +403,7 @@ int main(int argc, char **argv)
 		TEST(levels_out_of_range_are_refused),
 		TEST(an_empty_layer_is_two_blocks),
 		TEST(other_tars_read_what_is_written),
+		TEST(umoci_unpacks_the_same_tree),
 		TEST(sockets_are_left_out_and_fifos_do_not_block),
 		TEST(reserved_names_are_refused),
 		TEST(the_epoch_clamps_and_leaves_older_times),
