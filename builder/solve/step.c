@@ -29,14 +29,19 @@ static void hash_list(struct xb_hasher *h, const char *const *list)
 		xb_hasher_field(h, xb_view(list[i]));
 }
 
-static void hash_run(struct xb_hasher *h, const struct xb_step *step, bool no_network)
+static void hash_run(struct xb_hasher *h, const struct xb_step *step,
+		     const struct xb_step_shared *shared)
 {
+	static const char *const none[] = { NULL };
+
 	xb_hasher_field(h, xb_view(xb_platform_name(&step->platform).text));
 	hash_list(h, step->run.argv);
 	hash_list(h, step->run.env);
 	xb_hasher_field(h, xb_view(step->run.cwd));
 	xb_hasher_field(h, xb_view(step->run.user));
-	xb_hasher_number(h, no_network);
+	xb_hasher_number(h, shared->no_network);
+	hash_list(h,
+		  shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts) : none);
 }
 
 /* The key: everything that can change the result, and nothing else (docs/decisions). */
@@ -54,7 +59,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 	xb_hasher_number(h, (uint64_t)shared->epoch);
 	switch (step->kind) {
 	case XB_STEP_RUN:
-		hash_run(h, step, shared->no_network);
+		hash_run(h, step, shared);
 		break;
 	case XB_STEP_COPY:
 		xb_hasher_number(h, step->copy.add);
