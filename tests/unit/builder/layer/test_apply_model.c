@@ -62,7 +62,7 @@ static int model_add(struct model *m, int dir, const char *text, int node)
 	n->parent = dir;
 	n->node = node;
 	n->gone = false;
-	(void)snprintf(n->text, sizeof(n->text), "%s", text);
+	(void)snprintf(n->text, sizeof(n->text), "%.15s", text);
 	return m->name_count++;
 }
 

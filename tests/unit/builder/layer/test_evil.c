@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -214,8 +215,20 @@ static char *canary_state(void)
 	return xb_str_steal(&out);
 }
 
+/* Two runs at once would each see the other's canary. The lock ends with this process. */
+static void canary_lock(void)
+{
+	int fd = open(CANARY ".lock", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fd = open(CANARY ".lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+}
+
 static void canary_make(void)
 {
+	canary_lock();
 	(void)scratch_run((const char *[]){ "rm", "-rf", CANARY, NULL });
 	assert_int_equal(
 		scratch_run((const char *[]){
