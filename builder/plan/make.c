@@ -132,6 +132,22 @@ static int from_stage(struct planning *p, struct xb_stage_state *state, size_t s
 	return 0;
 }
 
+/* An older relative in place of the platform asked for is never taken in silence. */
+static void warn_fallback(struct planning *p, const char *name, const struct xb_platform *wanted,
+			  const struct xb_image *image)
+{
+	struct xb_strv *warnings = &p->planner.plan->warnings;
+	xb_autofree char *line = NULL;
+
+	if (xb_platform_rank(wanted, &image->config.platform) == 0)
+		return;
+	line = xb_format("%s has no image for %s: its image for %s is used", name,
+			 xb_platform_name(wanted).text,
+			 xb_platform_name(&image->config.platform).text);
+	if (xb_strv_find(warnings, line) < 0)
+		xb_strv_push(warnings, line);
+}
+
 /* The step that is the tree of an image. */
 static int image_step(struct planning *p, struct xb_stage_state *state,
 		      const struct xb_instruction *instruction, const char *name,
@@ -148,6 +164,7 @@ static int image_step(struct planning *p, struct xb_stage_state *state,
 		(void)xb_location_wrap(file_of(p), at, err);
 		return r;
 	}
+	warn_fallback(p, name, &state->platform, image);
 	*ret = (struct xb_step){
 		.kind = XB_STEP_BASE,
 		.parent = XB_STEP_NONE,
@@ -190,6 +207,10 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 		return r;
 	xb_image_config_copy(&state->config, &step.base.image->config);
 	complete_platform(state);
+	/* What other builders left about themselves (docker_version, container_config) ends here.
+	 */
+	free(state->config.extra);
+	state->config.extra = NULL;
 	if (state->config.on_build.len > 0)
 		return xb_location_error(file_of(p), from->at, err,
 					 "%s has ONBUILD triggers, which are not supported yet",

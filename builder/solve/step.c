@@ -284,6 +284,8 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		xb_result_copy(ret, inputs->parent);
 		xb_result_push(ret, &record);
 	}
+	if (r < 0 && err != NULL && err->fault == XB_FAULT_SOURCE)
+		r = xb_plan_step_wrap(shared->plan, &shared->plan->steps[index], err);
 	if (r == 0 && ret->cached)
 		xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
 	return r;
