@@ -13,6 +13,7 @@
 #define TICK_MS		100
 #define NS_PER_SECOND	1e9
 #define DEFAULT_COLUMNS 80
+#define DEFAULT_ROWS	24
 
 enum step_state { WAITING, RUNNING, FINISHED };
 
@@ -90,13 +91,13 @@ static void append_safe(struct xb_str *out, const char *text)
 
 /* ---- the live picture --------------------------------------------------------------------- */
 
-static size_t columns(void)
+static struct winsize terminal(void)
 {
 	struct winsize size;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return DEFAULT_COLUMNS;
-	return size.ws_col;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_row == 0)
+		return (struct winsize){ .ws_col = DEFAULT_COLUMNS, .ws_row = DEFAULT_ROWS };
+	return size;
 }
 
 static void erase(struct xb_progress *p)
@@ -106,7 +107,7 @@ static void erase(struct xb_progress *p)
 	p->live = 0;
 }
 
-/* Print at most `width` columns of `text`; a character of several bytes counts as one. */
+/* Print at most `width` columns of `text`; each character counts as one, a tab becomes a blank. */
 static void print_cut(const char *text, size_t width)
 {
 	size_t shown = 0;
@@ -116,7 +117,7 @@ static void print_cut(const char *text, size_t width)
 
 		if (!continuation && shown++ >= width)
 			break;
-		(void)fputc(*text, stderr);
+		(void)fputc(*text == '\t' ? ' ' : *text, stderr);
 	}
 }
 
@@ -137,13 +138,14 @@ static void draw_step(struct xb_progress *p, size_t index, size_t width)
 	}
 }
 
+/* The picture stays below the terminal's height: what has scrolled away cannot be taken down. */
 static void draw(struct xb_progress *p)
 {
-	size_t width = columns();
+	struct winsize size = terminal();
 
-	for (size_t i = 0; i < p->plan->step_count; i++) {
+	for (size_t i = 0; i < p->plan->step_count && p->live + 2 < size.ws_row; i++) {
 		if (p->steps[i].state == RUNNING)
-			draw_step(p, i, width);
+			draw_step(p, i, size.ws_col);
 	}
 	(void)fflush(stderr);
 }
@@ -186,6 +188,10 @@ static void say(struct xb_progress *p, const struct xb_event *event)
 	case XB_EVENT_FAILED:
 		(void)fprintf(stderr, "#%zu FAILED %s\n", event->step, title);
 		break;
+	case XB_EVENT_CANCELLED:
+		if (p->steps[event->step].state == RUNNING)
+			(void)fprintf(stderr, "#%zu CANCELLED %s\n", event->step, title);
+		break;
 	}
 }
 
@@ -202,6 +208,8 @@ static void picture(struct xb_progress *p, const struct xb_event *event)
 		(void)fprintf(stderr, " %7.1fs %s\n", seconds, title);
 	else if (event->kind == XB_EVENT_FAILED)
 		(void)fprintf(stderr, "   FAILED %s\n", title);
+	else if (event->kind == XB_EVENT_CANCELLED && ran)
+		(void)fprintf(stderr, " stopped %s\n", title);
 	else if (event->kind == XB_EVENT_WARNING)
 		say(p, event);
 }
@@ -209,9 +217,10 @@ static void picture(struct xb_progress *p, const struct xb_event *event)
 static void json(struct xb_progress *p, const struct xb_event *event)
 {
 	static const char *const names[] = {
-		[XB_EVENT_STARTED] = "started", [XB_EVENT_CACHED] = "cached",
-		[XB_EVENT_OUTPUT] = "output",	[XB_EVENT_WARNING] = "warning",
-		[XB_EVENT_DONE] = "done",	[XB_EVENT_FAILED] = "failed",
+		[XB_EVENT_STARTED] = "started",	    [XB_EVENT_CACHED] = "cached",
+		[XB_EVENT_OUTPUT] = "output",	    [XB_EVENT_WARNING] = "warning",
+		[XB_EVENT_DONE] = "done",	    [XB_EVENT_FAILED] = "failed",
+		[XB_EVENT_CANCELLED] = "cancelled",
 	};
 	const struct xb_step *step = &p->plan->steps[event->step];
 	xb_auto_json json_t *object = json_object();
@@ -270,6 +279,7 @@ static void remember(struct xb_progress *p, const struct xb_event *event)
 		break;
 	case XB_EVENT_DONE:
 	case XB_EVENT_FAILED:
+	case XB_EVENT_CANCELLED:
 		seen->state = FINISHED;
 		break;
 	case XB_EVENT_WARNING:

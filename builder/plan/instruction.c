@@ -499,13 +499,18 @@ static int copy_ownership(const struct apply *a, struct xb_step_copy *copy, stru
 {
 	xb_auto_str struct xb_str chown = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str chmod = XB_STR_INIT(XB_STR_OWN);
+	struct xb_owner owner;
 	mode_t mode;
 	int r = expand_flag(a, "chown", &chown, err);
 
 	if (r < 0)
 		return r;
-	if (r > 0 && chown.len > 0)
+	if (r > 0 && chown.len > 0) {
+		if (xb_owner_parse(xb_str_text(&chown), &owner, err) < 0)
+			return xb_location_wrap(
+				file_of(a), xb_instruction_flag(a->instruction, "chown")->at, err);
 		copy->chown = xb_arena_dup(arena_of(a), xb_str_view(&chown));
+	}
 	r = expand_flag(a, "chmod", &chmod, err);
 	if (r <= 0)
 		return r;

@@ -17,12 +17,13 @@
 
 /** What can happen to a step. */
 enum xb_event_kind {
-	XB_EVENT_STARTED, /**< work on a step began: it is not in the cache */
-	XB_EVENT_CACHED,  /**< the step's result was there already */
-	XB_EVENT_OUTPUT,  /**< one line of a command's output */
-	XB_EVENT_WARNING, /**< something that the user should know */
-	XB_EVENT_DONE,	  /**< the step has its result */
-	XB_EVENT_FAILED	  /**< the step has none */
+	XB_EVENT_STARTED,  /**< work on a step began: it is not in the cache */
+	XB_EVENT_CACHED,   /**< the step's result was there already */
+	XB_EVENT_OUTPUT,   /**< one line of a command's output */
+	XB_EVENT_WARNING,  /**< something that the user should know */
+	XB_EVENT_DONE,	   /**< the step has its result */
+	XB_EVENT_FAILED,   /**< the step has none */
+	XB_EVENT_CANCELLED /**< it has none because the build was stopped, or failed elsewhere */
 };
 
 /** One event. */

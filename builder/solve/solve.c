@@ -70,11 +70,13 @@ static void run_task(struct xb_job *job)
 		.parent = result_of(s, step->parent),
 		.from = result_of(s, from_of(step)),
 	};
+	enum xb_event_kind outcome = XB_EVENT_DONE;
 
 	task->status =
 		xb_step_carry_out(&s->shared, task->index, &inputs, &task->result, &task->error);
-	xb_events_post(s->shared.events, task->status == 0 ? XB_EVENT_DONE : XB_EVENT_FAILED,
-		       task->index, 0, xb_view(NULL));
+	if (task->status < 0)
+		outcome = atomic_load(&s->shared.cancelled) ? XB_EVENT_CANCELLED : XB_EVENT_FAILED;
+	xb_events_post(s->shared.events, outcome, task->index, 0, xb_view(NULL));
 }
 
 static void submit(struct solver *s, size_t index)

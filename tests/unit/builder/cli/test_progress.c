@@ -55,6 +55,9 @@ static const struct told story[] = {
 	{ XB_EVENT_DONE, 1, 0, 2000, NULL },
 	{ XB_EVENT_STARTED, 2, 0, 2000, NULL },
 	{ XB_EVENT_FAILED, 2, 0, 3000, NULL },
+	{ XB_EVENT_STARTED, 1, 0, 3000, NULL },
+	{ XB_EVENT_CANCELLED, 1, 0, 4000, NULL },
+	{ XB_EVENT_CANCELLED, 2, 0, 4000, NULL },
 };
 
 /* Tell the story, and return what was written. */
@@ -98,7 +101,10 @@ static void test_plain(void **state)
 				  "#1 WARNING: a file\\x07 was skipped\n"
 				  "#1 DONE 2.0s\n"
 				  "#2 [linux/arm64 app 3/3] COPY a b\n"
-				  "#2 FAILED [linux/arm64 app 3/3] COPY a b\n");
+				  "#2 FAILED [linux/arm64 app 3/3] COPY a b\n"
+				  "#1 [linux/arm64 app 2/3] RUN make\n"
+				  /* what had not begun is not worth a line */
+				  "#1 CANCELLED [linux/arm64 app 2/3] RUN make\n");
 }
 
 static void test_summary(void **state)
@@ -108,7 +114,7 @@ static void test_summary(void **state)
 
 	(void)state;
 	/* a base image is no step that the cache saved */
-	assert_non_null(strstr(plain, "2 steps run, 0 from the cache, "));
+	assert_non_null(strstr(plain, "3 steps run, 0 from the cache, "));
 	assert_null(strstr(quiet, "steps run"));
 }
 
@@ -129,8 +135,10 @@ static const char *text_at(const json_t *object, const char *key)
 
 static void test_rawjson(void **state)
 {
-	static const char *const names[] = { "cached", "done",	  "started", "output",	"output",
-					     "output", "warning", "done",    "started", "failed" };
+	static const char *const names[] = { "cached",	 "done",   "started", "output",
+					     "output",	 "output", "warning", "done",
+					     "started",	 "failed", "started", "cancelled",
+					     "cancelled" };
 	xb_autofree char *text = written(XB_PROGRESS_RAWJSON, true);
 	struct xb_view rest = xb_view(text);
 	struct xb_view line;
@@ -196,6 +204,48 @@ static void test_tty(void **state)
 	assert_true(lines > 0);
 }
 
+/* More steps at once than the terminal (24 lines of 80, where nobody says) has room for. */
+static void test_tty_small(void **state)
+{
+	static struct xb_step many[100];
+	struct xb_plan large = plan;
+	struct xb_progress *progress;
+	struct xb_observer observer;
+	xb_autofree char *text = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(many); i++)
+		many[i] = steps[1];
+	large.steps = many;
+	large.step_count = XB_COUNT(many);
+	progress = xb_progress_new(&large, XB_PROGRESS_TTY);
+	observer = xb_progress_observer(progress);
+	capture_begin();
+	for (size_t i = 0; i < XB_COUNT(many); i++) {
+		char line[] = "\ta line that is long enough to be wider than the terminal, with a "
+			      "tab before it and one\tin it";
+		struct xb_event started = { .kind = XB_EVENT_STARTED, .step = i };
+		struct xb_event output = { .kind = XB_EVENT_OUTPUT, .step = i, .text = line };
+
+		observer.event(observer.context, &started);
+		observer.event(observer.context, &output);
+	}
+	xb_progress_free(progress);
+	text = capture_end();
+	assert_null(strchr(text, '\t'));
+	for (const char *c = strchr(text, '\x1b'); c != NULL; c = strchr(c + 1, '\x1b')) {
+		int up = 0;
+
+		if (sscanf(c, "\x1b[%dA", &up) == 1)
+			assert_true(up < 24);
+	}
+	for (struct xb_view rest = xb_view(text), line; xb_view_split(&rest, '\n', &line);) {
+		while (xb_view_starts(line, XB_VIEW("\x1b")))
+			line = xb_view_sub(line, strcspn(line.data, "AJ") + 1, line.len);
+		assert_true(line.len < 80);
+	}
+}
+
 static void test_mode(void **state)
 {
 	static const struct {
@@ -241,7 +291,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain), cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_quiet), cmocka_unit_test(test_rawjson),
-		cmocka_unit_test(test_tty),   cmocka_unit_test(test_mode),
+		cmocka_unit_test(test_tty),   cmocka_unit_test(test_tty_small),
+		cmocka_unit_test(test_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,8 @@ static void test_errors_of_expansion(void **state)
 	plan_fails(f, "FROM base\nEXPOSE nine\n", "Dockerfile:2:8: ", XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nSTOPSIGNAL SIGNONE\n", "Dockerfile:2:12: ", XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nCOPY --chmod=9 a b\n", "Dockerfile:2:6: ", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nCOPY --chown=: a b\n", "Dockerfile:2:6: ", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nCOPY --chown=$U:g a b\n", "Dockerfile:2:6: ", XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nCOPY a b c\n",
 		   "Dockerfile:2:1: with more than one source the destination", XB_FAULT_SOURCE);
 	plan_fails(f, "ARG A=${B:?no B}\nFROM base\n", "Dockerfile:1:", XB_FAULT_SOURCE);
