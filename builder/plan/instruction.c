@@ -12,6 +12,14 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/*
+ * A Dockerfile may come from strangers. Each name is looked for among all others, and each RUN has
+ * its environment for itself, so that what a plan costs grows faster than the file.
+ */
+#define MAX_NAMES	 10000
+#define MAX_INSTRUCTIONS 20000
+#define MAX_ENV_BYTES	 ((size_t)64 << 20)
+
 /* An instruction on its way into a stage. */
 struct apply {
 	struct xb_planner *planner;
@@ -199,6 +207,19 @@ static int apply_command(const struct apply *a, struct xb_error *err)
 	return 0;
 }
 
+/* Add items to a set; a range of ports may be tens of thousands. */
+static void add_all(struct xb_strv *set, const struct xb_strv *items)
+{
+	xb_auto_map struct xb_map *known = xb_map_new();
+
+	for (size_t i = 0; i < set->len; i++)
+		(void)xb_map_set(known, xb_view(set->items[i]), set);
+	for (size_t i = 0; i < items->len; i++) {
+		if (xb_map_set(known, xb_view(items->items[i]), set) == NULL)
+			xb_strv_push(set, items->items[i]);
+	}
+}
+
 static int apply_expose(const struct apply *a, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv ports = XB_STRV_INIT;
@@ -217,8 +238,7 @@ static int apply_expose(const struct apply *a, struct xb_error *err)
 			return r;
 	}
 	xb_strv_sort(&ports);
-	for (size_t i = 0; i < ports.len; i++)
-		xb_image_config_add(&a->state->config.exposed_ports, ports.items[i]);
+	add_all(&a->state->config.exposed_ports, &ports);
 	record(a, xb_history_list("EXPOSE", &ports));
 	return 0;
 }
@@ -413,6 +433,19 @@ static void run_proxies(const struct apply *a, const struct xb_strv *env, struct
 	}
 }
 
+/* Count what a RUN's environment costs. */
+static int count_env(const struct apply *a, const struct xb_strv *env, struct xb_error *err)
+{
+	size_t *bytes = &a->planner->env_bytes;
+
+	for (size_t i = 0; i < env->len; i++)
+		*bytes += strlen(env->items[i]) + 1 + sizeof(char *);
+	if (*bytes <= MAX_ENV_BYTES)
+		return 0;
+	return xb_location_error(file_of(a), a->instruction->at, err,
+				 "the environments of all steps together are too large");
+}
+
 /* How the step runs; one that cannot run at all fails the plan here, before any work. */
 static int decide(const struct apply *a, struct xb_step *step, struct xb_error *err)
 {
@@ -451,6 +484,9 @@ static int apply_run(const struct apply *a, struct xb_error *err)
 		return r;
 	command_of(a, 0, &argv);
 	run_env(a, &env);
+	r = count_env(a, &env, err);
+	if (r < 0)
+		return r;
 	run_proxies(a, &env, &proxies);
 	step.run = (struct xb_step_run){
 		.argv = xb_plan_list(plan, &argv),
@@ -590,6 +626,22 @@ static int (*const instructions[XB_INSTRUCTION_COUNT])(const struct apply *, str
 	[XB_INSTRUCTION_WORKDIR] = apply_workdir,
 };
 
+static int check_size(const struct apply *a, struct xb_error *err)
+{
+	const struct xb_stage_state *state = a->state;
+	size_t names = state->config.env.len + state->args.len + state->config.labels.len +
+		       a->instruction->pair_count;
+
+	if (names > MAX_NAMES)
+		return xb_location_error(file_of(a), a->instruction->at, err,
+					 "more than %d variables and labels", MAX_NAMES);
+	if (++a->planner->applied > MAX_INSTRUCTIONS)
+		return xb_location_error(file_of(a), a->instruction->at, err,
+					 "more than %d instructions for all platforms together",
+					 MAX_INSTRUCTIONS);
+	return 0;
+}
+
 int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *state,
 			 const struct xb_instruction *instruction,
 			 const struct xb_copy_source *source, struct xb_error *err)
@@ -600,7 +652,11 @@ int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *stat
 		.instruction = instruction,
 		.source = source,
 	};
+	int r;
 
+	r = check_size(&a, err);
+	if (r < 0)
+		return r;
 	if (instructions[instruction->kind] == NULL)
 		return xb_location_error(planner->request->dockerfile, instruction->at, err,
 					 "this instruction cannot stand here");

@@ -16,6 +16,8 @@ struct xb_planner {
 	struct xb_plan *plan; /**< its arena, its warnings */
 	struct xb_steps steps;
 	struct xb_map *consumed; /**< names of --build-arg that an ARG asked for */
+	size_t applied;		 /**< instructions, this far; bounded */
+	size_t env_bytes;	 /**< of all steps' environments, this far; bounded */
 };
 
 struct xb_plan_histories XB_ARRAY(struct xb_plan_history);

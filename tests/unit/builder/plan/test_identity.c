@@ -225,7 +225,7 @@ static void test_many_stages(void **state)
 	for (int i = 1; i < 1000; i++)
 		(void)xb_str_printf(&text, "FROM s%d AS s%d\nCOPY x /\n", i - 1, i);
 	assert_int_equal(plan_of(f, xb_str_text(&text))->step_count, 1000);
-	for (int i = 1000; i < 100000; i++)
+	for (int i = 1000; i < 1500; i++)
 		(void)xb_str_printf(&text, "FROM s%d AS s%d\nCOPY x /\n", i - 1, i);
 	try_plan(f, xb_str_text(&text));
 	assert_int_equal(f->r, -EFBIG);
@@ -243,6 +243,50 @@ static void test_many_steps(void **state)
 	assert_int_equal(plan_of(f, xb_str_text(&text))->step_count, 5001);
 }
 
+/* Files whose plans would take hours or all memory are refused, with the place. */
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *line; /* with the line's number in it */
+		const char *more; /* behind all lines, once for each */
+		int count;
+	} cases[] = {
+		{ "ENV a%d=1\n", "", 11000 },	    { "ARG a%d=1\n", "", 11000 },
+		{ "LABEL a%d=1\n", "", 11000 },	    { "COPY a%d /\n", "", 21000 },
+		{ "ENV a%d=1\n", "RUN x\n", 6000 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+		(void)xb_str_puts(&text, "FROM scratch\n");
+		for (int k = 0; k < cases[i].count; k++) {
+			xb_auto_str struct xb_str line = XB_STR_INIT(100);
+			struct xb_view word;
+			struct xb_view rest = xb_view(cases[i].line);
+
+			(void)xb_view_split(&rest, '%', &word);
+			(void)xb_str_printf(&line, "%.*s%d%s", XB_VIEW_ARGS(word), k,
+					    rest.data + 1);
+			(void)xb_str_append_view(&text, xb_str_view(&line));
+		}
+		for (int k = 0; k < cases[i].count && cases[i].more[0] != '\0'; k++)
+			(void)xb_str_puts(&text, cases[i].more);
+		plan_fails(f, xb_str_text(&text), "Dockerfile:", XB_FAULT_SOURCE);
+	}
+}
+
+/* A whole range of ports is no reason to wait. */
+static void test_many_ports(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan =
+		plan_of(f, "FROM base\nEXPOSE 1-65535\nEXPOSE 7 1-65535/udp\n");
+
+	assert_int_equal(config_of(plan)->exposed_ports.len, 2 * 65535);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +298,8 @@ int main(void)
 		plan_test(test_no_step_twice),
 		plan_test(test_many_stages),
 		plan_test(test_many_steps),
+		plan_test(test_sizes),
+		plan_test(test_many_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
