@@ -103,9 +103,13 @@ static int apply_arg(const struct apply *a, struct xb_error *err)
 	struct xb_stage_state *state = a->state;
 	xb_auto_strv struct xb_strv before = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv shown = XB_STRV_INIT;
-	struct xb_scope scope = { .env = &state->config.env, .args = &before };
+	struct xb_scope scope = { .env = &state->config.env, .args = &state->args };
 
-	xb_strv_copy(&before, &state->args);
+	/* All pairs see the arguments as they were before the instruction. */
+	if (a->instruction->pair_count > 1) {
+		xb_strv_copy(&before, &state->args);
+		scope.args = &before;
+	}
 	for (size_t i = 0; i < a->instruction->pair_count; i++) {
 		const struct xb_pair *pair = &a->instruction->pairs[i];
 		xb_autofree char *text = NULL;
