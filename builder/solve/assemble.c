@@ -62,6 +62,18 @@ static void add_history(struct xb_image_config *config, const struct xb_plan_tar
 	}
 }
 
+/* Layers of a base that tells less than all of its history: readers count entries against layers.
+ */
+static void complete_history(struct xb_image_config *config)
+{
+	size_t told = 0;
+
+	for (size_t i = 0; i < config->history.len; i++)
+		told += !config->history.items[i].empty_layer;
+	for (; told < config->diff_ids.len; told++)
+		xb_image_config_add_history(config, NULL, NULL, "the base does not tell", false);
+}
+
 static void fill_config(struct xb_image_config *config, const struct xb_plan_target *target,
 			const struct xb_results *results, int64_t epoch)
 {
@@ -72,6 +84,7 @@ static void fill_config(struct xb_image_config *config, const struct xb_plan_tar
 	xb_image_config_copy(config, &target->config);
 	(void)xb_clock_format(image_time, &created);
 	xb_image_config_set(&config->created, xb_str_text(&created));
+	complete_history(config);
 	xb_array_clear(&config->diff_ids);
 	for (size_t i = 0; i < result->layers.len; i++)
 		*xb_array_push(&config->diff_ids) = result->layers.items[i].diff_id;

@@ -213,6 +213,27 @@ static void test_config_and_history(void **state)
 				    b.items[2].layers.items[i].diff_id.text);
 }
 
+/* A base without history: there is an entry for each layer all the same. */
+static void test_base_without_history(void **state)
+{
+	XB_CLEANUP(built_clear) struct built b;
+	xb_auto_assembled struct xb_assembled a = { 0 };
+	xb_auto_json json_t *config = NULL;
+	const json_t *history;
+	size_t layers = 0;
+
+	(void)state;
+	built_init(&b, 1);
+	for (size_t i = 0; i < b.targets[0].config.history.len; i++)
+		b.targets[0].config.history.items[i].empty_layer = true;
+	assemble(&b, EPOCH, &a);
+	config = config_of(&a);
+	history = json_object_get(config, "history");
+	for (size_t i = 0; i < json_array_size(history); i++)
+		layers += !json_is_true(json_object_get(json_array_get(history, i), "empty_layer"));
+	assert_int_equal(layers, 3);
+}
+
 static void test_epoch(void **state)
 {
 	XB_CLEANUP(built_clear) struct built b;
@@ -440,6 +461,7 @@ int main(void)
 		case_of(test_one_platform_is_a_manifest),
 		case_of(test_several_are_an_index),
 		case_of(test_config_and_history),
+		case_of(test_base_without_history),
 		case_of(test_epoch),
 		case_of(test_same_again),
 		case_of(test_epoch_hides_the_clock),
