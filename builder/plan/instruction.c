@@ -646,6 +646,22 @@ static int check_size(const struct apply *a, struct xb_error *err)
 	return 0;
 }
 
+/* Names of files and commands may have any bytes; what goes into the config may not. */
+static int check_text(const struct apply *a, struct xb_error *err)
+{
+	const struct xb_plan_histories *history = &a->state->history;
+	enum xb_instruction_kind kind = a->instruction->kind;
+
+	if (kind == XB_INSTRUCTION_RUN || kind == XB_INSTRUCTION_COPY ||
+	    kind == XB_INSTRUCTION_ADD || kind == XB_INSTRUCTION_ARG)
+		return 0;
+	/* The entry of history has all that the instruction came to. */
+	if (xb_stage_is_text(history->items[history->len - 1].created_by))
+		return 0;
+	return xb_location_error(file_of(a), a->instruction->at, err,
+				 "this is not UTF-8, which an image's config has to be");
+}
+
 int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *state,
 			 const struct xb_instruction *instruction,
 			 const struct xb_copy_source *source, struct xb_error *err)
@@ -664,5 +680,6 @@ int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *stat
 	if (instructions[instruction->kind] == NULL)
 		return xb_location_error(planner->request->dockerfile, instruction->at, err,
 					 "this instruction cannot stand here");
-	return instructions[instruction->kind](&a, err);
+	r = instructions[instruction->kind](&a, err);
+	return r < 0 ? r : check_text(&a, err);
 }

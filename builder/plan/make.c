@@ -416,6 +416,11 @@ static int make_target(struct planning *p, size_t stage, size_t target, struct x
 		struct xb_view label = xb_view(request->labels->items[i]);
 		struct xb_view name;
 
+		if (!xb_stage_is_text(request->labels->items[i])) {
+			(void)xb_error_set(err, -EINVAL, "--label %s: not UTF-8",
+					   request->labels->items[i]);
+			return xb_error_fault(err, XB_FAULT_USAGE);
+		}
 		(void)xb_view_split(&label, '=', &name);
 		xb_autofree char *key = xb_view_dup(name);
 		xb_autofree char *value = xb_view_dup(label);

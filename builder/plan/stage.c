@@ -39,6 +39,20 @@ static size_t cut(struct xb_view text, size_t max)
 	return len;
 }
 
+bool xb_stage_is_text(const char *text)
+{
+	struct xb_view rest = xb_view(text);
+
+	while (rest.len > 0) {
+		size_t len = xb_view_utf8_len(rest);
+
+		if (len == 0)
+			return false;
+		rest = xb_view_sub(rest, len, rest.len);
+	}
+	return true;
+}
+
 const char *xb_stage_line(struct xb_plan *plan, const char *text)
 {
 	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);

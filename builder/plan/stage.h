@@ -48,6 +48,9 @@ struct xb_scope xb_stage_scope(const struct xb_stage_state *state);
 void xb_stage_record(struct xb_planner *planner, struct xb_stage_state *state, char *created_by,
 		     size_t step);
 
+/** Whether `text` is UTF-8, as everything in an image's config has to be. */
+bool xb_stage_is_text(const char *text);
+
 /** The first line of `text` for a title: not too long, nothing in it but text, in the arena. */
 const char *xb_stage_line(struct xb_plan *plan, const char *text);
 

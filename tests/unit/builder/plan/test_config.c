@@ -267,6 +267,28 @@ static void test_history_agrees_with_layers(void **state)
 	assert_int_equal(plan->steps[tip].kind, XB_STEP_BASE);
 }
 
+/* A config is JSON: bytes that are no text cannot be in it. In a command they can. */
+static void test_bytes_that_are_no_text(void **state)
+{
+	static const char *const texts[] = {
+		"ENV A=\xff\n", "LABEL \xff=a\n", "VOLUME /\xff\n",    "WORKDIR /\xff\n",
+		"USER \xff\n",	"CMD \xff\n",	  "ENTRYPOINT \xff\n", "HEALTHCHECK CMD \xff\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < XB_COUNT(texts); i++) {
+		xb_autofree char *text = xb_format("FROM base\n%s", texts[i]);
+
+		plan_fails(f, text, "Dockerfile:2:1: this is not UTF-8", XB_FAULT_SOURCE);
+	}
+	xb_strv_push(&f->args, "A=\xff");
+	plan_fails(f, "FROM base\nARG A\nVOLUME /$A\n", "Dockerfile:3:1: this is not UTF-8",
+		   XB_FAULT_SOURCE);
+	(void)plan_of(f, "FROM base\nARG A\nRUN printf '\xff'\nCOPY \xff /\n");
+	xb_strv_push(&f->labels, "\xff=a");
+	plan_fails(f, "FROM base\n", "--label", XB_FAULT_USAGE);
+}
+
 static void test_titles(void **state)
 {
 	struct fixture *f = *state;
@@ -304,6 +326,7 @@ int main(void)
 		plan_test(test_platform_of_the_config),
 		plan_test(test_history),
 		plan_test(test_history_agrees_with_layers),
+		plan_test(test_bytes_that_are_no_text),
 		plan_test(test_titles),
 	};
 
