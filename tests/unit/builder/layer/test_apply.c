@@ -270,6 +270,9 @@ static void names_in_messages_are_safe_to_print(void **state)
 
 static void foreign_attributes_are_left_out_with_a_warning(void **state)
 {
+	(void)state;
+	need("root", trees_root);
+
 	auto_tar struct tar t = TAR_INIT;
 	XB_CLEANUP(xb_wire_answer_clear) struct xb_wire_answer answer = { 0 };
 	struct xb_xattr list[] = {
@@ -281,8 +284,6 @@ static void foreign_attributes_are_left_out_with_a_warning(void **state)
 	const struct xb_xattrs xattrs = { list, XB_COUNT(list), XB_COUNT(list) };
 	xb_auto_fd int dest = -1;
 
-	(void)state;
-	need("root", trees_root);
 	tar_add(&t,
 		&(struct xb_tar_entry){
 			.name = "d/", .type = XB_TAR_DIRECTORY, .mode = 0755, .xattrs = &xattrs },

@@ -296,12 +296,13 @@ static void sequence(struct model *m, struct rng *rng, unsigned *entries)
 
 static void the_tree_is_the_models(void **state)
 {
+	(void)state;
+	need("root", trees_root);
+
 	struct model *m = malloc(sizeof(*m));
 	struct rng rng = { 20240601 };
 	unsigned entries = 0;
 
-	(void)state;
-	need("root", trees_root);
 	assert_non_null(m);
 	assert_int_equal(mkdirat(scratch_fd, "out", 0755), 0);
 	scratch_write("out/a", "outside\n");

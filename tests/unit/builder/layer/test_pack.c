@@ -243,6 +243,12 @@ static char *without_empty(char *list)
 
 static void umoci_unpacks_the_same_tree(void **state)
 {
+	(void)state;
+	/* in a user namespace it cannot make the device nodes, and says so by failing */
+	need("root", geteuid() == 0 && trees_root && chown(scratch, 3000000, 0) == 0);
+	need("umoci",
+	     scratch_run((const char *[]){ "sh", "-c", "umoci --version >/dev/null", NULL }) == 0);
+
 	const struct xb_pack_options options = { .epoch = -1 };
 	xb_autofree char *lower = xb_format("%s/one/fs", scratch);
 	xb_autofree char *upper = xb_format("%s/two/fs", scratch);
@@ -255,11 +261,6 @@ static void umoci_unpacks_the_same_tree(void **state)
 	xb_auto_fd int view = -1;
 	xb_auto_fd int theirs = -1;
 
-	(void)state;
-	/* in a user namespace it cannot make the device nodes, and says so by failing */
-	need("root", geteuid() == 0 && trees_root && chown(scratch, 3000000, 0) == 0);
-	need("umoci",
-	     scratch_run((const char *[]){ "sh", "-c", "umoci --version >/dev/null", NULL }) == 0);
 	snapshot_make("one");
 	snapshot_make("two");
 	view = xb_tree_mount(NULL, 0, lower, NULL, NULL);

@@ -76,14 +76,15 @@ static void no_directory_is_an_empty_tree(void **state)
 
 static void the_top_hides_what_is_below(void **state)
 {
+	(void)state;
+	need("userns", trees_root);
+
 	/* names that overlay's option strings would take apart */
 	xb_autofree char *top = xb_format("%s/top:with,odd\\name", scratch);
 	xb_autofree char *bottom = xb_format("%s/bottom", scratch);
 	const char *lowers[] = { top, bottom };
 	xb_auto_fd int view = -1;
 
-	(void)state;
-	need("userns", trees_root);
 	shell("mkdir 'top:with,odd\\name' bottom && echo top >'top:with,odd\\name/f' && "
 	      "echo bottom >bottom/f && touch bottom/g");
 	view = xb_tree_mount(lowers, 2, NULL, NULL, NULL);
@@ -100,6 +101,9 @@ static void the_top_hides_what_is_below(void **state)
 
 static void writes_go_to_the_upper_alone(void **state)
 {
+	(void)state;
+	need("userns", trees_root);
+
 	xb_autofree char *lower = xb_format("%s/lower", scratch);
 	xb_autofree char *upper = xb_format("%s/upper", scratch);
 	xb_autofree char *work = xb_format("%s/work", scratch);
@@ -108,8 +112,6 @@ static void writes_go_to_the_upper_alone(void **state)
 	struct stat st;
 	int view;
 
-	(void)state;
-	need("userns", trees_root);
 	shell("mkdir lower upper work && echo old >lower/f && mkdir lower/d && touch lower/d/x");
 	view = xb_tree_mount(lowers, 1, upper, work, NULL);
 	assert_true(view >= 0);
@@ -170,13 +172,14 @@ static void faults_are_told(void **state)
 
 static void devices_do_not_open_in_a_view(void **state)
 {
+	(void)state;
+	need("root", mknodat(scratch_fd, "probe", S_IFCHR | 0600, makedev(1, 3)) == 0);
+
 	xb_autofree char *one = xb_format("%s/one", scratch);
 	xb_autofree char *two = xb_format("%s/two", scratch);
 	const char *lowers[] = { one, two };
 	xb_auto_fd int view = -1;
 
-	(void)state;
-	need("root", mknodat(scratch_fd, "probe", S_IFCHR | 0600, makedev(1, 3)) == 0);
 	shell("mkdir one two && mknod one/null c 1 3");
 	view = xb_tree_mount(lowers, 2, NULL, NULL, NULL);
 	assert_true(view >= 0);
