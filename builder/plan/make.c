@@ -383,6 +383,33 @@ static int target_stage(struct planning *p, size_t *ret, struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_SOURCE);
 }
 
+/*
+ * A final stage that names its platform gives an image for that one. Asked for alone it is what the
+ * Dockerfile says; beside others it would be one image under several platforms' names.
+ */
+static int check_pinned(struct planning *p, const struct xb_stage_state *state,
+			struct xb_error *err)
+{
+	struct xb_platform_name made = xb_platform_name(&state->platform);
+	struct xb_platform_name wanted = xb_platform_name(&state->target);
+
+	if (xb_platform_eq(&state->platform, &state->target))
+		return 0;
+	if (p->planner.request->platform_count == 1) {
+		xb_strv_printf(&p->planner.plan->warnings,
+			       "the final stage is pinned to %s, which the image is for, not %s",
+			       made.text, wanted.text);
+		return 0;
+	}
+	(void)xb_location_error(file_of(p), state->ast->from->at, err,
+				"the final stage is pinned to %s, but %s is asked for", made.text,
+				wanted.text);
+	(void)xb_error_hint(err, "drop --platform from this FROM");
+	if (err != NULL)
+		err->fault = XB_FAULT_PROOF;
+	return -EINVAL;
+}
+
 static int make_target(struct planning *p, size_t stage, size_t target, struct xb_error *err)
 {
 	struct xb_plan *plan = p->planner.plan;
@@ -394,20 +421,13 @@ static int make_target(struct planning *p, size_t stage, size_t target, struct x
 
 	if (r < 0)
 		return r;
-	if (!xb_platform_eq(&state->platform, &state->target)) {
-		(void)xb_location_error(file_of(p), state->ast->from->at, err,
-					"the final stage is pinned to %s, but %s is asked for",
-					xb_platform_name(&state->platform).text,
-					xb_platform_name(&state->target).text);
-		(void)xb_error_hint(err, "drop --platform from this FROM");
-		if (err != NULL)
-			err->fault = XB_FAULT_PROOF;
-		return -EINVAL;
-	}
+	r = check_pinned(p, state, err);
+	if (r < 0)
+		return r;
 	history = xb_arena_alloc(plan->arena, state->history.len + 1, sizeof(*history));
 	for (size_t i = 0; i < state->history.len; i++)
 		history[i] = state->history.items[i];
-	made->platform = state->target;
+	made->platform = state->platform;
 	made->step = state->tip;
 	made->history = history;
 	made->history_count = state->history.len;
