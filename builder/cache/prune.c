@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "builder/cache/db.h"
@@ -227,6 +228,30 @@ static int trash_blobs(struct xb_store *store, struct xb_sweep *sweep, const str
 	return r;
 }
 
+/* A cache that a step uses is locked by it. */
+static int trash_cache(struct xb_store *store, struct xb_sweep *sweep, const char *name,
+		       struct xb_store_pruned *ret, struct xb_error *err)
+{
+	xb_auto_fd int fd =
+		openat(store->caches, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	ret->caches++;
+	return xb_sweep_trash(store, sweep, store->caches, name, err);
+}
+
+static int trash_caches(struct xb_store *store, struct xb_sweep *sweep, struct xb_store_pruned *ret,
+			struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = xb_store_list(store->caches, ".", &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.len; i++)
+		r = trash_cache(store, sweep, names.items[i], ret, err);
+	return r;
+}
+
 /*
  * Decide and move away, under the store lock. Things go before the records that name them, which a
  * kill in between leaves harmless: a record without its things is dropped when it is met. And on a
@@ -250,6 +275,8 @@ static int collect(struct xb_store *store, struct xb_sweep *sweep, struct select
 	}
 	if (r >= 0)
 		r = trash_blobs(store, sweep, s, ret, err);
+	if (r >= 0 && s->all)
+		r = trash_caches(store, sweep, ret, err);
 	if (r >= 0)
 		r = xb_sweep_orphans(store, sweep, err);
 	if (r < 0)
@@ -326,6 +353,8 @@ int xb_store_usage(struct xb_store *store, struct xb_store_usage *ret, struct xb
 			      err);
 	if (r >= 0)
 		r = count_dir(store->snapshots, ".", &usage.snapshots, &usage.snapshot_bytes, err);
+	if (r >= 0)
+		r = count_dir(store->caches, ".", &usage.caches, &usage.cache_bytes, err);
 	if (r < 0)
 		return r;
 	*ret = usage;

@@ -23,6 +23,8 @@ struct xb_store_usage {
 	uint64_t blob_bytes;
 	uint64_t snapshots;
 	uint64_t snapshot_bytes;
+	uint64_t caches; /**< of cache mounts */
+	uint64_t cache_bytes;
 };
 
 /** Count what the store holds now; walks all snapshots. */
@@ -33,13 +35,14 @@ struct xb_store_pruned {
 	uint64_t records;
 	uint64_t blobs;
 	uint64_t snapshots;
+	uint64_t caches;
 	uint64_t bytes;
 };
 
 /**
  * Remove every record, snapshot and blob that no tag reaches and no running process holds (this
- * one included). `all`: also the records and snapshots of tagged results, whose blobs stay.
- * Works beside running builds and on a full disk.
+ * one included). `all`: also the records and snapshots of tagged results, whose blobs stay, and the
+ * caches of cache mounts that no step uses. Works beside running builds and on a full disk.
  */
 int xb_store_prune(struct xb_store *store, bool all, struct xb_store_pruned *ret,
 		   struct xb_error *err);

@@ -33,6 +33,7 @@ struct xb_store {
 	int ingest;
 	int leases;
 	int locks;
+	int caches;
 	struct xb_layout *layout; /**< index.json and blobs, as any OCI tool sees them */
 	int lease_fd;		  /**< our lease, locked */
 	char *lease;		  /**< its name */

@@ -14,9 +14,9 @@
 #include "manifest/layout.h"
 
 /* What a store's directory may hold, as prefixes: a directory with anything else is not ours. */
-static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	 "snapshots",
-					   "ingest",	 "xbuild.db",  "leases", "locks",
-					   "ballast",	 "lost+found", "." };
+static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	     "snapshots",
+					   "ingest",	 "xbuild.db",  "leases",     "locks",
+					   "ballast",	 "caches",     "lost+found", "." };
 
 /* SQLite's shared memory is 32 KiB, its log a page a record; twice that for leases and names. */
 #define BALLAST ((off_t)256 << 10)
@@ -129,7 +129,7 @@ static int open_dirs(struct xb_store *store, struct xb_error *err)
 	} dirs[] = {
 		{ "blobs", &store->blobs },   { "snapshots", &store->snapshots },
 		{ "ingest", &store->ingest }, { "leases", &store->leases },
-		{ "locks", &store->locks },
+		{ "locks", &store->locks },   { "caches", &store->caches },
 	};
 	int r = 0;
 
@@ -215,6 +215,7 @@ static struct xb_store *new_store(void)
 				    .ingest = -1,
 				    .leases = -1,
 				    .locks = -1,
+				    .caches = -1,
 				    .lease_fd = -1,
 				    .held = xb_map_new(),
 				    .begun = xb_map_new() };
@@ -253,6 +254,7 @@ void xb_store_free(struct xb_store *store)
 	xb_cleanup_fd(&store->ingest);
 	xb_cleanup_fd(&store->leases);
 	xb_cleanup_fd(&store->locks);
+	xb_cleanup_fd(&store->caches);
 	xb_map_free(store->held);
 	xb_map_free(store->begun);
 	(void)pthread_mutex_destroy(&store->mutex);

@@ -7,6 +7,7 @@
  *	snapshots/<id>/{fs,work}                unpacked layers and step results (snapshot.h)
  *	ingest/                                 half-written blobs and what is being deleted
  *	xbuild.db                               step records (record.h)
+ *	caches/                                 directories of cache mounts (cachedir.h)
  *	ballast                                 room kept so that a full store can be opened
  *	leases/                                 one locked file a running process: what it holds
  *	locks/                                  the store's lock and one file a step being run

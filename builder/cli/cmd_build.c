@@ -97,6 +97,8 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.context = request->context,
 		.strategy = &request->strategy,
 		.hosts = &request->host_lines,
+		.secrets = &request->secrets,
+		.agents = &request->agents,
 		.epoch = request->epoch,
 		.no_cache = request->options.no_cache,
 		.no_network = request->no_network,

@@ -18,7 +18,7 @@ struct cache_options {
 
 static const struct xb_option option_table[] = {
 	{ "all", 'a', XB_OPTION_FLAG, offsetof(struct cache_options, all), NULL,
-	  "prune: also the steps of named images" },
+	  "prune: also the steps of named images, and caches of RUN --mount" },
 	{ "root", 0, XB_OPTION_TEXT, offsetof(struct cache_options, root), "DIR", "the store" },
 	{ "help", 'h', XB_OPTION_FLAG, offsetof(struct cache_options, help), NULL, "this text" },
 	{ 0 },
@@ -35,9 +35,11 @@ static int du(struct xb_store *store, const struct cache_options *options, struc
 	(void)printf("images     %8" PRIu64 "\n"
 		     "steps      %8" PRIu64 "\n"
 		     "blobs      %8" PRIu64 " %10.1f MB\n"
-		     "snapshots  %8" PRIu64 " %10.1f MB\n",
+		     "snapshots  %8" PRIu64 " %10.1f MB\n"
+		     "caches     %8" PRIu64 " %10.1f MB\n",
 		     usage.tags, usage.records, usage.blobs, (double)usage.blob_bytes / 1e6,
-		     usage.snapshots, (double)usage.snapshot_bytes / 1e6);
+		     usage.snapshots, (double)usage.snapshot_bytes / 1e6, usage.caches,
+		     (double)usage.cache_bytes / 1e6);
 	return 0;
 }
 
@@ -48,9 +50,10 @@ static int prune(struct xb_store *store, const struct cache_options *options, st
 
 	if (r < 0)
 		return r;
-	(void)printf("removed %" PRIu64 " steps, %" PRIu64 " blobs, %" PRIu64
-		     " snapshots: %.1f MB\n",
-		     pruned.records, pruned.blobs, pruned.snapshots, (double)pruned.bytes / 1e6);
+	(void)printf("removed %" PRIu64 " steps, %" PRIu64 " blobs, %" PRIu64 " snapshots, %" PRIu64
+		     " caches: %.1f MB\n",
+		     pruned.records, pruned.blobs, pruned.snapshots, pruned.caches,
+		     (double)pruned.bytes / 1e6);
 	return 0;
 }
 

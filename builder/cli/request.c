@@ -35,6 +35,10 @@ const struct xb_option xb_build_option_table[] = {
 	{ "add-host", 0, XB_OPTION_LIST, AT(hosts), "NAME:IP", "line of /etc/hosts in steps" },
 	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE",
 	  "network of steps: default, host, none" },
+	{ "secret", 0, XB_OPTION_LIST, AT(secrets), "SPEC",
+	  "secret of RUN --mount=type=secret: id=ID,src=PATH or id=ID,env=NAME" },
+	{ "ssh", 0, XB_OPTION_LIST, AT(agents), "ID[=SOCKET]",
+	  "SSH agent of RUN --mount=type=ssh: default, or ID=SOCKET" },
 	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
 	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
@@ -51,8 +55,6 @@ const struct xb_option xb_build_option_table[] = {
 	{ "load", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "pull", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "annotation", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "secret", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "ssh", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "no-cache-filter", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
@@ -83,6 +85,8 @@ static void options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->build_contexts);
 	xb_strv_clear(&o->labels);
 	xb_strv_clear(&o->hosts);
+	xb_strv_clear(&o->secrets);
+	xb_strv_clear(&o->agents);
 	xb_strv_clear(&o->emulators);
 }
 
@@ -97,6 +101,8 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_outputs_clear(&request->outputs);
 	xb_array_clear(&request->platforms);
 	xb_strv_clear(&request->host_lines);
+	xb_secrets_clear(&request->secrets);
+	xb_agent_sources_clear(&request->agents);
 	xb_strv_clear(&request->operands);
 	options_clear(&request->options);
 }
@@ -239,6 +245,19 @@ static int read_hosts(struct xb_build_request *request, struct xb_error *err)
 	return 0;
 }
 
+static int read_secrets(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_strv *secrets = &request->options.secrets;
+	const struct xb_strv *agents = &request->options.agents;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < secrets->len; i++)
+		r = xb_secret_parse(secrets->items[i], &request->secrets, err);
+	for (size_t i = 0; r == 0 && i < agents->len; i++)
+		r = xb_agent_parse(agents->items[i], &request->agents, err);
+	return r;
+}
+
 static int read_network(struct xb_build_request *request, struct xb_error *err)
 {
 	const char *mode = request->options.network;
@@ -326,7 +345,8 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_epoch, read_hosts, read_network, read_jobs, read_outputs,
+		read_platforms, read_epoch, read_hosts,	  read_secrets,
+		read_network,	read_jobs,  read_outputs,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);

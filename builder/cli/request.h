@@ -14,7 +14,9 @@
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
 #include "builder/plan/plan.h"
+#include "builder/solve/agent.h"
 #include "builder/solve/output.h"
+#include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
 
 /** What the options of `build` and `plan` set. */
@@ -26,6 +28,8 @@ struct xb_build_options {
 	struct xb_strv build_contexts;
 	struct xb_strv labels;
 	struct xb_strv hosts;
+	struct xb_strv secrets;
+	struct xb_strv agents;
 	struct xb_strv emulators;
 	const char *file;
 	const char *target;
@@ -55,6 +59,8 @@ struct xb_build_request {
 	struct xb_platforms platforms;
 	struct xb_outputs outputs;
 	struct xb_strv host_lines; /**< for /etc/hosts */
+	struct xb_secrets secrets;
+	struct xb_agent_sources agents;
 	struct xb_strategy_options strategy;
 	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	unsigned jobs;
@@ -70,7 +76,7 @@ struct xb_build_request {
 void xb_build_request_clear(struct xb_build_request *request);
 #define xb_auto_build_request XB_CLEANUP(xb_build_request_clear)
 
-/** Read and check the options; nothing is opened. Errors: fault usage. */
+/** Read and check the options; nothing is opened but the files of secrets. Errors: fault usage. */
 int xb_build_request_read(const struct xb_invocation *invocation, struct xb_build_request *request,
 			  struct xb_error *err);
 /**

@@ -43,7 +43,7 @@ static const struct xb_flag_rule healthcheck_flags[] = {
 	END_OF_FLAGS,
 };
 static const struct xb_flag_rule run_flags[] = {
-	{ .name = "mount", .type = XB_FLAG_LIST, .later = true },
+	{ .name = "mount", .type = XB_FLAG_LIST },
 	{ .name = "network", .type = XB_FLAG_TEXT, .later = true },
 	{ .name = "security", .type = XB_FLAG_TEXT, .later = true },
 	{ .name = "device", .type = XB_FLAG_LIST, .later = true },
@@ -244,6 +244,17 @@ const char *xb_flag_rule_nearest(enum xb_instruction_kind kind, const char *name
 		return NULL;
 	for (const struct xb_flag_rule *rule = rules[kind].flags; rule->name != NULL; rule++)
 		try_nearest(&nearest, view, rule->name);
+	return nearest.name;
+}
+
+const char *xb_name_nearest(struct xb_view name, const char *const *candidates)
+{
+	struct nearest nearest = { .name = NULL, .distance = 3 };
+
+	if (name.len < 2 || name.len > NEAR_MAX)
+		return NULL;
+	for (size_t i = 0; candidates[i] != NULL; i++)
+		try_nearest(&nearest, name, candidates[i]);
 	return nearest.name;
 }
 

@@ -69,6 +69,9 @@ const struct xb_flag_rule *xb_flag_rule_find(enum xb_instruction_kind kind, cons
 /** The flag of a kind that `name` was probably meant to be, or NULL when none is near. */
 const char *xb_flag_rule_nearest(enum xb_instruction_kind kind, const char *name);
 
+/** The one of `candidates` (ends with NULL) that `name` was probably meant to be, or NULL. */
+const char *xb_name_nearest(struct xb_view name, const char *const *candidates);
+
 /** The first flag `name` (without "--") of an instruction, or NULL. */
 const struct xb_flag *xb_instruction_flag(const struct xb_instruction *instruction,
 					  const char *name);

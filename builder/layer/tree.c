@@ -78,21 +78,31 @@ static int open_root(int mount, struct xb_error *err)
 	return fd < 0 ? xb_error_errno(err, -errno, "opening a mounted tree") : fd;
 }
 
-int xb_tree_mount(const char *const *lowers, size_t n, const char *upper, const char *work,
-		  struct xb_error *err)
+static int fail_in_store(int r, struct xb_error *err)
 {
-	xb_auto_fd int mount = -1;
+	if (r < 0)
+		(void)xb_error_fault(err, XB_FAULT_STORE);
+	return r;
+}
+
+int xb_tree_view(const char *const *lowers, size_t n, const char *upper, const char *work,
+		 struct xb_error *err)
+{
 	int r;
 
 	if (n == 0 && upper != NULL)
 		r = open_directory(upper, O_RDONLY, err);
 	else if (n == 1 && upper == NULL)
 		r = open_directory(lowers[0], O_RDONLY, err);
-	else {
-		mount = n == 0 ? mount_empty(err) : mount_overlay(lowers, n, upper, work, err);
-		r = mount < 0 ? mount : open_root(mount, err);
-	}
-	if (r < 0)
-		xb_error_fault(err, XB_FAULT_STORE);
-	return r;
+	else
+		r = n == 0 ? mount_empty(err) : mount_overlay(lowers, n, upper, work, err);
+	return fail_in_store(r, err);
+}
+
+int xb_tree_mount(const char *const *lowers, size_t n, const char *upper, const char *work,
+		  struct xb_error *err)
+{
+	xb_auto_fd int view = xb_tree_view(lowers, n, upper, work, err);
+
+	return view < 0 ? view : fail_in_store(open_root(view, err), err);
 }

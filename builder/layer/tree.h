@@ -29,4 +29,11 @@
 int xb_tree_mount(const char *const *lowers, size_t n, const char *upper, const char *work,
 		  struct xb_error *err);
 
+/**
+ * As xb_tree_mount(), for a view that others shall mount: the descriptor may be O_PATH, and as long
+ * as it is open the view, and what was opened in it, can be bound into a step.
+ */
+int xb_tree_view(const char *const *lowers, size_t n, const char *upper, const char *work,
+		 struct xb_error *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/values.h"
 #include "builder/plan/history.h"
+#include "builder/plan/mount.h"
 #include "builder/plan/path.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -499,6 +500,9 @@ static int apply_run(const struct apply *a, struct xb_error *err)
 		.cwd = xb_arena_dup(plan->arena, xb_view(cwd != NULL && *cwd != '\0' ? cwd : "/")),
 		.user = xb_arena_dup(plan->arena, xb_view(state->config.user)),
 	};
+	r = xb_plan_mounts(a->planner, state, a->instruction, a->source, &step.run, err);
+	if (r < 0)
+		return r;
 	state->tip = xb_steps_add(&a->planner->steps, &step);
 	xb_stage_record(a->planner, state, xb_history_run(&state->args, &argv), state->tip);
 	return 0;

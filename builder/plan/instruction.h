@@ -5,7 +5,7 @@
 
 #include "builder/plan/stage.h"
 
-/** Where a COPY takes its files from: what `--from` came to, or the context. */
+/** Where a COPY or a mount takes its files from: what `from` came to, or the context. */
 struct xb_copy_source {
 	enum xb_copy_origin origin;
 	size_t step;	  /**< for XB_COPY_STEP; may be XB_STEP_NONE (an empty tree) */
@@ -13,7 +13,8 @@ struct xb_copy_source {
 };
 
 /**
- * Apply `instruction` (not FROM) to `state`. `source` is for COPY and ADD alone.
+ * Apply `instruction` (not FROM) to `state`. `source` is one for COPY and ADD, and one for each
+ * --mount of RUN, in order.
  * Errors point at the instruction or one of its words; fault XB_FAULT_SOURCE, or XB_FAULT_PLATFORM
  * for a RUN that can run neither natively nor emulated.
  */

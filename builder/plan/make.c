@@ -246,62 +246,110 @@ static int apply_from(struct planning *p, struct xb_stage_state *state, size_t s
 	return from_image(p, state, xb_str_text(&name), err);
 }
 
-/* ---- COPY --from -------------------------------------------------------------------------- */
+/* ---- COPY --from, RUN --mount=from= ------------------------------------------------------- */
 
-/* Which stage `--from` means, by name or number; XB_STEP_NONE when it means something else. */
-static int from_flag_stage(struct planning *p, const struct xb_flag *flag, size_t stage,
-			   size_t *ret, struct xb_error *err)
+/* A `from` on its way to what it means. */
+struct origin {
+	struct xb_stage_state *state;
+	size_t stage;
+	size_t target;
+	const struct xb_instruction *instruction;
+	const struct xb_flag *flag;
+	const char *name;
+};
+
+/* Which stage it means, by name or number; XB_STEP_NONE when it means something else. */
+static int origin_stage(struct planning *p, const struct origin *o, size_t *ret,
+			struct xb_error *err)
 {
 	const struct xb_dockerfile *file = file_of(p);
 	uint64_t number = 0;
-	bool is_number = xb_view_parse_u64(xb_view(flag->value), SIZE_MAX, &number) != -EINVAL;
+	bool is_number = xb_view_parse_u64(xb_view(o->name), SIZE_MAX, &number) != -EINVAL;
 
-	*ret = find_stage(file, flag->value, stage);
+	*ret = find_stage(file, o->name, o->stage);
 	if (*ret != XB_STEP_NONE)
 		return 0;
-	if (is_number && number < stage) {
+	if (is_number && number < o->stage) {
 		*ret = (size_t)number;
 		return 0;
 	}
-	if (is_number || find_stage(file, flag->value, file->stage_count) != XB_STEP_NONE)
-		return xb_location_error(file, flag->at, err,
-					 "--from=%s is not a stage before this one", flag->value);
+	if (is_number || find_stage(file, o->name, file->stage_count) != XB_STEP_NONE)
+		return xb_location_error(
+			file, o->flag->at, err, "%s=%s is not a stage before this one",
+			strcmp(o->flag->name, "from") == 0 ? "--from" : "from", o->name);
 	return 0;
 }
 
-static int copy_source(struct planning *p, struct xb_stage_state *state, size_t stage,
-		       size_t target, const struct xb_instruction *instruction,
-		       struct xb_copy_source *ret, struct xb_error *err)
+static int find_origin(struct planning *p, const struct origin *o, struct xb_copy_source *ret,
+		       struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &p->planner.request->sources;
-	const struct xb_flag *flag = xb_instruction_flag(instruction, "from");
 	const struct xb_stage_state *other = NULL;
 	struct xb_step step;
 	size_t index;
-	int r;
+	int r = origin_stage(p, o, &index, err);
 
-	*ret = (struct xb_copy_source){ .origin = XB_COPY_CONTEXT, .step = XB_STEP_NONE };
-	if (flag == NULL || flag->value == NULL)
-		return 0;
-	r = from_flag_stage(p, flag, stage, &index, err);
 	if (r < 0)
 		return r;
 	if (index != XB_STEP_NONE) {
-		r = build_stage(p, index, target, &other, err);
+		r = build_stage(p, index, o->target, &other, err);
 		if (r == 0)
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, other->tip, NULL };
 		return r;
 	}
-	if (sources->kind(sources->context, flag->value) == XB_SOURCE_DIRECTORY) {
+	if (sources->kind(sources->context, o->name) == XB_SOURCE_DIRECTORY) {
 		ret->origin = XB_COPY_NAMED;
-		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(flag->value));
+		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(o->name));
 		return 0;
 	}
-	r = image_step(p, state, instruction, flag->value, flag->at, &step, err);
+	r = image_step(p, o->state, o->instruction, o->name, o->flag->at, &step, err);
 	if (r == 0)
 		*ret = (struct xb_copy_source){ XB_COPY_STEP,
 						xb_steps_add(&p->planner.steps, &step), NULL };
 	return r;
+}
+
+static int copy_origin(struct planning *p, struct origin *o, struct xb_copy_source *ret,
+		       struct xb_error *err)
+{
+	o->flag = xb_instruction_flag(o->instruction, "from");
+	if (o->flag == NULL || o->flag->value == NULL)
+		return 0;
+	o->name = o->flag->value;
+	return find_origin(p, o, ret, err);
+}
+
+/* One for each mount. What has no `from`, or one that is no name, is the mount reader's matter. */
+static int mount_origins(struct planning *p, struct origin *o, struct xb_copy_source *ret,
+			 struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->instruction->flag_count; i++) {
+		xb_autofree char *from = NULL;
+
+		o->flag = &o->instruction->flags[i];
+		if (strcmp(o->flag->name, "mount") != 0)
+			continue;
+		from = xb_mount_from(o->flag->value);
+		o->name = from;
+		if (from != NULL && strcmp(from, "scratch") == 0)
+			*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
+		else if (from != NULL && from[0] != '\0' && strchr(from, '$') == NULL)
+			r = find_origin(p, o, ret, err);
+		ret++;
+	}
+	return r;
+}
+
+/* Where the instruction's files come from: the context, unless it says otherwise. */
+static int find_origins(struct planning *p, struct origin *o, struct xb_copy_source *ret, size_t n,
+			struct xb_error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (struct xb_copy_source){ .origin = XB_COPY_CONTEXT, .step = XB_STEP_NONE };
+	return o->instruction->kind == XB_INSTRUCTION_RUN ? mount_origins(p, o, ret, err)
+							  : copy_origin(p, o, ret, err);
 }
 
 /* ---- stages ------------------------------------------------------------------------------- */
@@ -320,11 +368,15 @@ static int apply_all(struct planning *p, struct xb_stage_state *state, size_t st
 {
 	for (size_t i = 0; i < state->ast->instruction_count; i++) {
 		const struct xb_instruction *instruction = &state->ast->instructions[i];
-		struct xb_copy_source source;
-		int r = copy_source(p, state, stage, target, instruction, &source, err);
+		struct origin origin = {
+			.state = state, .stage = stage, .target = target, .instruction = instruction
+		};
+		xb_autofree struct xb_copy_source *sources =
+			xb_calloc(instruction->flag_count + 1, sizeof(*sources));
+		int r = find_origins(p, &origin, sources, instruction->flag_count + 1, err);
 
 		if (r == 0)
-			r = xb_instruction_apply(&p->planner, state, instruction, &source, err);
+			r = xb_instruction_apply(&p->planner, state, instruction, sources, err);
 		if (r < 0)
 			return r;
 	}

@@ -36,3 +36,22 @@ void xb_plan_free(struct xb_plan *plan)
 	xb_arena_free(plan->arena);
 	free(plan);
 }
+
+size_t xb_step_input_count(const struct xb_step *step)
+{
+	if (step->kind == XB_STEP_COPY)
+		return 2;
+	return step->kind == XB_STEP_RUN ? 1 + step->run.mount_count : 1;
+}
+
+size_t xb_step_input(const struct xb_step *step, size_t i)
+{
+	const struct xb_step_mount *mount;
+
+	if (i == 0)
+		return step->parent;
+	if (step->kind == XB_STEP_COPY)
+		return step->copy.origin == XB_COPY_STEP ? step->copy.from : XB_STEP_NONE;
+	mount = &step->run.mounts[i - 1];
+	return mount->origin == XB_COPY_STEP ? mount->from : XB_STEP_NONE;
+}

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "builder/dockerfile/ast.h"
+#include "builder/dockerfile/mount.h"
 #include "emulation/strategy.h"
 #include "manifest/image.h"
 #include "platforms/platform.h"
@@ -50,6 +51,26 @@ struct xb_step_base {
 	const struct xb_image *image; /**< borrowed from the build's sources */
 };
 
+/** Something mounted for the time of a RUN. */
+struct xb_step_mount {
+	enum xb_mount_type type;
+	enum xb_copy_origin origin; /**< BIND, CACHE: whose files it shows or begins with */
+	size_t from;		    /**< their step, for XB_COPY_STEP; XB_STEP_NONE: no files */
+	const char *from_name;	    /**< their context, for XB_COPY_NAMED */
+	const char *source;	    /**< BIND, CACHE: absolute path among them, "/" for all */
+	const char *target; /**< absolute; NULL: a SECRET that is a variable only, an SSH socket
+			       where it is by default */
+	const char *id;	    /**< CACHE, SECRET, SSH */
+	const char *env;    /**< SECRET: the variable that gets it, or NULL */
+	enum xb_mount_sharing sharing;
+	bool read_only;
+	bool required;
+	uint32_t mode; /**< CACHE (when it is made), SECRET, SSH: permission bits and owner */
+	uint32_t uid;
+	uint32_t gid;
+	uint64_t size; /**< TMPFS: most bytes; 0: not limited */
+};
+
 /** The process of a RUN. */
 struct xb_step_run {
 	const char *const *argv;  /**< ends with NULL */
@@ -57,6 +78,8 @@ struct xb_step_run {
 	const char *const *proxy; /**< proxy variables, ends with NULL; not covered by a key */
 	const char *cwd;	  /**< absolute */
 	const char *user;	  /**< "user[:group]", "" for root */
+	const struct xb_step_mount *mounts;
+	size_t mount_count;
 };
 
 /** What COPY and ADD copy. */
@@ -151,6 +174,14 @@ struct xb_plan_request {
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 };
+
+/** How many trees a step reads: its parent, what COPY takes from, what each mount shows. */
+size_t xb_step_input_count(const struct xb_step *step);
+/**
+ * The step that makes tree number `i` (below xb_step_input_count()), or XB_STEP_NONE where that is
+ * no step's: the parent is 0, the origin of COPY 1, that of mount `m` 1 + m.
+ */
+size_t xb_step_input(const struct xb_step *step, size_t i);
 
 /** Release a plan; NULL is left alone. */
 void xb_plan_free(struct xb_plan *plan);

@@ -44,11 +44,12 @@ static void print_inputs(const struct xb_step *step, struct xb_str *out)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
-	if (step->parent != XB_STEP_NONE)
-		(void)xb_str_printf(&text, "%zu", step->parent);
-	if (step->kind == XB_STEP_COPY && step->copy.origin == XB_COPY_STEP &&
-	    step->copy.from != XB_STEP_NONE)
-		(void)xb_str_printf(&text, "%s%zu", text.len > 0 ? "," : "", step->copy.from);
+	for (size_t i = 0; i < xb_step_input_count(step); i++) {
+		size_t input = xb_step_input(step, i);
+
+		if (input != XB_STEP_NONE)
+			(void)xb_str_printf(&text, "%s%zu", text.len > 0 ? "," : "", input);
+	}
 	(void)xb_str_printf(out, " %-7s", text.len > 0 ? xb_str_text(&text) : "-");
 }
 
@@ -101,24 +102,51 @@ static json_t *list_to_json(const char *const *list)
 	return array;
 }
 
+static const char *const origins[] = {
+	[XB_COPY_CONTEXT] = "context",
+	[XB_COPY_NAMED] = "named-context",
+	[XB_COPY_STEP] = "step",
+};
+
+static json_t *mount_to_json(const struct xb_step_mount *mount)
+{
+	json_t *object = json_object();
+	bool files = mount->type == XB_MOUNT_BIND || mount->type == XB_MOUNT_CACHE;
+
+	xb_json_set_string(object, "type", xb_mount_type_name(mount->type));
+	if (files && (mount->origin != XB_COPY_STEP || mount->from != XB_STEP_NONE)) {
+		xb_json_set_string(object, "origin", origins[mount->origin]);
+		xb_json_set_string(object, "context", mount->from_name);
+		if (mount->origin == XB_COPY_STEP)
+			xb_json_set_u64(object, "from", mount->from);
+	}
+	xb_json_set_string(object, "source", mount->source);
+	xb_json_set_string(object, "target", mount->target);
+	xb_json_set_string(object, "id", mount->id);
+	xb_json_set_string(object, "env", mount->env);
+	if (mount->type == XB_MOUNT_CACHE)
+		xb_json_set_string(object, "sharing", xb_mount_sharing_name(mount->sharing));
+	xb_json_set_new(object, "readOnly", json_boolean(mount->read_only));
+	return object;
+}
+
 static json_t *run_to_json(const struct xb_step_run *run)
 {
 	json_t *object = json_object();
+	json_t *mounts = json_array();
 
 	xb_json_set_new(object, "argv", list_to_json(run->argv));
 	xb_json_set_new(object, "env", list_to_json(run->env));
 	xb_json_set_string(object, "cwd", run->cwd);
 	xb_json_set_string(object, "user", run->user);
+	for (size_t i = 0; i < run->mount_count; i++)
+		(void)json_array_append_new(mounts, mount_to_json(&run->mounts[i]));
+	xb_json_set_new(object, "mounts", mounts);
 	return object;
 }
 
 static json_t *copy_to_json(const struct xb_step_copy *copy)
 {
-	static const char *const origins[] = {
-		[XB_COPY_CONTEXT] = "context",
-		[XB_COPY_NAMED] = "named-context",
-		[XB_COPY_STEP] = "step",
-	};
 	json_t *object = json_object();
 
 	xb_json_set_string(object, "origin", origins[copy->origin]);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/location.h"
 
 const char *const xb_scope_proxy_names[] = { "HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
@@ -45,8 +44,7 @@ static bool lookup(void *context, struct xb_view name, const char **ret_value)
 	return true;
 }
 
-static struct xb_expand_env expand_env(const struct xb_scope *scope,
-				       const struct xb_dockerfile *file)
+struct xb_expand_env xb_scope_env(const struct xb_scope *scope, const struct xb_dockerfile *file)
 {
 	return (struct xb_expand_env){
 		.lookup = lookup,
@@ -58,7 +56,7 @@ static struct xb_expand_env expand_env(const struct xb_scope *scope,
 int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err)
 {
-	struct xb_expand_env env = expand_env(scope, file);
+	struct xb_expand_env env = xb_scope_env(scope, file);
 
 	if (xb_expand_word(word->text, &env, ret, err) < 0)
 		return xb_location_wrap(file, word->at, err);
@@ -68,7 +66,7 @@ int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *fi
 int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err)
 {
-	struct xb_expand_env env = expand_env(scope, file);
+	struct xb_expand_env env = xb_scope_env(scope, file);
 
 	if (xb_expand_words(word->text, &env, ret, err) < 0)
 		return xb_location_wrap(file, word->at, err);

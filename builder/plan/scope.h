@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "builder/dockerfile/ast.h"
+#include "builder/dockerfile/expand.h"
 #include "platforms/platform.h"
 
 /** What a lookup sees; all borrowed. */
@@ -28,6 +29,9 @@ extern const char *const xb_scope_proxy_names[];
  */
 void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
 			const struct xb_platform *target, const char *stage);
+
+/** What an expansion of `file` in `scope` sees; borrows both. */
+struct xb_expand_env xb_scope_env(const struct xb_scope *scope, const struct xb_dockerfile *file);
 
 /**
  * Expand one word. `ret` gets the result appended. Errors point at the word

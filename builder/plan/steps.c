@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan/steps.h"
 
+#include "builder/plan/mount.h"
+
 void xb_steps_init(struct xb_steps *steps)
 {
 	*steps = (struct xb_steps){ .by_identity = xb_map_new() };
@@ -48,10 +50,31 @@ static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
 }
 
+static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const struct xb_step *step)
+{
+	const struct xb_step_run *run = &step->run;
+	xb_auto_str struct xb_str platform = XB_STR_INIT(XB_STR_OWN);
+
+	(void)xb_platform_format(&step->platform, &platform);
+	hash_text(h, xb_str_text(&platform));
+	hash_list(h, run->argv);
+	hash_list(h, run->env);
+	hash_list(h, run->proxy);
+	hash_text(h, run->cwd);
+	hash_text(h, run->user);
+	xb_hasher_number(h, run->mount_count);
+	for (size_t i = 0; i < run->mount_count; i++) {
+		const struct xb_step_mount *mount = &run->mounts[i];
+
+		xb_step_mount_hash(mount, h);
+		xb_hasher_number(h, mount->required);
+		hash_parent(h, steps, mount->origin == XB_COPY_STEP ? mount->from : XB_STEP_NONE);
+	}
+}
+
 static struct xb_digest identity(const struct xb_steps *steps, const struct xb_step *step)
 {
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
-	xb_auto_str struct xb_str platform = XB_STR_INIT(XB_STR_OWN);
 
 	xb_hasher_number(h, step->kind);
 	hash_parent(h, steps, step->parent);
@@ -60,13 +83,7 @@ static struct xb_digest identity(const struct xb_steps *steps, const struct xb_s
 		hash_text(h, step->base.image->descriptor.digest.text);
 		break;
 	case XB_STEP_RUN:
-		(void)xb_platform_format(&step->platform, &platform);
-		hash_text(h, xb_str_text(&platform));
-		hash_list(h, step->run.argv);
-		hash_list(h, step->run.env);
-		hash_list(h, step->run.proxy);
-		hash_text(h, step->run.cwd);
-		hash_text(h, step->run.user);
+		hash_run(h, steps, step);
 		break;
 	case XB_STEP_COPY:
 		hash_copy(h, steps, &step->copy);

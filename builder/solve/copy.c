@@ -204,7 +204,7 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
 	xb_autofree char *destination = NULL;
 	xb_auto_fd int root = -1;
-	int r = open_origin(work->shared, work->step, work->from, &origin, err);
+	int r = open_origin(work->shared, work->step, work->inputs[1], &origin, err);
 
 	if (r == 0)
 		r = expand_sources(&origin, work->step, &paths, err);

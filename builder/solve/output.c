@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "builder/cache/tag.h"
 #include "builder/layer/copy.h"
@@ -59,37 +60,6 @@ static int usage(struct xb_error *err, const char *text, const char *what)
 	(void)xb_error_set(err, -EINVAL, "-o %s: %s", text, what);
 	(void)xb_error_hint(err, "write type=oci|docker|local|tar|image|cacheonly,dest=PATH");
 	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
-/*
- * Cut the next field off a line of comma-separated values; a field may stand in double quotes, and
- * two of them are one in it. Returns 1, 0 at the end, or -EINVAL for a quote that does not end.
- */
-static int next_field(struct xb_view *rest, struct xb_str *field)
-{
-	bool quoted = false;
-	size_t i;
-
-	xb_str_reset(field);
-	if (rest->data == NULL)
-		return 0;
-	for (i = 0; i < rest->len && (quoted || rest->data[i] != ','); i++) {
-		if (rest->data[i] != '"') {
-			(void)xb_str_putc(field, rest->data[i]);
-		} else if (quoted && i + 1 < rest->len && rest->data[i + 1] == '"') {
-			(void)xb_str_putc(field, '"');
-			i++;
-		} else {
-			quoted = !quoted;
-		}
-	}
-	if (quoted)
-		return -EINVAL;
-	if (i < rest->len)
-		*rest = xb_view_sub(*rest, i + 1, rest->len);
-	else
-		*rest = (struct xb_view){ NULL, 0 };
-	return 1;
 }
 
 static int set_type(struct xb_output *output, struct xb_view value)
@@ -169,7 +139,7 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 		output->dest = xb_strdup(text);
 		return *text != '\0' ? 0 : usage(err, text, "it is empty");
 	}
-	while ((r = next_field(&rest, &field)) > 0) {
+	while ((r = xb_csv_next(&rest, &field)) > 0) {
 		struct xb_view value = xb_str_view(&field);
 		struct xb_view key;
 

@@ -6,6 +6,8 @@
 
 #include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/solve/mask.h"
+#include "builder/solve/mounts.h"
 #include "builder/solve/work.h"
 
 /* The summary of a failure shows this many lines of output. */
@@ -25,6 +27,8 @@ struct run {
 	const struct xb_work *work;
 	struct stream streams[2];
 	struct xb_strv tail;
+	struct xb_mask mask; /* what must not be shown */
+	struct xb_mounts mounts;
 };
 
 static void run_clear(struct run *run)
@@ -34,11 +38,17 @@ static void run_clear(struct run *run)
 		xb_str_clear(&run->streams[i].line);
 	}
 	xb_strv_clear(&run->tail);
+	xb_mask_clear(&run->mask);
+	xb_mounts_close(&run->mounts);
 }
 
-static void end_line(struct run *run, struct stream *stream)
+/* Show what there is of a line, which goes on with `more`. */
+static void end_line(struct run *run, struct stream *stream, bool more)
 {
-	struct xb_view line = xb_str_view(&stream->line);
+	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+	struct xb_view raw = xb_str_view(&stream->line);
+	size_t taken = xb_mask_piece(&run->mask, raw, more, &shown);
+	struct xb_view line = xb_str_view(&shown);
 
 	if (xb_view_ends(line, XB_VIEW("\r")))
 		line.len--;
@@ -47,14 +57,18 @@ static void end_line(struct run *run, struct stream *stream)
 	if (run->tail.len == TAIL_LINES)
 		xb_strv_remove(&run->tail, 0);
 	xb_strv_push_view(&run->tail, line);
-	xb_str_reset(&stream->line);
+	if (taken < raw.len)
+		memmove(stream->line.data, stream->line.data + taken, raw.len - taken);
+	xb_str_truncate(&stream->line, raw.len - taken);
 }
 
 static void take_bytes(struct run *run, struct stream *stream, const char *bytes, size_t len)
 {
+	size_t most = LINE_MAX_BYTES + run->mask.longest;
+
 	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] == '\n' || stream->line.len >= LINE_MAX_BYTES)
-			end_line(run, stream);
+		if (bytes[i] == '\n' || stream->line.len >= most)
+			end_line(run, stream, bytes[i] != '\n');
 		if (bytes[i] != '\n')
 			(void)xb_str_putc(&stream->line, bytes[i]);
 	}
@@ -70,7 +84,7 @@ static void drain(struct run *run, struct stream *stream)
 		take_bytes(run, stream, bytes, (size_t)n);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		if (stream->line.len > 0)
-			end_line(run, stream);
+			end_line(run, stream, false);
 		xb_cleanup_fd(&stream->fd);
 	}
 }
@@ -185,7 +199,7 @@ static int make_stream(struct stream *stream, int number, int *ret_write, struct
 
 	*stream = (struct stream){ .fd = -1,
 				   .number = number,
-				   .line = XB_STR_INIT(2 * LINE_MAX_BYTES) };
+				   .line = XB_STR_INIT(2 * LINE_MAX_BYTES + XB_MAX_SECRET) };
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return xb_error_errno(err, -errno, "making a pipe for output");
 	stream->fd = ends[0];
@@ -202,6 +216,8 @@ static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
 
 	xb_sandbox_spec_init(&spec);
 	r = fill_spec(run->work, &spec, err);
+	if (r == 0)
+		r = xb_mounts_open(run->work, &run->mounts, &spec, err);
 	if (r == 0)
 		r = make_stream(&run->streams[0], 1, &out, err);
 	if (r == 0)
@@ -226,7 +242,10 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err)
 	xb_auto_str struct xb_str how = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	struct xb_sandbox_result result;
-	int r = start(&run, &sandbox, err);
+	int r;
+
+	xb_mask_init(&run.mask, work->shared->secrets);
+	r = start(&run, &sandbox, err);
 
 	if (r < 0)
 		return r;

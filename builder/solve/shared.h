@@ -10,7 +10,9 @@
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
 #include "builder/plan/plan.h"
+#include "builder/solve/agent.h"
 #include "builder/solve/events.h"
+#include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
 
 /** What all steps of a build share; it does not change while steps run, but for `cancelled`. */
@@ -20,10 +22,12 @@ struct xb_step_shared {
 	const struct xb_sources *sources;
 	const struct xb_context *context; /**< NULL: there is none */
 	const struct xb_strategy_options *strategy;
-	const struct xb_strv *hosts; /**< lines for /etc/hosts, NULL: none */
-	int64_t epoch;		     /**< SOURCE_DATE_EPOCH, -1: none */
-	bool no_cache;		     /**< look nothing up */
-	bool no_network;	     /**< steps have no network */
+	const struct xb_strv *hosts;	       /**< lines for /etc/hosts, NULL: none */
+	const struct xb_secrets *secrets;      /**< NULL: none */
+	const struct xb_agent_sources *agents; /**< NULL: none */
+	int64_t epoch;			       /**< SOURCE_DATE_EPOCH, -1: none */
+	bool no_cache;			       /**< look nothing up */
+	bool no_network;		       /**< steps have no network */
 	struct xb_events *events;
 	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
 	int cancel_fd;	       /**< readable once `cancelled` is set */

@@ -48,13 +48,6 @@ static void solver_clear(struct solver *s)
 	xb_error_clear(&s->error);
 }
 
-/* The step that a COPY takes from, or XB_STEP_NONE. */
-static size_t from_of(const struct xb_step *step)
-{
-	return step->kind == XB_STEP_COPY && step->copy.origin == XB_COPY_STEP ? step->copy.from
-									       : XB_STEP_NONE;
-}
-
 static const struct xb_result *result_of(const struct solver *s, size_t index)
 {
 	return index == XB_STEP_NONE ? NULL : &s->tasks[index].result;
@@ -66,14 +59,14 @@ static void run_task(struct xb_job *job)
 	struct task *task = (struct task *)job;
 	struct solver *s = task->solver;
 	const struct xb_step *step = &s->request->plan->steps[task->index];
-	struct xb_step_inputs inputs = {
-		.parent = result_of(s, step->parent),
-		.from = result_of(s, from_of(step)),
-	};
+	size_t count = xb_step_input_count(step);
+	xb_autofree const struct xb_result **inputs = xb_calloc(count, sizeof(*inputs));
 	enum xb_event_kind outcome = XB_EVENT_DONE;
 
+	for (size_t i = 0; i < count; i++)
+		inputs[i] = result_of(s, xb_step_input(step, i));
 	task->status =
-		xb_step_carry_out(&s->shared, task->index, &inputs, &task->result, &task->error);
+		xb_step_carry_out(&s->shared, task->index, inputs, &task->result, &task->error);
 	if (task->status < 0)
 		outcome = atomic_load(&s->shared.cancelled) ? XB_EVENT_CANCELLED : XB_EVENT_FAILED;
 	xb_events_post(s->shared.events, outcome, task->index, 0, xb_view(NULL));
@@ -102,18 +95,27 @@ static void fail(struct solver *s, int r, struct xb_error *cause)
 	cancel(s);
 }
 
+/* How often a step reads the tree of step `index`. */
+static size_t count_uses(const struct xb_step *step, size_t index)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < xb_step_input_count(step); i++)
+		n += xb_step_input(step, i) == index;
+	return n;
+}
+
 /* A result is there: steps that waited for it alone are ready. */
 static void release_dependents(struct solver *s, size_t index)
 {
 	const struct xb_plan *plan = s->request->plan;
 
 	for (size_t i = index + 1; i < plan->step_count; i++) {
-		bool waits = plan->steps[i].parent == index;
-		bool copies = from_of(&plan->steps[i]) == index;
+		size_t uses = count_uses(&plan->steps[i], index);
 
-		if (!waits && !copies)
+		if (uses == 0)
 			continue;
-		s->tasks[i].waits_for -= (size_t)waits + (size_t)copies;
+		s->tasks[i].waits_for -= uses;
 		if (s->tasks[i].waits_for == 0 && s->failed == 0)
 			submit(s, i);
 	}
@@ -204,8 +206,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 		s->tasks[i].job.run = run_task;
 		s->tasks[i].solver = s;
 		s->tasks[i].index = i;
-		s->tasks[i].waits_for =
-			(size_t)(step->parent != XB_STEP_NONE) + (from_of(step) != XB_STEP_NONE);
+		s->tasks[i].waits_for = xb_step_input_count(step) - count_uses(step, XB_STEP_NONE);
 	}
 	return r;
 }
@@ -231,6 +232,8 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.context = request->context,
 			.strategy = request->strategy,
 			.hosts = request->hosts,
+			.secrets = request->secrets,
+			.agents = request->agents,
 			.epoch = request->epoch,
 			.no_cache = request->no_cache,
 			.no_network = request->no_network,

@@ -14,8 +14,10 @@
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
 #include "builder/plan/plan.h"
+#include "builder/solve/agent.h"
 #include "builder/solve/events.h"
 #include "builder/solve/result.h"
+#include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
 
 /** Who watches a build. */
@@ -35,8 +37,10 @@ struct xb_solve_request {
 	const struct xb_sources *sources;
 	const struct xb_context *context; /**< NULL: none */
 	const struct xb_strategy_options *strategy;
-	const struct xb_strv *hosts; /**< lines for /etc/hosts, or NULL */
-	int64_t epoch;		     /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	const struct xb_strv *hosts;	       /**< lines for /etc/hosts, or NULL */
+	const struct xb_secrets *secrets;      /**< of --secret, or NULL */
+	const struct xb_agent_sources *agents; /**< of --ssh, or NULL */
+	int64_t epoch;			       /**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	bool no_cache;
 	bool no_network;
 	unsigned jobs; /**< workers; 0: one for each processor, at least two */

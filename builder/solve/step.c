@@ -10,6 +10,7 @@
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
 #include "builder/layer/pack.h"
+#include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/work.h"
 
@@ -46,7 +47,7 @@ static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 
 /* The key: everything that can change the result, and nothing else (docs/decisions). */
 static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
-		    const struct xb_step_inputs *inputs, char key[XB_RECORD_KEY_SIZE],
+		    const struct xb_result *const *inputs, char key[XB_RECORD_KEY_SIZE],
 		    struct xb_error *err)
 {
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
@@ -54,12 +55,12 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 
 	xb_hasher_number(h, KEY_VERSION);
 	xb_hasher_number(h, step->kind);
-	xb_hasher_field(
-		h, xb_view(inputs->parent != NULL ? xb_result_chain(inputs->parent)->text : ""));
+	xb_hasher_field(h, xb_view(inputs[0] != NULL ? xb_result_chain(inputs[0])->text : ""));
 	xb_hasher_number(h, (uint64_t)shared->epoch);
 	switch (step->kind) {
 	case XB_STEP_RUN:
 		hash_run(h, step, shared);
+		r = xb_mounts_key(shared, step, inputs + 1, h, err);
 		break;
 	case XB_STEP_COPY:
 		xb_hasher_number(h, step->copy.add);
@@ -67,7 +68,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 		xb_hasher_number(h, step->copy.chown != NULL);
 		xb_hasher_field(h, xb_view(step->copy.chown));
 		xb_hasher_number(h, (uint64_t)(int64_t)step->copy.mode);
-		r = xb_copy_key(shared, step, inputs->from, h, err);
+		r = xb_copy_key(shared, step, inputs[1], h, err);
 		break;
 	case XB_STEP_WORKDIR:
 		xb_hasher_field(h, xb_view(step->workdir.path));
@@ -151,7 +152,7 @@ static int do_work(const struct xb_work *work, struct xb_error *err)
 
 /* Carry the step out on a fresh snapshot, which `record` then names. */
 static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
-			    const struct xb_step_inputs *inputs, struct xb_record *record,
+			    const struct xb_result *const *inputs, struct xb_record *record,
 			    struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
@@ -163,12 +164,12 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 		.index = index,
 		.step = &shared->plan->steps[index],
 		.lowers = &lowers,
-		.from = inputs->from,
+		.inputs = inputs,
 	};
 	int r = 0;
 
-	if (inputs->parent != NULL)
-		r = xb_trees_paths(shared->store, inputs->parent, &lowers, &warnings, err);
+	if (inputs[0] != NULL)
+		r = xb_trees_paths(shared->store, inputs[0], &lowers, &warnings, err);
 	for (size_t i = 0; i < warnings.len; i++)
 		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0,
 			       xb_view(warnings.items[i]));
@@ -181,8 +182,9 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 	return do_work(&work, err);
 }
 
-static int execute(struct xb_step_shared *shared, size_t index, const struct xb_step_inputs *inputs,
-		   struct xb_record *record, struct xb_error *err)
+static int execute(struct xb_step_shared *shared, size_t index,
+		   const struct xb_result *const *inputs, struct xb_record *record,
+		   struct xb_error *err)
 {
 	uint64_t start = xb_clock_monotonic();
 	int r = xb_snapshot_begin(shared->store, &record->snapshot, err);
@@ -215,7 +217,7 @@ static int look_up(struct xb_step_shared *shared, const char *key, struct xb_rec
 }
 
 static int find_or_execute(struct xb_step_shared *shared, size_t index,
-			   const struct xb_step_inputs *inputs, struct xb_record *record,
+			   const struct xb_result *const *inputs, struct xb_record *record,
 			   bool *ret_cached, struct xb_error *err)
 {
 	xb_auto_keylock struct xb_keylock *lock = NULL;
@@ -267,7 +269,7 @@ static int add_place(const struct xb_step_shared *shared, const struct xb_step *
 }
 
 int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
-		      const struct xb_step_inputs *inputs, struct xb_result *ret,
+		      const struct xb_result *const *inputs, struct xb_result *ret,
 		      struct xb_error *err)
 {
 	struct xb_record record = { 0 };
@@ -281,7 +283,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
 		if (r < 0)
 			return add_place(shared, &shared->plan->steps[index], r, err);
-		xb_result_copy(ret, inputs->parent);
+		xb_result_copy(ret, inputs[0]);
 		xb_result_push(ret, &record);
 	}
 	if (r < 0 && err != NULL && err->fault == XB_FAULT_SOURCE)

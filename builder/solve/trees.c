@@ -135,3 +135,15 @@ int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct
 	return xb_tree_mount((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL,
 			     err);
 }
+
+int xb_trees_view(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
+		  struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
+	int r = result != NULL ? xb_trees_paths(store, result, &lowers, warnings, err) : 0;
+
+	if (r < 0)
+		return r;
+	return xb_tree_view((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL,
+			    err);
+}

@@ -18,5 +18,8 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struc
 /** Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. */
 int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
 		  struct xb_error *err);
+/** Likewise, as a view that can be bound into a step: see xb_tree_view(). */
+int xb_trees_view(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
+		  struct xb_error *err);
 
 #endif

@@ -17,7 +17,8 @@ struct xb_work {
 	const struct xb_strv *lowers; /**< the parent's tree, top first */
 	const char *upper;	      /**< where changes go */
 	const char *work;	      /**< overlay's own */
-	const struct xb_result *from; /**< of COPY from another step; NULL: the empty tree */
+	const struct xb_result *const
+		*inputs; /**< as xb_step_input() has them; NULL: the empty tree */
 };
 
 /** Run the command of a RUN step in a sandbox. */
