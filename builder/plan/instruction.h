@@ -5,13 +5,6 @@
 
 #include "builder/plan/stage.h"
 
-/** Where a COPY or a mount takes its files from: what `from` came to, or the context. */
-struct xb_copy_source {
-	enum xb_copy_origin origin;
-	size_t step;	  /**< for XB_COPY_STEP; may be XB_STEP_NONE (an empty tree) */
-	const char *name; /**< for XB_COPY_NAMED, in the plan's arena */
-};
-
 /**
  * Apply `instruction` (not FROM) to `state`. `source` is one for COPY and ADD, and one for each
  * --mount of RUN, in order.

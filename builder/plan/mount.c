@@ -179,26 +179,3 @@ int xb_plan_mounts(struct xb_planner *planner, const struct xb_stage_state *stat
 	run->mount_count = n;
 	return 0;
 }
-
-static void hash_text(struct xb_hasher *h, const char *text)
-{
-	xb_hasher_number(h, text != NULL);
-	xb_hasher_field(h, xb_view(text));
-}
-
-void xb_step_mount_hash(const struct xb_step_mount *mount, struct xb_hasher *h)
-{
-	xb_hasher_number(h, mount->type);
-	xb_hasher_number(h, mount->origin);
-	hash_text(h, mount->from_name);
-	hash_text(h, mount->source);
-	hash_text(h, mount->target);
-	hash_text(h, mount->id);
-	hash_text(h, mount->env);
-	xb_hasher_number(h, mount->sharing);
-	xb_hasher_number(h, mount->read_only);
-	xb_hasher_number(h, mount->mode);
-	xb_hasher_number(h, mount->uid);
-	xb_hasher_number(h, mount->gid);
-	xb_hasher_number(h, mount->size);
-}

@@ -3,7 +3,7 @@
 #ifndef XB_BUILDER_PLAN_MOUNT_H
 #define XB_BUILDER_PLAN_MOUNT_H
 
-#include "builder/plan/instruction.h"
+#include "builder/plan/stage.h"
 
 /**
  * Read the --mount flags of a RUN into `run`, in the plan's arena. `sources` has an element for
@@ -12,11 +12,5 @@
 int xb_plan_mounts(struct xb_planner *planner, const struct xb_stage_state *state,
 		   const struct xb_instruction *instruction, const struct xb_copy_source *sources,
 		   struct xb_step_run *run, struct xb_error *err);
-
-/**
- * Add to an identity or a key all that a mount says, but whether it must be there, and which step
- * its files are from. Secrets and agents count by their ids, never by what they hold.
- */
-void xb_step_mount_hash(const struct xb_step_mount *mount, struct xb_hasher *h);
 
 #endif

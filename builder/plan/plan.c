@@ -55,3 +55,26 @@ size_t xb_step_input(const struct xb_step *step, size_t i)
 	mount = &step->run.mounts[i - 1];
 	return mount->origin == XB_COPY_STEP ? mount->from : XB_STEP_NONE;
 }
+
+static void hash_text(struct xb_hasher *h, const char *text)
+{
+	xb_hasher_number(h, text != NULL);
+	xb_hasher_field(h, xb_view(text));
+}
+
+void xb_step_mount_hash(const struct xb_step_mount *mount, struct xb_hasher *h)
+{
+	xb_hasher_number(h, mount->type);
+	xb_hasher_number(h, mount->origin);
+	hash_text(h, mount->from_name);
+	hash_text(h, mount->source);
+	hash_text(h, mount->target);
+	hash_text(h, mount->id);
+	hash_text(h, mount->env);
+	xb_hasher_number(h, mount->sharing);
+	xb_hasher_number(h, mount->read_only);
+	xb_hasher_number(h, mount->mode);
+	xb_hasher_number(h, mount->uid);
+	xb_hasher_number(h, mount->gid);
+	xb_hasher_number(h, mount->size);
+}

@@ -183,6 +183,12 @@ size_t xb_step_input_count(const struct xb_step *step);
  */
 size_t xb_step_input(const struct xb_step *step, size_t i);
 
+/**
+ * Add to an identity or a key all that a mount says, but whether it must be there, and which step
+ * its files are from. Secrets and agents count by their ids, never by what they hold.
+ */
+void xb_step_mount_hash(const struct xb_step_mount *mount, struct xb_hasher *h);
+
 /** Release a plan; NULL is left alone. */
 void xb_plan_free(struct xb_plan *plan);
 

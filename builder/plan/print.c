@@ -141,7 +141,10 @@ static json_t *run_to_json(const struct xb_step_run *run)
 	xb_json_set_string(object, "user", run->user);
 	for (size_t i = 0; i < run->mount_count; i++)
 		(void)json_array_append_new(mounts, mount_to_json(&run->mounts[i]));
-	xb_json_set_new(object, "mounts", mounts);
+	if (run->mount_count > 0)
+		xb_json_set_new(object, "mounts", mounts);
+	else
+		json_decref(mounts);
 	return object;
 }
 

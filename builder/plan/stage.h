@@ -20,6 +20,13 @@ struct xb_planner {
 	size_t env_bytes;	 /**< of all steps' environments, this far; bounded */
 };
 
+/** Where a COPY or a mount takes its files from: what `from` came to, or the context. */
+struct xb_copy_source {
+	enum xb_copy_origin origin;
+	size_t step;	  /**< for XB_COPY_STEP; may be XB_STEP_NONE (an empty tree) */
+	const char *name; /**< for XB_COPY_NAMED, in the plan's arena */
+};
+
 struct xb_plan_histories XB_ARRAY(struct xb_plan_history);
 
 /** One stage for one target platform. */

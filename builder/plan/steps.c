@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan/steps.h"
 
-#include "builder/plan/mount.h"
-
 void xb_steps_init(struct xb_steps *steps)
 {
 	*steps = (struct xb_steps){ .by_identity = xb_map_new() };

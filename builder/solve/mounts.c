@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/tree.h"
-#include "builder/plan/mount.h"
 #include "builder/solve/trees.h"
 
 /* How often a step that waits for a cache looks whether it was cancelled, ms. */

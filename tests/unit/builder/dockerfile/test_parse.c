@@ -530,7 +530,7 @@ static void test_supported(void **state)
 	} examples[] = {
 		{ "ADD a.tar /\nCOPY --from=x --chmod=1 --chown=a a b\nRUN x\nHEALTHCHECK NONE",
 		  NULL },
-		{ "RUN --mount=type=cache,target=/x y", "2:5: RUN --mount is not supported yet" },
+		{ "RUN --device=x y", "2:5: RUN --device is not supported yet" },
 		{ "RUN --network=none y", "RUN --network is not supported yet" },
 		{ "RUN --security=insecure y", "RUN --security is not supported yet" },
 		{ "COPY --chown=a --link a b", "2:16: COPY --link is not supported yet" },

@@ -362,7 +362,6 @@ static void test_unsupported_is_an_error(void **state)
 		const char *text;
 		const char *place;
 	} cases[] = {
-		{ "FROM base\nRUN --mount=type=cache,target=/x make\n", "Dockerfile:2:5: " },
 		{ "FROM base\nRUN --network=none make\n", "Dockerfile:2:5: " },
 		{ "FROM base\nCOPY --link a b\n", "Dockerfile:2:6: " },
 		{ "FROM base\nCOPY --parents a b\n", "Dockerfile:2:6: " },
