@@ -60,6 +60,7 @@ static int write_outputs(const struct xb_invocation *invocation,
 		.assembled = assembled,
 		.names = &request->options.names,
 		.epoch = request->epoch,
+		.max_layer = request->max_layer,
 		.own_files = invocation->plain_user,
 	};
 	int r = 0;
@@ -100,6 +101,7 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.secrets = &request->secrets,
 		.agents = &request->agents,
 		.epoch = request->epoch,
+		.max_layer = request->max_layer,
 		.no_cache = request->options.no_cache,
 		.no_network = request->no_network,
 		.jobs = request->jobs,

@@ -30,6 +30,7 @@ struct run_options {
 	const char *workdir;
 	const char *entrypoint;
 	const char *network;
+	const char *max_layer;
 	const char *root;
 	bool help;
 };
@@ -45,6 +46,8 @@ static const struct xb_option option_table[] = {
 	{ "entrypoint", 0, XB_OPTION_TEXT, AT(entrypoint), "PROGRAM", "instead of the image's" },
 	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE", "default, host or none" },
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
+	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
+	  "what one layer may unpack to, such as 20G" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ 0 },
@@ -58,7 +61,8 @@ struct running {
 	struct xb_platform platform;
 	struct xb_store *store;
 	struct xb_sources *sources;
-	char *temporary; /* directory of an unpacked archive, or NULL */
+	uint64_t max_layer; /* bytes, 0: the default */
+	char *temporary;    /* directory of an unpacked archive, or NULL */
 };
 
 static void running_clear(struct running *run)
@@ -100,6 +104,9 @@ static int read_options(const struct xb_invocation *invocation, struct running *
 	if (r == 0 && run->options.platform != NULL)
 		r = xb_platform_parse(xb_view(run->options.platform), &run->host, &run->platform,
 				      err);
+	if (r == 0)
+		r = xb_option_size("--max-layer-size", run->options.max_layer, &run->max_layer,
+				   err);
 	return r < 0 ? xb_error_fault(err, XB_FAULT_USAGE) : 0;
 }
 
@@ -212,7 +219,8 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 		r = xb_sources_import(run->sources, image, err);
 	if (r == 0) {
 		xb_result_of_image(&result, image);
-		r = xb_trees_paths(run->store, &result, &spec->lowers, &warnings, err);
+		r = xb_trees_paths(run->store, &result, run->max_layer, &spec->lowers, &warnings,
+				   err);
 		xb_result_clear(&result);
 	}
 	for (size_t i = 0; i < warnings.len; i++)

@@ -177,3 +177,25 @@ void xb_options_help(const struct xb_option *table, struct xb_str *out)
 		(void)xb_str_printf(out, "%-30s %s\n", left, table->help);
 	}
 }
+
+int xb_option_size(const char *option, const char *text, uint64_t *ret, struct xb_error *err)
+{
+	static const char units[] = "KMGT";
+	struct xb_view number;
+	const char *unit;
+	uint64_t value = 0;
+	unsigned shift = 0;
+
+	if (text == NULL)
+		return 0;
+	number = xb_view(text);
+	unit = number.len > 0 ? strchr(units, number.data[number.len - 1]) : NULL;
+	if (unit != NULL) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		number.len--;
+	}
+	if (xb_view_parse_u64(number, INT64_MAX >> shift, &value) < 0 || value == 0)
+		return usage(err, "%s %s is not a size such as 500M or 20G", option, text);
+	*ret = value << shift;
+	return 0;
+}

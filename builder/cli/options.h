@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/array.h"
 #include "base/error.h"
@@ -37,6 +38,12 @@ struct xb_option {
  */
 int xb_options_parse(const struct xb_option *table, char *const *argv, bool stop, void *target,
 		     struct xb_strv *operands, struct xb_error *err);
+
+/**
+ * Read a size in bytes, or with K, M, G or T behind it in powers of 1024; `text` NULL leaves
+ * *ret alone. Errors: -EINVAL, fault usage.
+ */
+int xb_option_size(const char *option, const char *text, uint64_t *ret, struct xb_error *err);
 
 /** Append the table as help text, a line an option. */
 void xb_options_help(const struct xb_option *table, struct xb_str *out);

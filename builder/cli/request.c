@@ -47,6 +47,8 @@ const struct xb_option xb_build_option_table[] = {
 	{ "iidfile", 0, XB_OPTION_TEXT, AT(iid_file), "PATH", "write the result's digest" },
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
+	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
+	  "what a base's layer may unpack to, such as 20G" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
@@ -281,6 +283,12 @@ static int read_jobs(struct xb_build_request *request, struct xb_error *err)
 	return 0;
 }
 
+static int read_max_layer(struct xb_build_request *request, struct xb_error *err)
+{
+	return xb_option_size("--max-layer-size", request->options.max_layer, &request->max_layer,
+			      err);
+}
+
 static int check_names(const struct xb_build_options *options, struct xb_error *err)
 {
 	for (size_t i = 0; i < options->names.len; i++) {
@@ -345,8 +353,8 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_epoch, read_hosts,	  read_secrets,
-		read_network,	read_jobs,  read_outputs,
+		read_platforms, read_epoch, read_hosts,	    read_secrets,
+		read_network,	read_jobs,  read_max_layer, read_outputs,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);

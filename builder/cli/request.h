@@ -38,6 +38,7 @@ struct xb_build_options {
 	const char *iid_file;
 	const char *network;
 	const char *jobs;
+	const char *max_layer;
 	const char *root;
 	const char *format;
 	bool no_cache;
@@ -64,6 +65,7 @@ struct xb_build_request {
 	struct xb_strategy_options strategy;
 	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	unsigned jobs;
+	uint64_t max_layer; /**< bytes, 0: the default */
 	bool no_network;
 	struct xb_store *store;
 	struct xb_context *context;

@@ -565,7 +565,7 @@ static int count_item(struct xb_apply *a, const struct xb_tar_item *item, struct
 	if (a->count > a->options.max_count) {
 		xb_error_set(err, -EFBIG, "more than %llu entries",
 			     (unsigned long long)a->options.max_count);
-		return xb_error_hint(err, "raise the limit with --max-layer-entries"), -EFBIG;
+		return xb_error_hint(err, "split the layer into several"), -EFBIG;
 	}
 	if (item->size > a->options.max_size - a->size) {
 		xb_error_set(err, -EFBIG, "files of more than %llu MiB together",

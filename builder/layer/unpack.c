@@ -15,8 +15,10 @@
 #include "builder/layer/wire.h"
 #include "manifest/media.h"
 
-#define DEFAULT_UNPACKED ((uint64_t)4 << 30) /* no honest layer of a small blob is larger */
-#define DEFAULT_RATIO	 100		     /* and none of a large one shrinks more than so */
+/* A refused layer has taken less than 1 GiB of disk, unless its blob is large itself; honest layers
+   shrink to a half or a tenth. */
+#define DEFAULT_UNPACKED ((uint64_t)960 << 20)
+#define DEFAULT_RATIO	 50
 #define DEFAULT_ENTRIES	 UINT64_C(2000000)
 #define DEFAULT_MEMORY	 ((uint64_t)512 << 20)
 
@@ -195,7 +197,6 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 	}
 	if (r >= 0)
 		return 0;
-	xb_error_wrap(err, r, "unpacking layer %s", layer->digest.text);
 	xb_error_fault(err, XB_FAULT_STORE);
 	return r;
 }

@@ -28,7 +28,7 @@
 /** Limits on one layer or archive; 0 in a field stands for its default. */
 struct xb_unpack_limits {
 	uint64_t unpacked; /**< bytes of the tar and, apart, of all files' sizes together; default
-			      max(4 GiB, 100 times the blob) */
+			      max(960 MiB, 50 times the blob) */
 	uint64_t entries;  /**< default 2,000,000 */
 	uint64_t memory;   /**< RLIMIT_AS of the child in bytes; default 512 MiB */
 };
@@ -64,7 +64,7 @@ struct xb_unpack_layer {
  * `.`, `..` and the empty name. Left out with a warning: device nodes that this user may not make,
  * attributes outside the list of builder/layer/pack.h.
  *
- * Errors: fault store with -EBADMSG (not what the digests say, damaged, not a tar), -EFBIG (a
+ * Which layer it was is for the caller to say. Errors: fault store with -EBADMSG (not what the digests say, damaged, not a tar), -EFBIG (a
  * limit, with the hint how to raise it), -ENOTSUP (unknown media type), those of writing.
  */
 int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,

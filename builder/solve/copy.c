@@ -39,7 +39,7 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 
 	*ret = (struct origin){ .root = -1, .owned = -1 };
 	if (step->copy.origin == XB_COPY_STEP) {
-		ret->owned = xb_trees_open(shared->store, from, &warnings, err);
+		ret->owned = xb_trees_open(shared->store, from, shared->max_layer, &warnings, err);
 		ret->root = ret->owned;
 		ret->keeps_owners = step->copy.chown == NULL;
 		post_warnings(shared, index, &warnings);
@@ -140,6 +140,7 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 		   const struct xb_copy_options *options, struct xb_error *err)
 {
 	xb_auto_unpack_report struct xb_unpack_report report = XB_UNPACK_REPORT_INIT;
+	const struct xb_unpack_limits limits = { .unpacked = work->shared->max_layer };
 	struct xb_archive_options how = XB_ARCHIVE_OPTIONS_INIT;
 	int r;
 
@@ -148,6 +149,7 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 		how.gid = options->gid;
 	}
 	how.epoch = options->epoch;
+	how.limits = &limits;
 	r = xb_archive_extract(archive, root, destination, &how, &report, err);
 	post_warnings(work->shared, work->index, &report.warnings);
 	return r;

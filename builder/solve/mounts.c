@@ -56,7 +56,7 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 
 	if (mount->origin == XB_COPY_STEP) {
-		ret->owned = xb_trees_view(shared->store, from, &warnings, err);
+		ret->owned = xb_trees_view(shared->store, from, shared->max_layer, &warnings, err);
 		ret->root = ret->owned;
 		post_warnings(shared, (size_t)(step - shared->plan->steps), &warnings);
 		return ret->owned < 0 ? ret->owned : 0;

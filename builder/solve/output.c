@@ -388,8 +388,8 @@ static int open_target(const struct xb_output_source *source, size_t target, str
 	size_t step = source->plan->targets[target].step;
 
 	return xb_trees_open(source->store,
-			     step != XB_STEP_NONE ? &source->results->items[step] : NULL, &warnings,
-			     err);
+			     step != XB_STEP_NONE ? &source->results->items[step] : NULL,
+			     source->max_layer, &warnings, err);
 }
 
 /* "linux/arm/v7" as the name of a directory: "linux_arm_v7". */

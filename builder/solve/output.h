@@ -52,6 +52,7 @@ struct xb_output_source {
 	const struct xb_assembled *assembled;
 	const struct xb_strv *names; /**< of the build (-t) */
 	int64_t epoch;		     /**< -1: none */
+	uint64_t max_layer;	     /**< as in struct xb_solve_request */
 	bool own_files;		     /**< files of type=local belong to the user, not to others */
 };
 

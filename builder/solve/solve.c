@@ -228,6 +228,7 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 		.shared = {
 			.plan = request->plan,
 			.store = request->store,
+			.max_layer = request->max_layer,
 			.sources = request->sources,
 			.context = request->context,
 			.strategy = request->strategy,

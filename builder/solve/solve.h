@@ -41,6 +41,7 @@ struct xb_solve_request {
 	const struct xb_secrets *secrets;      /**< of --secret, or NULL */
 	const struct xb_agent_sources *agents; /**< of --ssh, or NULL */
 	int64_t epoch;			       /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
 	bool no_cache;
 	bool no_network;
 	unsigned jobs; /**< workers; 0: one for each processor, at least two */

@@ -169,7 +169,8 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 	int r = 0;
 
 	if (inputs[0] != NULL)
-		r = xb_trees_paths(shared->store, inputs[0], &lowers, &warnings, err);
+		r = xb_trees_paths(shared->store, inputs[0], shared->max_layer, &lowers, &warnings,
+				   err);
 	for (size_t i = 0; i < warnings.len; i++)
 		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0,
 			       xb_view(warnings.items[i]));

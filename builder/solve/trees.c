@@ -23,8 +23,9 @@ static void to_top(struct xb_strv *lowers, const char *path)
 
 /* Unpack one layer over `lowers` into the fresh snapshot. */
 static int unpack_into(struct xb_store *store, const struct xb_result_layer *layer,
-		       const struct xb_strv *lowers, const struct xb_snapshot *snapshot,
-		       struct xb_strv *warnings, struct xb_error *err)
+		       uint64_t max_layer, const struct xb_strv *lowers,
+		       const struct xb_snapshot *snapshot, struct xb_strv *warnings,
+		       struct xb_error *err)
 {
 	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str work = XB_STR_INIT(XB_STR_OWN);
@@ -35,6 +36,7 @@ static int unpack_into(struct xb_store *store, const struct xb_result_layer *lay
 		.digest = layer->blob,
 		.diff_id = layer->diff_id,
 	};
+	const struct xb_unpack_limits limits = { .unpacked = max_layer };
 	xb_auto_fd int blob = -1;
 	xb_auto_fd int tree = -1;
 	int r = xb_blob_open(store, &layer->blob, &blob, NULL, err);
@@ -47,21 +49,22 @@ static int unpack_into(struct xb_store *store, const struct xb_result_layer *lay
 			     xb_str_text(&upper), xb_str_text(&work), err);
 	if (tree < 0)
 		return tree;
-	r = xb_layer_unpack(blob, &what, tree, NULL, &report, err);
+	r = xb_layer_unpack(blob, &what, tree, &limits, &report, err);
 	xb_strv_append(warnings, &report.warnings);
 	return r;
 }
 
 static int unpack_and_record(struct xb_store *store, const struct xb_result_layer *layer,
-			     const struct xb_strv *lowers, struct xb_record *record,
-			     struct xb_strv *warnings, struct xb_error *err)
+			     uint64_t max_layer, const struct xb_strv *lowers,
+			     struct xb_record *record, struct xb_strv *warnings,
+			     struct xb_error *err)
 {
 	uint64_t start = xb_clock_monotonic();
 	int r = xb_snapshot_begin(store, &record->snapshot, err);
 
 	if (r < 0)
 		return r;
-	r = unpack_into(store, layer, lowers, &record->snapshot, warnings, err);
+	r = unpack_into(store, layer, max_layer, lowers, &record->snapshot, warnings, err);
 	if (r == 0)
 		r = xb_snapshot_commit(store, &record->snapshot, err);
 	if (r == 0) {
@@ -82,7 +85,7 @@ static int unpack_and_record(struct xb_store *store, const struct xb_result_laye
 
 /* The snapshot of a base image's layer: known, or made now. */
 static int base_snapshot(struct xb_store *store, const struct xb_result_layer *layer,
-			 const struct xb_strv *lowers, struct xb_snapshot *ret,
+			 uint64_t max_layer, const struct xb_strv *lowers, struct xb_snapshot *ret,
 			 struct xb_strv *warnings, struct xb_error *err)
 {
 	struct xb_record record = { 0 };
@@ -96,7 +99,8 @@ static int base_snapshot(struct xb_store *store, const struct xb_result_layer *l
 		if (r == 0)
 			r = xb_record_get(store, record.key, &record, err);
 		if (r == 0)
-			r = unpack_and_record(store, layer, lowers, &record, warnings, err);
+			r = unpack_and_record(store, layer, max_layer, lowers, &record, warnings,
+					      err);
 	}
 	if (r < 0)
 		return xb_store_explain(
@@ -105,8 +109,8 @@ static int base_snapshot(struct xb_store *store, const struct xb_result_layer *l
 	return 0;
 }
 
-int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struct xb_strv *lowers,
-		   struct xb_strv *warnings, struct xb_error *err)
+int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err)
 {
 	for (size_t i = 0; i < result->layers.len; i++) {
 		const struct xb_result_layer *layer = &result->layers.items[i];
@@ -115,7 +119,8 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struc
 		int r = 0;
 
 		if (snapshot.id[0] == '\0')
-			r = base_snapshot(store, layer, lowers, &snapshot, warnings, err);
+			r = base_snapshot(store, layer, max_layer, lowers, &snapshot, warnings,
+					  err);
 		if (r < 0)
 			return r;
 		xb_snapshot_path(store, &snapshot, &path);
@@ -124,11 +129,12 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struc
 	return 0;
 }
 
-int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
-		  struct xb_error *err)
+int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		  struct xb_strv *warnings, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
-	int r = result != NULL ? xb_trees_paths(store, result, &lowers, warnings, err) : 0;
+	int r = result != NULL ? xb_trees_paths(store, result, max_layer, &lowers, warnings, err)
+			       : 0;
 
 	if (r < 0)
 		return r;
@@ -136,11 +142,12 @@ int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct
 			     err);
 }
 
-int xb_trees_view(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
-		  struct xb_error *err)
+int xb_trees_view(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		  struct xb_strv *warnings, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
-	int r = result != NULL ? xb_trees_paths(store, result, &lowers, warnings, err) : 0;
+	int r = result != NULL ? xb_trees_paths(store, result, max_layer, &lowers, warnings, err)
+			       : 0;
 
 	if (r < 0)
 		return r;

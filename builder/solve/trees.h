@@ -10,16 +10,17 @@
 /**
  * Append the absolute paths of the snapshots of `result`, top first, to `lowers`. Layers of base
  * images that have none yet are unpacked, bottom first, each once however many processes and
- * threads ask. Lines about what could not be unpacked as it is go to `warnings`. Thread-safe.
+ * threads ask, unless one has more than `max_layer` bytes (0: a default by its blob's size). Lines
+ * about what could not be unpacked as it is go to `warnings`. Thread-safe.
  */
-int xb_trees_paths(struct xb_store *store, const struct xb_result *result, struct xb_strv *lowers,
-		   struct xb_strv *warnings, struct xb_error *err);
+int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err);
 
 /** Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. */
-int xb_trees_open(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
-		  struct xb_error *err);
+int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		  struct xb_strv *warnings, struct xb_error *err);
 /** Likewise, as a view that can be bound into a step: see xb_tree_view(). */
-int xb_trees_view(struct xb_store *store, const struct xb_result *result, struct xb_strv *warnings,
-		  struct xb_error *err);
+int xb_trees_view(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		  struct xb_strv *warnings, struct xb_error *err);
 
 #endif

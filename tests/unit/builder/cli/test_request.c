@@ -161,6 +161,30 @@ static void test_hosts(void **state)
 	refuses(ARGS("--add-host", "db bank:1.2.3.4", "."), "--add-host");
 }
 
+static void test_max_layer_size(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "1", 1 },
+		{ "500M", UINT64_C(500) << 20 },
+		{ "20G", UINT64_C(20) << 30 },
+		{ "1T", UINT64_C(1) << 40 },
+	};
+	static const char *const bad[] = { "", "0", "-1", "G", "1.5G", "1GG", "1g", "9999999999T" };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(good); i++) {
+		xb_auto_build_request struct xb_build_request request = { 0 };
+
+		reads(ARGS("--max-layer-size", good[i].text, "."), &request);
+		assert_int_equal(request.max_layer, good[i].bytes);
+	}
+	for (size_t i = 0; i < XB_COUNT(bad); i++)
+		refuses(ARGS("--max-layer-size", bad[i], "."), "--max-layer-size");
+}
+
 static void test_network_and_jobs(void **state)
 {
 	xb_auto_build_request struct xb_build_request none = { 0 };
@@ -291,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_epoch),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_network_and_jobs),
+		cmocka_unit_test(test_max_layer_size),
 		cmocka_unit_test(test_names_and_labels),
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_help_needs_nothing),
