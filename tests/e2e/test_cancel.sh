@@ -57,9 +57,68 @@ twice() {
 	same "$(cat "$W/after/half")" half
 }
 
+storm_files() { # DIR
+	dockerfile "$1" <<-'EOF'
+		FROM tiny AS made
+		ARG N
+		RUN echo $N > /1; seq 1 20000 > /seq; sleep 0.2
+		COPY data /data
+		RUN mkdir /d && cp /seq /d/seq && (sleep 98765 & ) ; true
+		COPY data Dockerfile /d/
+		RUN sleep 0.2; rm /1; echo 3 > /3
+		COPY --chown=3:4 Dockerfile /other
+		FROM tiny
+		ARG N
+		RUN echo $N > /last; sleep 0.3
+		COPY --from=made /d /d
+		RUN cat /d/seq /last > /all
+		COPY --from=made / /made
+		RUN rm -rf /made/bin
+		COPY Dockerfile /
+	EOF
+	head -c 3000000 /dev/urandom >"$1/data"
+	chmod -R a+rX "$1"
+}
+
+storm() { # STORE OUT COMMAND...: random moments, then the digest that an undisturbed store gives
+	stormed=$1 result=$2
+	shift 2
+	SEED=${XB_STORM_SEED:-$(date +%N | sed 's/^0*//')}
+	echo "seed $SEED"
+	set -- "$@" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" --platform "$PLATFORMS" \
+		--build-arg N=ROUND -o "type=oci,dest=$result,tar=false" "$W/storm"
+	unshare -m --propagation private python3 "$E2E/storm.py" "${XB_STORM:-12}" "$SEED" "$stormed" "$@"
+	same "$(pgrep -c -f 'sleep 98765' || :)" 0 "processes left"
+}
+
+digest_after() { # STORE
+	build --root "$1" --platform "$PLATFORMS" --build-arg N=0 -o "type=oci,dest=$1.out,tar=false" "$W/storm"
+	index_digest "$1.out"
+}
+
+root_storm() {
+	has root || skip "mount namespaces without a user namespace need root" root
+	storm_files "$W/storm"
+	storm "$W/stormed" "$W/storm.out" "$XBUILD" build --root "$W/stormed"
+	same "$(digest_after "$W/stormed")" "$(digest_after "$W/calm")" "digest after the storm"
+}
+
+user_storm() {
+	user_ready
+	storm_files "$W/storm"
+	chmod a+rx "$W"
+	printf '#!/bin/sh\nexec setpriv --reuid=xbtest --regid=%s --clear-groups env -i PATH="%s" HOME="%s" \\\n' \
+		"$(id -g xbtest)" "$PATH" "$USER_HOME" >"$W/as-user"
+	printf 'SOURCE_DATE_EPOCH=%s "%s/bin/xbuild" "$@"\n' "$SOURCE_DATE_EPOCH" "$USER_HOME" >>"$W/as-user"
+	chmod 755 "$W/as-user"
+	storm "$USER_HOME/stormed" "$USER_HOME/storm.out" "$W/as-user" build --root "$USER_HOME/stormed"
+}
+
 t "Ctrl-C: exit 130, nothing left" interrupted
 t "SIGTERM: the same" terminated
 t "Ctrl-C in an emulated step" emulated
 t "kill -9: no process, no mount; the store stays usable" killed
 t "the next build works" twice
+t "stopped at random moments" root_storm
+t "stopped at random moments, a plain user" user_storm
 finish
