@@ -64,8 +64,9 @@ struct xb_unpack_layer {
  * `.`, `..` and the empty name. Left out with a warning: device nodes that this user may not make,
  * attributes outside the list of builder/layer/pack.h.
  *
- * Which layer it was is for the caller to say. Errors: fault store with -EBADMSG (not what the digests say, damaged, not a tar), -EFBIG (a
- * limit, with the hint how to raise it), -ENOTSUP (unknown media type), those of writing.
+ * Which layer it was is for the caller to say. Errors: fault store with -EBADMSG (not what the
+ * digests say, damaged, not a tar), -EFBIG (a limit, with the hint how to raise it), -ENOTSUP
+ * (unknown media type), those of writing.
  */
 int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
 		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,

@@ -219,7 +219,8 @@ static int open_writable(const struct opening *o, struct xb_error *err)
 	int r = xb_snapshot_begin(store, &o->ret->scratch, err);
 
 	if (r == 0 && o->from != NULL)
-		r = xb_trees_paths(store, o->from, &lowers, &warnings, err);
+		r = xb_trees_paths(store, o->from, o->work->shared->max_layer, &lowers, &warnings,
+				   err);
 	if (r < 0)
 		return r;
 	xb_snapshot_path(store, &o->ret->scratch, &upper);
