@@ -7,7 +7,9 @@ tools.py tree DIR                              a line for each file: type, mode,
                                                SOURCE_DATE_EPOCH), data, xattrs
 tools.py elf DIR                               ELF files: "machine path"
 tools.py interrupt SIGNAL MARKER COMMAND...    send SIGNAL once output holds MARKER; print the status
+tools.py scan SECRET-FILE PLACE...              no file of PLACE has its bytes, decompressed or encoded
 """
+import base64
 import gzip
 import hashlib
 import io
@@ -197,6 +199,38 @@ def elf(root):
             print(MACHINES.get(machine, machine), path)
 
 
+def scan(secret, *places):
+    """No file of PLACES has the bytes of SECRET, plain or decompressed, also as base64 or hex."""
+    with open(secret, "rb") as f:
+        raw = f.read()
+    needles = {raw, raw.hex().encode(), raw.hex().upper().encode()}
+    for shift in range(3):  # whole groups of base64, wherever the secret begins in one
+        needles.add(base64.b64encode(b"\0" * shift + raw)[4:-4])
+    try:
+        decoded = base64.b64decode(raw, validate=True)
+        needles |= {decoded, decoded.hex().encode(), decoded.hex().upper().encode()}
+    except ValueError:
+        pass
+    count = 0
+    for place in places:
+        found = [place] if os.path.isfile(place) else [
+            os.path.join(top, name) for top, _, names in os.walk(place) for name in names]
+        for path in found:
+            if os.path.islink(path) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as f:
+                data = f.read()
+            texts = [data]
+            if data[:2] == b"\x1f\x8b":
+                texts.append(gzip.decompress(data))
+            for text in texts:
+                if any(needle in text for needle in needles):
+                    sys.exit("the secret is in " + path)
+            count += 1
+    if count == 0:
+        sys.exit("nothing to scan")
+
+
 def interrupt(name, marker, *command):
     # A program that a shell starts in the background ignores SIGINT; one started here does not.
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -213,7 +247,7 @@ def interrupt(name, marker, *command):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__: f for f in (tiny, verify, tree, elf, interrupt)}
+    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
