@@ -406,6 +406,7 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 		.platforms = request->platforms.items,
 		.platform_count = request->platforms.len,
 		.build_platform = request->host,
+		.no_network = request->no_network,
 		.target = request->options.target,
 		.build_args = &request->options.build_args,
 		.labels = &request->options.labels,

@@ -148,6 +148,7 @@ int xb_context_checksum(int rootfd, const struct xb_context *context, const char
 	c.piece = xb_alloc(PIECE);
 	c.links = xb_map_new();
 	walk.path = xb_str_text(&at.path);
+	walk.select = c.options->select;
 	xb_hasher_field(c.tree, XB_VIEW(ENCODING));
 	r = xb_walk_run(&walk, at.parent, at.name, err);
 	if (r >= 0)

@@ -58,12 +58,16 @@ int xb_context_expand(int rootfd, const struct xb_context *context, const char *
 int xb_context_resolve(int rootfd, const struct xb_context *context, const char *path, bool follow,
 		       struct xb_str *ret, struct xb_error *err);
 
+struct xb_select;
+
 /** What a checksum is of; zero is the content as COPY from the context takes it. */
 struct xb_checksum_options {
 	bool owner;	/**< user and group count (sources whose owners are kept) */
 	bool no_follow; /**< a link at the end of the path is the object itself */
 	bool self; /**< the own mode, owner and attributes of a directory at `path` count too (a
 		      mount), not only its contents */
+	const struct xb_select
+		*select; /**< what of it counts (builder/context/select.h); NULL: all */
 };
 
 /**

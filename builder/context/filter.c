@@ -8,6 +8,14 @@ bool xb_context_has_rules(const struct xb_context *context)
 	return context != NULL && context->ignore != NULL;
 }
 
+enum xb_context_verdict xb_context_both(enum xb_context_verdict a, enum xb_context_verdict b)
+{
+	if (a == XB_CONTEXT_SKIP || b == XB_CONTEXT_SKIP)
+		return XB_CONTEXT_SKIP;
+	return a == XB_CONTEXT_DESCEND || b == XB_CONTEXT_DESCEND ? XB_CONTEXT_DESCEND
+								  : XB_CONTEXT_TAKE;
+}
+
 enum xb_context_verdict xb_context_filter(const void *opaque, const char *path, bool is_dir)
 {
 	const struct xb_context *context = opaque;

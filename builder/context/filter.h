@@ -18,6 +18,9 @@ enum xb_context_verdict {
 	XB_CONTEXT_DESCEND /**< a directory that counts only when something below it is taken */
 };
 
+/** The verdict where two have to agree: nothing is taken that one of them leaves out. */
+enum xb_context_verdict xb_context_both(enum xb_context_verdict a, enum xb_context_verdict b);
+
 /**
  * The verdict on a path of the context without links in it. `context` is a `const struct
  * xb_context *`, or NULL for no rules: usable as a callback. A path longer than rules can match is

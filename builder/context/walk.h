@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "builder/context/filter.h"
+#include "builder/context/select.h"
 
 /** What the walk met; borrowed for the duration of a visit. */
 struct xb_walk_entry {
@@ -30,6 +31,7 @@ struct xb_walk_entry {
 struct xb_walk {
 	const struct xb_context *context; /**< ignore rules, or NULL */
 	const char *path;		  /**< of the start, from the rules' root; "." for it */
+	const struct xb_select *select;	  /**< what is wanted of it; NULL: all */
 	bool names_only;		  /**< open no files and read no attributes */
 	/** Returns 0 to go on; anything else ends the walk with it. */
 	int (*visit)(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err);

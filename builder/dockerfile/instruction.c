@@ -14,20 +14,20 @@ static const struct xb_flag_rule no_flags[] = { END_OF_FLAGS };
 static const struct xb_flag_rule add_flags[] = {
 	{ .name = "chown", .type = XB_FLAG_TEXT },
 	{ .name = "chmod", .type = XB_FLAG_TEXT },
-	{ .name = "link", .type = XB_FLAG_BOOL, .later = true },
-	{ .name = "exclude", .type = XB_FLAG_LIST, .later = true },
-	{ .name = "checksum", .type = XB_FLAG_TEXT, .later = true },
+	{ .name = "link", .type = XB_FLAG_BOOL },
+	{ .name = "exclude", .type = XB_FLAG_LIST },
+	{ .name = "checksum", .type = XB_FLAG_TEXT },
 	{ .name = "keep-git-dir", .type = XB_FLAG_BOOL, .later = true },
-	{ .name = "unpack", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "unpack", .type = XB_FLAG_BOOL },
 	END_OF_FLAGS,
 };
 static const struct xb_flag_rule copy_flags[] = {
 	{ .name = "from", .type = XB_FLAG_TEXT },
 	{ .name = "chown", .type = XB_FLAG_TEXT },
 	{ .name = "chmod", .type = XB_FLAG_TEXT },
-	{ .name = "link", .type = XB_FLAG_BOOL, .later = true },
-	{ .name = "exclude", .type = XB_FLAG_LIST, .later = true },
-	{ .name = "parents", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "link", .type = XB_FLAG_BOOL },
+	{ .name = "exclude", .type = XB_FLAG_LIST },
+	{ .name = "parents", .type = XB_FLAG_BOOL },
 	END_OF_FLAGS,
 };
 static const struct xb_flag_rule from_flags[] = {
@@ -44,7 +44,7 @@ static const struct xb_flag_rule healthcheck_flags[] = {
 };
 static const struct xb_flag_rule run_flags[] = {
 	{ .name = "mount", .type = XB_FLAG_LIST },
-	{ .name = "network", .type = XB_FLAG_TEXT, .later = true },
+	{ .name = "network", .type = XB_FLAG_TEXT },
 	{ .name = "security", .type = XB_FLAG_TEXT, .later = true },
 	{ .name = "device", .type = XB_FLAG_LIST, .later = true },
 	END_OF_FLAGS,
@@ -110,8 +110,7 @@ static const struct xb_instruction_rule rules[XB_INSTRUCTION_COUNT] = {
 					.flags = no_flags },
 	[XB_INSTRUCTION_ONBUILD] = { .name = "ONBUILD",
 				     .operands = XB_OPERANDS_INSTRUCTION,
-				     .flags = no_flags,
-				     .later = true },
+				     .flags = no_flags },
 	[XB_INSTRUCTION_RUN] = { .name = "RUN",
 				 .operands = XB_OPERANDS_COMMAND,
 				 .min = 1,

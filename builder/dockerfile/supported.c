@@ -53,9 +53,6 @@ static int check_instruction(const struct xb_dockerfile *dockerfile,
 	r = check_flags(dockerfile, instruction, err);
 	if (r < 0)
 		return r;
-	if (instruction->heredoc_count > 0)
-		return unsupported(dockerfile, instruction->heredocs[0].at, err, "a here-document",
-				   "");
 	if (instruction->kind == XB_INSTRUCTION_ADD)
 		return check_sources(dockerfile, instruction, err);
 	return 0;

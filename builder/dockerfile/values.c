@@ -327,14 +327,6 @@ int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err)
 	size_t len = strlen(text);
 	mode_t mode = 0;
 
-	if (len > 0 && strspn(text, "ugoarwxXst+-=,01234567") == len &&
-	    strspn(text, "01234567") != len) {
-		(void)invalid(err, "a symbolic mode is not supported yet", xb_view(text));
-		(void)xb_error_hint(err, "write the mode in octal digits, such as 0755");
-		if (err != NULL)
-			err->code = -ENOTSUP;
-		return -ENOTSUP;
-	}
 	for (size_t i = 0; i < len && mode <= 07777; i++)
 		mode = text[i] >= '0' && text[i] <= '7' ? mode << 3 | (mode_t)(text[i] - '0')
 							: (mode_t)010000;

@@ -52,7 +52,7 @@ struct xb_owner {
 /** Split "user[:group]" into views of `text`. An empty user or group is refused. */
 int xb_owner_parse(const char *text, struct xb_owner *ret, struct xb_error *err);
 
-/** Read the octal mode of --chmod, 0 to 07777. Symbolic modes are -ENOTSUP for now. */
+/** Read an octal mode of --chmod, 0 to 07777; base/mode.h reads the symbolic ones. */
 int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err);
 
 /**

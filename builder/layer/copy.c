@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "builder/layer/inodes.h"
@@ -81,6 +82,8 @@ static gid_t group_of(const struct copier *c, const struct stat *st)
 
 static mode_t mode_of(const struct copier *c, const struct stat *st)
 {
+	if (c->options->change != NULL)
+		return xb_mode_apply(c->options->change, st->st_mode & 07777, S_ISDIR(st->st_mode));
 	return c->options->mode >= 0 ? (mode_t)c->options->mode : st->st_mode & 07777;
 }
 
@@ -534,30 +537,44 @@ static int copy_directory(struct copier *c, int source, int dst_root, const char
 	return r < 0 ? r : copy_contents(c, source, err);
 }
 
-/* A file, link or node: to `dst`, or into it under the name of `src`. */
-static int copy_single(struct copier *c, int src_root, const char *src, const struct stat *st,
-		       int dst_root, const char *dst, struct xb_error *err)
+/*
+ * Where a file, link or node goes: `dst`, or into it under `name`. Opens the directory, made when
+ * missing, and gives the name in it.
+ */
+static int open_place(struct copier *c, const char *name, int dst_root, const char *dst,
+		      char **ret_name, struct xb_error *err)
 {
 	xb_autofree char *where = NULL;
 	xb_autofree char *dir = NULL;
-	xb_autofree char *name = xb_view_dup(base_name(src));
+	int r;
+
+	if (says_directory(dst) || is_directory(dst_root, dst)) {
+		r = open_destination(c, dst_root, dst, err);
+		if (r >= 0)
+			*ret_name = xb_strdup(name);
+		return r;
+	}
+	r = follow(dst_root, dst, &where, err);
+	if (r < 0)
+		return r;
+	dir = dir_name(where);
+	r = open_destination(c, dst_root, dir, err);
+	if (r >= 0)
+		*ret_name = xb_view_dup(base_name(where));
+	return r;
+}
+
+static int copy_single(struct copier *c, int src_root, const char *src, const struct stat *st,
+		       int dst_root, const char *dst, struct xb_error *err)
+{
+	xb_autofree char *src_name = xb_view_dup(base_name(src));
+	xb_autofree char *name = NULL;
 	xb_autofree char *real = NULL;
 	xb_autofree char *real_dir = NULL;
 	xb_autofree char *real_name = NULL;
 	xb_auto_fd int from = -1;
-	int r;
+	int r = open_place(c, src_name, dst_root, dst, &name, err);
 
-	if (says_directory(dst) || is_directory(dst_root, dst)) {
-		dir = xb_strdup(dst);
-	} else {
-		r = follow(dst_root, dst, &where, err);
-		if (r < 0)
-			return r;
-		dir = dir_name(where);
-		free(XB_STEAL(name));
-		name = xb_view_dup(base_name(where));
-	}
-	r = open_destination(c, dst_root, dir, err);
 	if (r >= 0)
 		r = follow(src_root, src, &real, err);
 	if (r < 0)
@@ -584,20 +601,56 @@ static int copy_path(struct copier *c, int src_root, const char *src, int dst_ro
 		      : copy_single(c, src_root, src, &st, dst_root, dst, err);
 }
 
-int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
-		 const struct xb_copy_options *options, struct xb_error *err)
+static struct copier copier_of(const struct xb_copy_options *options)
 {
-	XB_CLEANUP(copier_clear)
-	struct copier c = {
+	return (struct copier){
 		.options = options,
 		.path = XB_STR_INIT(XB_STR_OWN),
 		.top = -1,
 		.dest = -1,
 	};
+}
+
+int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
+		 const struct xb_copy_options *options, struct xb_error *err)
+{
+	XB_CLEANUP(copier_clear) struct copier c = copier_of(options);
 	int r = copy_path(&c, src_root, src, dst_root, dst, err);
 
 	if (r >= 0)
 		return 0;
 	xb_error_wrap(err, r, "copying %s to %s", src, dst);
 	return r;
+}
+
+static int write_content(struct copier *c, const char *name, struct xb_view content, int dst_root,
+			 const char *dst, struct xb_error *err)
+{
+	static const struct xb_xattrs none = { 0 };
+	int64_t time = c->options->epoch >= 0 ? c->options->epoch : xb_clock_now();
+	struct stat st = { .st_mode = S_IFREG | 0644, .st_mtim = { .tv_sec = time } };
+	xb_autofree char *to = NULL;
+	xb_auto_fd int fd = -1;
+	int r = open_place(c, name, dst_root, dst, &to, err);
+
+	if (r >= 0)
+		r = make_room(c, to, err);
+	if (r < 0)
+		return r;
+	fd = openat(c->dest, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return xb_error_errno(err, -errno, "making the file");
+	r = xb_write_all(fd, content.data, content.len, err);
+	if (r >= 0)
+		r = set_metadata(c, fd, &st, &none, err);
+	return r < 0 ? r : set_time(fd, &st, err);
+}
+
+int xb_copy_content(const char *name, struct xb_view content, int dst_root, const char *dst,
+		    const struct xb_copy_options *options, struct xb_error *err)
+{
+	XB_CLEANUP(copier_clear) struct copier c = copier_of(options);
+	int r = write_content(&c, name, content, dst_root, dst, err);
+
+	return r < 0 ? xb_error_wrap(err, r, "writing %s to %s", name, dst) : 0;
 }

@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/mode.h"
+#include "base/str.h"
 
 /** What a filter says of a path. */
 enum xb_copy_verdict {
@@ -26,10 +28,11 @@ enum xb_copy_verdict {
 
 /** How to copy; start from XB_COPY_OPTIONS_INIT. All is borrowed. */
 struct xb_copy_options {
-	int64_t uid;   /**< owner of copied files and created parents; -1: copies keep theirs,
-			  parents are 0 */
-	int64_t gid;   /**< likewise */
-	int mode;      /**< permission bits (07777) of all copied files and directories; -1: keep */
+	int64_t uid; /**< owner of copied files and created parents; -1: copies keep theirs,
+			parents are 0 */
+	int64_t gid; /**< likewise */
+	int mode;    /**< permission bits (07777) of all copied files and directories; -1: keep */
+	const struct xb_mode_change *change; /**< of the modes that copies have; NULL: `mode` */
 	int64_t epoch; /**< time of created parent directories, in seconds; -1: now */
 	/**
 	 * Asked for everything copied. `path` is relative to the source root, links of the way to
@@ -63,5 +66,13 @@ struct xb_copy_options {
  */
 int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
 		 const struct xb_copy_options *options, struct xb_error *err);
+
+/**
+ * Write a file of mode 0644, owner 0:0 and the bytes `content` to `dst`, as if it were copied from
+ * a file called `name` (one component): mode, owner and time as the options say, no filter.
+ * Errors: as xb_copy_path().
+ */
+int xb_copy_content(const char *name, struct xb_view content, int dst_root, const char *dst,
+		    const struct xb_copy_options *options, struct xb_error *err);
 
 #endif

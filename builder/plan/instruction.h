@@ -6,13 +6,13 @@
 #include "builder/plan/stage.h"
 
 /**
- * Apply `instruction` (not FROM) to `state`. `source` is one for COPY and ADD, and one for each
- * --mount of RUN, in order.
+ * Apply `instruction` (not FROM) of `file` to `state`. `source` is one for COPY and ADD, and one
+ * for each --mount of RUN, in order.
  * Errors point at the instruction or one of its words; fault XB_FAULT_SOURCE, or XB_FAULT_PLATFORM
  * for a RUN that can run neither natively nor emulated.
  */
 int xb_instruction_apply(struct xb_planner *planner, struct xb_stage_state *state,
-			 const struct xb_instruction *instruction,
+			 const struct xb_dockerfile *file, const struct xb_instruction *instruction,
 			 const struct xb_copy_source *source, struct xb_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "builder/dockerfile/location.h"
 #include "builder/plan/instruction.h"
 #include "builder/plan/stage.h"
+#include "builder/plan/trigger.h"
 
 #define DEFAULT_ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -19,6 +20,14 @@ struct planning {
 	struct xb_planner planner;
 	struct xb_stage_state **states; /* [stage * platform_count + target], NULL until wanted */
 	struct xb_strv *globals;	/* by target */
+};
+
+/* A stage that is being made for a target. */
+struct place {
+	struct planning *p;
+	struct xb_stage_state *state;
+	size_t stage;
+	size_t target;
 };
 
 static int build_stage(struct planning *p, size_t stage, size_t target,
@@ -150,8 +159,9 @@ static void warn_fallback(struct planning *p, const char *name, const struct xb_
 
 /* The step that is the tree of an image. */
 static int image_step(struct planning *p, struct xb_stage_state *state,
-		      const struct xb_instruction *instruction, const char *name,
-		      struct xb_location at, struct xb_step *ret, struct xb_error *err)
+		      const struct xb_dockerfile *file, const struct xb_instruction *instruction,
+		      const char *name, struct xb_location at, struct xb_step *ret,
+		      struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &p->planner.request->sources;
 	struct xb_plan *plan = p->planner.plan;
@@ -161,7 +171,7 @@ static int image_step(struct planning *p, struct xb_stage_state *state,
 
 	if (r < 0) {
 		(void)xb_error_wrap(err, r, "image %s for %s", name, shown.text);
-		(void)xb_location_wrap(file_of(p), at, err);
+		(void)xb_location_wrap(file, at, err);
 		return r;
 	}
 	warn_fallback(p, name, &state->platform, image);
@@ -174,6 +184,7 @@ static int image_step(struct planning *p, struct xb_stage_state *state,
 		.stage = state->label,
 		.title = xb_arena_format(plan->arena, "[%s %s] FROM %s", shown.text, state->label,
 					 xb_stage_line(plan, name)),
+		.file = file,
 		.instruction = instruction,
 		.base = { .name = xb_arena_dup(plan->arena, xb_view(name)), .image = image },
 	};
@@ -202,7 +213,7 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 	if (sources->kind(sources->context, name) == XB_SOURCE_DIRECTORY)
 		return xb_location_error(file_of(p), from->words[0].at, err,
 					 "the build context %s is a directory, not an image", name);
-	r = image_step(p, state, from, name, from->words[0].at, &step, err);
+	r = image_step(p, state, file_of(p), from, name, from->words[0].at, &step, err);
 	if (r < 0)
 		return r;
 	xb_image_config_copy(&state->config, &step.base.image->config);
@@ -211,10 +222,6 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 	 */
 	free(state->config.extra);
 	state->config.extra = NULL;
-	if (state->config.on_build.len > 0)
-		return xb_location_error(file_of(p), from->at, err,
-					 "%s has ONBUILD triggers, which are not supported yet",
-					 name);
 	state->tip = xb_steps_add(&p->planner.steps, &step);
 	return 0;
 }
@@ -253,6 +260,7 @@ struct origin {
 	struct xb_stage_state *state;
 	size_t stage;
 	size_t target;
+	const struct xb_dockerfile *file; /* where the instruction stands */
 	const struct xb_instruction *instruction;
 	const struct xb_flag *flag;
 	const char *name;
@@ -275,7 +283,7 @@ static int origin_stage(struct planning *p, const struct origin *o, size_t *ret,
 	}
 	if (is_number || find_stage(file, o->name, file->stage_count) != XB_STEP_NONE)
 		return xb_location_error(
-			file, o->flag->at, err, "%s=%s is not a stage before this one",
+			o->file, o->flag->at, err, "%s=%s is not a stage before this one",
 			strcmp(o->flag->name, "from") == 0 ? "--from" : "from", o->name);
 	return 0;
 }
@@ -302,7 +310,7 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(o->name));
 		return 0;
 	}
-	r = image_step(p, o->state, o->instruction, o->name, o->flag->at, &step, err);
+	r = image_step(p, o->state, o->file, o->instruction, o->name, o->flag->at, &step, err);
 	if (r == 0)
 		*ret = (struct xb_copy_source){ XB_COPY_STEP,
 						xb_steps_add(&p->planner.steps, &step), NULL };
@@ -363,24 +371,58 @@ static size_t count_layers(const struct xb_stage *ast)
 	return n;
 }
 
-static int apply_all(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
-		     struct xb_error *err)
+static int apply_one(const struct place *at, const struct xb_dockerfile *file,
+		     const struct xb_instruction *instruction, struct xb_error *err)
 {
-	for (size_t i = 0; i < state->ast->instruction_count; i++) {
-		const struct xb_instruction *instruction = &state->ast->instructions[i];
-		struct origin origin = {
-			.state = state, .stage = stage, .target = target, .instruction = instruction
-		};
-		xb_autofree struct xb_copy_source *sources =
-			xb_calloc(instruction->flag_count + 1, sizeof(*sources));
-		int r = find_origins(p, &origin, sources, instruction->flag_count + 1, err);
+	struct origin origin = {
+		.state = at->state,
+		.stage = at->stage,
+		.target = at->target,
+		.file = file,
+		.instruction = instruction,
+	};
+	xb_autofree struct xb_copy_source *sources =
+		xb_calloc(instruction->flag_count + 1, sizeof(*sources));
+	int r = find_origins(at->p, &origin, sources, instruction->flag_count + 1, err);
 
-		if (r == 0)
-			r = xb_instruction_apply(&p->planner, state, instruction, sources, err);
-		if (r < 0)
-			return r;
+	return r < 0 ? r
+		     : xb_instruction_apply(&at->p->planner, at->state, file, instruction, sources,
+					    err);
+}
+
+/* Carry out the triggers of the base: as if they stood right behind the FROM. */
+static int apply_triggers(const struct place *at, struct xb_error *err)
+{
+	const char *base = at->state->ast->from->words[0].text;
+	xb_auto_strv struct xb_strv triggers = XB_STRV_INIT;
+	int r = 0;
+
+	xb_strv_copy(&triggers, &at->state->config.on_build);
+	xb_strv_clear(&at->state->config.on_build);
+	for (size_t i = 0; r == 0 && i < triggers.len; i++) {
+		const struct xb_dockerfile *file = NULL;
+
+		r = xb_trigger_parse(at->p->planner.plan, base, triggers.items[i], &file, err);
+		if (r == 0) {
+			const struct xb_instruction *instruction = &file->instructions[0];
+
+			at->state->layers_total += xb_instruction_rule(instruction->kind)->layer;
+			r = apply_one(at, file, instruction, err);
+		}
 	}
-	return 0;
+	return r;
+}
+
+static int apply_all(const struct place *at, struct xb_error *err)
+{
+	const struct xb_stage *ast = at->state->ast;
+	int r = apply_from(at->p, at->state, at->stage, at->target, err);
+
+	if (r == 0)
+		r = apply_triggers(at, err);
+	for (size_t i = 0; r == 0 && i < ast->instruction_count; i++)
+		r = apply_one(at, file_of(at->p), &ast->instructions[i], err);
+	return r;
 }
 
 /* Make a stage for a target, once; stages it stands on or copies from are made on the way. */
@@ -403,9 +445,7 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 		state->tip = XB_STEP_NONE;
 		state->layers_total = count_layers(ast);
 		xb_strv_copy(&state->globals, &p->globals[target]);
-		r = apply_from(p, state, stage, target, err);
-		if (r == 0)
-			r = apply_all(p, state, stage, target, err);
+		r = apply_all(&(struct place){ p, state, stage, target }, err);
 		if (r < 0)
 			return r;
 	}

@@ -146,11 +146,12 @@ static int plan_mount(const struct planning *p, const struct xb_copy_source *sou
 }
 
 static int read_mount(struct xb_planner *planner, const struct xb_stage_state *state,
-		      const char *text, const struct xb_copy_source *source,
-		      struct xb_step_mount *ret, struct xb_error *err)
+		      const struct xb_dockerfile *file, const char *text,
+		      const struct xb_copy_source *source, struct xb_step_mount *ret,
+		      struct xb_error *err)
 {
 	struct xb_scope scope = xb_stage_scope(state);
-	struct xb_expand_env env = xb_scope_env(&scope, planner->request->dockerfile);
+	struct xb_expand_env env = xb_scope_env(&scope, file);
 	xb_auto_mount struct xb_mount mount = { 0 };
 	struct planning p = { .plan = planner->plan, .state = state, .mount = &mount };
 	int r = xb_mount_parse(text, &env, &mount, err);
@@ -159,8 +160,9 @@ static int read_mount(struct xb_planner *planner, const struct xb_stage_state *s
 }
 
 int xb_plan_mounts(struct xb_planner *planner, const struct xb_stage_state *state,
-		   const struct xb_instruction *instruction, const struct xb_copy_source *sources,
-		   struct xb_step_run *run, struct xb_error *err)
+		   const struct xb_dockerfile *file, const struct xb_instruction *instruction,
+		   const struct xb_copy_source *sources, struct xb_step_run *run,
+		   struct xb_error *err)
 {
 	struct xb_step_mount *mounts =
 		xb_arena_alloc(planner->plan->arena, instruction->flag_count + 1, sizeof(*mounts));
@@ -171,8 +173,8 @@ int xb_plan_mounts(struct xb_planner *planner, const struct xb_stage_state *stat
 
 		if (strcmp(flag->name, "mount") != 0)
 			continue;
-		if (read_mount(planner, state, flag->value, &sources[n], &mounts[n], err) < 0)
-			return xb_location_wrap(planner->request->dockerfile, flag->at, err);
+		if (read_mount(planner, state, file, flag->value, &sources[n], &mounts[n], err) < 0)
+			return xb_location_wrap(file, flag->at, err);
 		n++;
 	}
 	run->mounts = mounts;

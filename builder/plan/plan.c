@@ -4,15 +4,15 @@
 #include <stdarg.h>
 
 #include "builder/dockerfile/location.h"
+#include "builder/dockerfile/parse.h"
 
-int xb_plan_step_error(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err,
-		       const char *format, ...)
+int xb_plan_step_error(const struct xb_step *step, struct xb_error *err, const char *format, ...)
 {
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = xb_location_verror(plan->dockerfile, step->instruction->at, err, format, args);
+	r = xb_location_verror(step->file, step->instruction->at, err, format, args);
 	va_end(args);
 	if (err != NULL)
 		err->fault = XB_FAULT_STEP;
@@ -33,6 +33,9 @@ void xb_plan_free(struct xb_plan *plan)
 	free(plan->targets);
 	free(plan->steps);
 	xb_strv_clear(&plan->warnings);
+	for (size_t i = 0; i < plan->triggers.len; i++)
+		xb_dockerfile_free(plan->triggers.items[i]);
+	xb_array_clear(&plan->triggers);
 	xb_arena_free(plan->arena);
 	free(plan);
 }

@@ -45,6 +45,9 @@ enum xb_copy_origin {
 	XB_COPY_STEP	 /**< the tree of another step (a stage or an image) */
 };
 
+/** Where a command finds the script that it was given as a here-document with "#!". */
+#define XB_STEP_SCRIPTS "/dev/pipes/"
+
 /** A base image. */
 struct xb_step_base {
 	const char *name;	      /**< as FROM names it, after expansion */
@@ -71,6 +74,12 @@ struct xb_step_mount {
 	uint64_t size; /**< TMPFS: most bytes; 0: not limited */
 };
 
+/** A file whose content stands in the Dockerfile: a here-document. */
+struct xb_step_file {
+	const char *name; /**< one component of a path */
+	const char *content;
+};
+
 /** The process of a RUN. */
 struct xb_step_run {
 	const char *const *argv;  /**< ends with NULL */
@@ -80,18 +89,27 @@ struct xb_step_run {
 	const char *user;	  /**< "user[:group]", "" for root */
 	const struct xb_step_mount *mounts;
 	size_t mount_count;
+	bool no_network;		   /**< --network=none */
+	const struct xb_step_file *script; /**< an executable in XB_STEP_SCRIPTS, or NULL */
 };
 
 /** What COPY and ADD copy. */
 struct xb_step_copy {
-	bool add; /**< ADD: archives are unpacked */
+	bool add;     /**< ADD */
+	bool unpack;  /**< archives are unpacked */
+	bool link;    /**< onto an empty tree, whose layer is then put on the parent's */
+	bool parents; /**< each source keeps the directories that stand in its path */
 	enum xb_copy_origin origin;
-	size_t from;		    /**< step whose tree it copies from, for XB_COPY_STEP */
-	const char *from_name;	    /**< name of the context, for XB_COPY_NAMED */
-	const char *const *sources; /**< as written after expansion, ends with NULL */
-	const char *destination;    /**< absolute; a trailing slash is kept */
+	size_t from;			  /**< step whose tree it copies from, for XB_COPY_STEP */
+	const char *from_name;		  /**< name of the context, for XB_COPY_NAMED */
+	const char *const *sources;	  /**< as written after expansion, ends with NULL */
+	const struct xb_step_file *files; /**< here-documents, copied after the sources */
+	size_t file_count;
+	const char *const *excludes; /**< patterns of what is left out, ends with NULL */
+	const char *destination;     /**< absolute; a trailing slash is kept */
 	const char *chown; /**< "user[:group]", NULL: keep (other trees) or 0:0 (contexts) */
-	int mode;	   /**< of --chmod, -1: keep */
+	int mode;	   /**< of --chmod, -1: keep, or `chmod` */
+	const char *chmod; /**< of --chmod, symbolic; NULL: `mode` */
 };
 
 /** The directory of WORKDIR. */
@@ -105,10 +123,12 @@ struct xb_step {
 	enum xb_step_kind kind;
 	size_t parent; /**< step whose tree it changes, or XB_STEP_NONE */
 	struct xb_platform platform;
-	enum xb_strategy strategy; /**< for XB_STEP_RUN; others are the builder's own work */
-	const char *reason;	   /**< why that strategy, for people */
-	const char *stage;	   /**< name or number of its stage */
-	const char *title;	   /**< "[linux/arm64 build 2/5] RUN make" */
+	enum xb_strategy strategy;	  /**< for XB_STEP_RUN; others are the builder's own work */
+	const char *reason;		  /**< why that strategy, for people */
+	const char *stage;		  /**< name or number of its stage */
+	const char *title;		  /**< "[linux/arm64 build 2/5] RUN make" */
+	const struct xb_dockerfile *file; /**< where the instruction stands: also a base's ONBUILD
+					       triggers are one */
 	const struct xb_instruction *instruction;
 	struct xb_digest identity; /**< of all of the above that can change the result */
 	union {
@@ -134,6 +154,8 @@ struct xb_plan_target {
 	size_t history_count;
 };
 
+struct xb_plan_triggers XB_ARRAY(struct xb_dockerfile *);
+
 /** A plan; owns everything in it but the Dockerfile and the images. */
 struct xb_plan {
 	struct xb_arena *arena;
@@ -143,7 +165,8 @@ struct xb_plan {
 	size_t step_count;
 	struct xb_plan_target *targets; /**< in the order asked for */
 	size_t target_count;
-	struct xb_strv warnings; /**< one line each */
+	struct xb_strv warnings;	  /**< one line each */
+	struct xb_plan_triggers triggers; /**< owned: ONBUILD instructions of bases */
 };
 
 /** What a name in FROM or --from can stand for besides a stage. */
@@ -168,6 +191,7 @@ struct xb_plan_request {
 	const struct xb_platform *platforms; /**< distinct; at least one */
 	size_t platform_count;
 	struct xb_platform build_platform;
+	bool no_network;		  /**< no RUN has one, nor can it ask for it */
 	const char *target;		  /**< stage name or number, NULL: the last */
 	const struct xb_strv *build_args; /**< "NAME=value" */
 	const struct xb_strv *labels;	  /**< "NAME=value", added to every target's config */
@@ -199,8 +223,8 @@ XB_DEFINE_CLEANUP(xb_plan_cleanup, struct xb_plan, xb_plan_free)
  * Make the error of a step that failed: -EINVAL, with the place of its instruction, the source line
  * and a caret, fault step. Returns -EINVAL.
  */
-int xb_plan_step_error(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err,
-		       const char *format, ...) __attribute__((format(printf, 4, 5)));
+int xb_plan_step_error(const struct xb_step *step, struct xb_error *err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** Give an error that `err` holds already the place of a step's instruction; returns its code. */
 int xb_plan_step_wrap(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err);

@@ -130,6 +130,15 @@ static json_t *mount_to_json(const struct xb_step_mount *mount)
 	return object;
 }
 
+static json_t *file_to_json(const struct xb_step_file *file)
+{
+	json_t *object = json_object();
+
+	xb_json_set_string(object, "name", file->name);
+	xb_json_set_string(object, "content", file->content);
+	return object;
+}
+
 static json_t *run_to_json(const struct xb_step_run *run)
 {
 	json_t *object = json_object();
@@ -145,7 +154,28 @@ static json_t *run_to_json(const struct xb_step_run *run)
 		xb_json_set_new(object, "mounts", mounts);
 	else
 		json_decref(mounts);
+	if (run->no_network)
+		xb_json_set_string(object, "network", "none");
+	if (run->script != NULL)
+		xb_json_set_new(object, "script", file_to_json(run->script));
 	return object;
+}
+
+static void set_flags(json_t *object, const struct xb_step_copy *copy)
+{
+	const struct {
+		const char *name;
+		bool value;
+	} flags[] = {
+		{ "unpack", copy->unpack },
+		{ "link", copy->link },
+		{ "parents", copy->parents },
+	};
+
+	for (size_t i = 0; i < XB_COUNT(flags); i++) {
+		if (flags[i].value)
+			xb_json_set_new(object, flags[i].name, json_true());
+	}
 }
 
 static json_t *copy_to_json(const struct xb_step_copy *copy)
@@ -157,10 +187,21 @@ static json_t *copy_to_json(const struct xb_step_copy *copy)
 		xb_json_set_u64(object, "from", copy->from);
 	xb_json_set_string(object, "context", copy->from_name);
 	xb_json_set_new(object, "sources", list_to_json(copy->sources));
+	if (copy->file_count > 0) {
+		json_t *files = json_array();
+
+		for (size_t i = 0; i < copy->file_count; i++)
+			(void)json_array_append_new(files, file_to_json(&copy->files[i]));
+		xb_json_set_new(object, "files", files);
+	}
+	if (copy->excludes[0] != NULL)
+		xb_json_set_new(object, "excludes", list_to_json(copy->excludes));
+	set_flags(object, copy);
 	xb_json_set_string(object, "destination", copy->destination);
 	xb_json_set_string(object, "chown", copy->chown);
 	if (copy->mode >= 0)
 		xb_json_set_u64(object, "mode", (uint64_t)copy->mode);
+	xb_json_set_string(object, "chmod", copy->chmod);
 	return object;
 }
 

@@ -63,6 +63,19 @@ int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *fi
 	return 0;
 }
 
+int xb_scope_expand_document(const struct xb_scope *scope, const struct xb_dockerfile *file,
+			     const struct xb_heredoc *heredoc, struct xb_str *ret,
+			     struct xb_error *err)
+{
+	struct xb_expand_env env = xb_scope_env(scope, file);
+
+	env.escape = '\\';
+	env.keep_quotes = true;
+	if (xb_expand_word(heredoc->content, &env, ret, err) < 0)
+		return xb_location_wrap(file, heredoc->at, err);
+	return 0;
+}
+
 int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err)
 {

@@ -39,6 +39,10 @@ struct xb_expand_env xb_scope_env(const struct xb_scope *scope, const struct xb_
  */
 int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
 		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err);
+/** Expand the content of a here-document; quotes are text. Errors point at the document. */
+int xb_scope_expand_document(const struct xb_scope *scope, const struct xb_dockerfile *file,
+			     const struct xb_heredoc *heredoc, struct xb_str *ret,
+			     struct xb_error *err);
 /** Expand a word into the words that it stands for (EXPOSE); appended to `ret`. */
 int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err);

@@ -83,8 +83,8 @@ static const char *title(struct xb_planner *planner, const struct xb_stage_state
 }
 
 struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *state,
-			     enum xb_step_kind kind, const struct xb_instruction *instruction,
-			     const char *text)
+			     enum xb_step_kind kind, const struct xb_dockerfile *file,
+			     const struct xb_instruction *instruction)
 {
 	state->layers++;
 	return (struct xb_step){
@@ -94,7 +94,8 @@ struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *
 		.strategy = XB_STRATEGY_NATIVE,
 		.reason = "the builder's own work",
 		.stage = state->label,
-		.title = title(planner, state, text),
+		.title = title(planner, state, instruction->source),
+		.file = file,
 		.instruction = instruction,
 	};
 }

@@ -17,7 +17,7 @@ struct xb_planner {
 	struct xb_steps steps;
 	struct xb_map *consumed; /**< names of --build-arg that an ARG asked for */
 	size_t applied;		 /**< instructions, this far; bounded */
-	size_t env_bytes;	 /**< of all steps' environments, this far; bounded */
+	size_t bytes;		 /**< of all environments and here-documents, this far; bounded */
 };
 
 /** Where a COPY or a mount takes its files from: what `from` came to, or the context. */
@@ -61,10 +61,10 @@ bool xb_stage_is_text(const char *text);
 /** The first line of `text` for a title: not too long, nothing in it but text, in the arena. */
 const char *xb_stage_line(struct xb_plan *plan, const char *text);
 
-/** A step of this stage with the common members filled in and the title made from `text`. */
+/** A step of this stage for `instruction` of `file`, with the common members filled in. */
 struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *state,
-			     enum xb_step_kind kind, const struct xb_instruction *instruction,
-			     const char *text);
+			     enum xb_step_kind kind, const struct xb_dockerfile *file,
+			     const struct xb_instruction *instruction);
 
 /** A vector's strings as an arena array that ends with NULL. */
 const char *const *xb_plan_list(struct xb_plan *plan, const struct xb_strv *v);

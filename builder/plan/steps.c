@@ -35,17 +35,31 @@ static void hash_parent(struct xb_hasher *h, const struct xb_steps *steps, size_
 	hash_text(h, parent == XB_STEP_NONE ? NULL : steps->items[parent].identity.text);
 }
 
+static void hash_file(struct xb_hasher *h, const struct xb_step_file *file)
+{
+	hash_text(h, file != NULL ? file->name : NULL);
+	hash_text(h, file != NULL ? file->content : NULL);
+}
+
 static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 		      const struct xb_step_copy *copy)
 {
 	xb_hasher_number(h, copy->add);
+	xb_hasher_number(h, copy->unpack);
+	xb_hasher_number(h, copy->link);
+	xb_hasher_number(h, copy->parents);
 	xb_hasher_number(h, copy->origin);
 	hash_parent(h, steps, copy->origin == XB_COPY_STEP ? copy->from : XB_STEP_NONE);
 	hash_text(h, copy->from_name);
 	hash_list(h, copy->sources);
+	xb_hasher_number(h, copy->file_count);
+	for (size_t i = 0; i < copy->file_count; i++)
+		hash_file(h, &copy->files[i]);
+	hash_list(h, copy->excludes);
 	hash_text(h, copy->destination);
 	hash_text(h, copy->chown);
 	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
+	hash_text(h, copy->chmod);
 }
 
 static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const struct xb_step *step)
@@ -60,6 +74,8 @@ static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const st
 	hash_list(h, run->proxy);
 	hash_text(h, run->cwd);
 	hash_text(h, run->user);
+	xb_hasher_number(h, run->no_network);
+	hash_file(h, run->script);
 	xb_hasher_number(h, run->mount_count);
 	for (size_t i = 0; i < run->mount_count; i++) {
 		const struct xb_step_mount *mount = &run->mounts[i];

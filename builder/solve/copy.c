@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "builder/context/select.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
@@ -38,6 +39,8 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 
 	*ret = (struct origin){ .root = -1, .owned = -1 };
+	if (step->copy.sources[0] == NULL)
+		return 0;
 	if (step->copy.origin == XB_COPY_STEP) {
 		ret->owned = xb_trees_open(shared->store, from, shared->max_layer, &warnings, err);
 		ret->root = ret->owned;
@@ -56,18 +59,65 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 	return 0;
 }
 
+/* Paths of the origin that are copied in the same way, one after the other. */
+struct item {
+	char *path;
+	const struct xb_select *select; /* borrowed from the list */
+};
+
+/* All that a step copies. */
+struct items {
+	struct XB_ARRAY(struct item) paths;
+	struct XB_ARRAY(struct xb_select *) selects;
+};
+
+static void items_clear(struct items *items)
+{
+	for (size_t i = 0; i < items->paths.len; i++)
+		free(items->paths.items[i].path);
+	xb_array_clear(&items->paths);
+	for (size_t i = 0; i < items->selects.len; i++)
+		xb_select_free(items->selects.items[i]);
+	xb_array_clear(&items->selects);
+}
+
+/* The paths that one source names, and what of them is wanted. */
+static int expand_source(const struct origin *origin, const struct xb_step_copy *copy,
+			 const char *source, struct items *items, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
+	xb_autofree char *include = NULL;
+	struct xb_select *select = NULL;
+	int r = copy->parents ? xb_select_expand(origin->root, origin->rules, source, &paths,
+						 &include, err)
+			      : xb_context_expand(origin->root, origin->rules, source, &paths, err);
+
+	if (r == 0)
+		r = xb_select_new(include, copy->excludes, &select, err);
+	if (r < 0)
+		return r;
+	*xb_array_push(&items->selects) = select;
+	for (size_t i = 0; i < paths.len; i++) {
+		struct item *item = xb_array_push(&items->paths);
+
+		item->path = xb_strdup(paths.items[i]);
+		item->select = select;
+	}
+	return 0;
+}
+
 /*
- * All paths that the sources of a step name, in order. A pattern may match nothing, as BuildKit has
- * it, so long as something else is copied.
+ * All that the sources of a step name, in order. A pattern may match nothing, as BuildKit has it,
+ * so long as something else is copied.
  */
 static int expand_sources(const struct origin *origin, const struct xb_step *step,
-			  struct xb_strv *paths, struct xb_error *err)
+			  struct items *items, struct xb_error *err)
 {
 	xb_auto_error struct xb_error missing = XB_ERROR_INIT;
 
 	for (const char *const *source = step->copy.sources; *source != NULL; source++) {
 		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-		int r = xb_context_expand(origin->root, origin->rules, *source, paths, &cause);
+		int r = expand_source(origin, &step->copy, *source, items, &cause);
 
 		if (r == -ENOENT && strpbrk(*source, "*?[") != NULL) {
 			xb_error_clear(&missing);
@@ -77,7 +127,7 @@ static int expand_sources(const struct origin *origin, const struct xb_step *ste
 			return r;
 		}
 	}
-	if (paths->len > 0)
+	if (items->paths.len > 0 || step->copy.file_count > 0)
 		return 0;
 	xb_error_move(err, &missing);
 	return -ENOENT;
@@ -87,25 +137,33 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 		const struct xb_result *from, struct xb_hasher *h, struct xb_error *err)
 {
 	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
-	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
+	XB_CLEANUP(items_clear) struct items items = { 0 };
 	struct xb_checksum_options options = { 0 };
 	int r = open_origin(shared, step, from, &origin, err);
 
 	if (r == 0)
-		r = expand_sources(&origin, step, &paths, err);
+		r = expand_sources(&origin, step, &items, err);
 	options.owner = origin.keeps_owners;
-	xb_hasher_number(h, paths.len);
-	for (size_t i = 0; r == 0 && i < paths.len; i++) {
-		const char *slash = strrchr(paths.items[i], '/');
+	xb_hasher_number(h, items.paths.len);
+	for (size_t i = 0; r == 0 && i < items.paths.len; i++) {
+		const struct item *item = &items.paths.items[i];
+		const char *slash = strrchr(item->path, '/');
 		struct xb_digest content;
 
-		r = xb_context_checksum(origin.root, origin.rules, paths.items[i], &options,
-					&content, err);
-		xb_hasher_field(h, xb_view(slash != NULL ? slash + 1 : paths.items[i]));
+		options.select = item->select;
+		r = xb_context_checksum(origin.root, origin.rules, item->path, &options, &content,
+					err);
+		xb_hasher_field(h, xb_view(slash != NULL ? slash + 1 : item->path));
 		xb_hasher_field(h, xb_view(content.text));
 	}
 	return r;
 }
+
+/* What decides of each path: the rules of the context, and what is wanted of the source. */
+struct decider {
+	const struct xb_context *rules;
+	const struct xb_select *select;
+};
 
 static enum xb_copy_verdict filter(void *context, const char *path, const char *below, bool is_dir)
 {
@@ -114,9 +172,10 @@ static enum xb_copy_verdict filter(void *context, const char *path, const char *
 		[XB_CONTEXT_DESCEND] = XB_COPY_DESCEND,
 		[XB_CONTEXT_SKIP] = XB_COPY_SKIP,
 	};
+	const struct decider *d = context;
 
-	(void)below;
-	return verdicts[xb_context_filter(context, path, is_dir)];
+	return verdicts[xb_context_both(xb_context_filter(d->rules, path, is_dir),
+					xb_select_verdict(d->select, below, is_dir))];
 }
 
 /* Open `path` if it is a file that ADD extracts. Returns 1 with `*ret_fd`, 0, or a negative errno.
@@ -155,21 +214,39 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 	return r;
 }
 
-static int copy_one(const struct xb_work *work, const struct origin *origin, const char *source,
-		    int root, const char *destination, const struct xb_copy_options *options,
-		    struct xb_error *err)
+static int copy_one(const struct xb_work *work, const struct origin *origin,
+		    const struct item *item, int root, const char *destination,
+		    struct xb_copy_options *options, struct xb_error *err)
 {
+	struct decider decider = { .rules = origin->rules, .select = item->select };
+	const char *source = item->path;
 	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_fd int archive = -1;
 	/* What a link leads to must not be ignored; the copy has the name that was asked for. */
 	int r = xb_context_resolve(origin->root, origin->rules, source, true, &path, err);
 
-	if (r == 0 && work->step->copy.add)
+	if (r == 0 && work->step->copy.unpack)
 		r = open_archive(origin, xb_str_text(&path), &archive, err);
 	if (r > 0)
 		return extract(work, archive, root, destination, options, err);
+	options->filter = filter;
+	options->context = &decider;
 	if (r == 0)
 		r = xb_copy_path(origin->root, source, root, destination, options, err);
+	options->filter = NULL;
+	return r;
+}
+
+/* The owner of here-documents is root unless --chown says otherwise, wherever the rest is from. */
+static int copy_files(const struct xb_work *work, int root, const char *destination,
+		      const struct xb_copy_options *options, struct xb_error *err)
+{
+	const struct xb_step_copy *copy = &work->step->copy;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < copy->file_count; i++)
+		r = xb_copy_content(copy->files[i].name, xb_view(copy->files[i].content), root,
+				    destination, options, err);
 	return r;
 }
 
@@ -198,35 +275,55 @@ static char *destination_of(const struct xb_step_copy *copy, bool several)
 	return xb_format("%s%s", copy->destination, several && !slash ? "/" : "");
 }
 
-int xb_work_copy(const struct xb_work *work, struct xb_error *err)
+/* The tree that is changed: the parent's, or an empty one that shows the new layer alone. */
+static int open_tree(const struct xb_work *work, struct xb_error *err)
+{
+	int fd;
+
+	if (!work->step->copy.link)
+		return xb_tree_mount((const char *const *)xb_strv_argv(work->lowers),
+				     work->lowers->len, work->upper, work->work, err);
+	fd = open(work->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? xb_error_errno(err, -errno, "opening %s", work->upper) : fd;
+}
+
+static int copy_items(const struct xb_work *work, const struct origin *origin,
+		      const struct items *items, int root, struct xb_error *err)
 {
 	const struct xb_step_copy *copy = &work->step->copy;
-	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
 	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
-	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
-	xb_autofree char *destination = NULL;
+	bool several = items->paths.len + copy->file_count > 1;
+	xb_autofree char *destination = destination_of(copy, several);
+	struct xb_mode_change change;
+	int r = 0;
+
+	options.mode = copy->mode;
+	options.epoch = work->shared->epoch;
+	if (copy->chmod != NULL) {
+		r = xb_mode_parse(copy->chmod, &change, err);
+		options.change = &change;
+	}
+	if (r == 0)
+		r = set_owner(work, origin, root, &options, err);
+	for (size_t i = 0; r == 0 && i < items->paths.len; i++)
+		r = copy_one(work, origin, &items->paths.items[i], root, destination, &options,
+			     err);
+	return r < 0 ? r : copy_files(work, root, destination, &options, err);
+}
+
+int xb_work_copy(const struct xb_work *work, struct xb_error *err)
+{
+	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
+	XB_CLEANUP(items_clear) struct items items = { 0 };
 	xb_auto_fd int root = -1;
 	int r = open_origin(work->shared, work->step, work->inputs[1], &origin, err);
 
 	if (r == 0)
-		r = expand_sources(&origin, work->step, &paths, err);
+		r = expand_sources(&origin, work->step, &items, err);
 	if (r < 0)
 		return r;
-	root = xb_tree_mount((const char *const *)xb_strv_argv(work->lowers), work->lowers->len,
-			     work->upper, work->work, err);
-	if (root < 0)
-		return root;
-	options.mode = copy->mode;
-	options.epoch = work->shared->epoch;
-	if (origin.rules != NULL) {
-		options.filter = filter;
-		options.context = (void *)(uintptr_t)origin.rules;
-	}
-	destination = destination_of(copy, paths.len > 1);
-	r = set_owner(work, &origin, root, &options, err);
-	for (size_t i = 0; r == 0 && i < paths.len; i++)
-		r = copy_one(work, &origin, paths.items[i], root, destination, &options, err);
-	return r;
+	root = open_tree(work, err);
+	return root < 0 ? root : copy_items(work, &origin, &items, root, err);
 }
 
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err)

@@ -154,8 +154,8 @@ static void add_output(const struct run *run, struct xb_error *err)
 static int step_failed(const struct run *run, const char *how, struct xb_error *err)
 {
 	const struct xb_step *step = run->work->step;
-	int r = xb_plan_step_error(run->work->shared->plan, step, err, "%s (stage %s, %s, %s: %s)",
-				   how, step->stage, xb_platform_name(&step->platform).text,
+	int r = xb_plan_step_error(step, err, "%s (stage %s, %s, %s: %s)", how, step->stage,
+				   xb_platform_name(&step->platform).text,
 				   xb_plan_strategy_name(run->work->shared->plan, step),
 				   step->reason);
 
@@ -165,6 +165,17 @@ static int step_failed(const struct run *run, const char *how, struct xb_error *
 
 /* ---- start -------------------------------------------------------------------------------- */
 
+/* A here-document that is a program of its own. */
+static void add_script(struct xb_sandbox_spec *spec, const struct xb_step_file *script)
+{
+	xb_autofree char *path = xb_format("%s%s", XB_STEP_SCRIPTS, script->name);
+	struct xb_sandbox_mount *mount = xb_sandbox_spec_mount(spec, XB_SANDBOX_FILE, path);
+
+	mount->mode = 0755;
+	mount->read_only = true;
+	(void)xb_str_puts(&mount->content, script->content);
+}
+
 static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	const struct xb_step_run *run = &work->step->run;
@@ -173,7 +184,7 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 		.host = &work->shared->plan->build_platform,
 		.strategy = work->shared->strategy,
 		.hosts = work->shared->hosts,
-		.no_network = work->shared->no_network,
+		.no_network = work->shared->no_network || run->no_network,
 	};
 
 	xb_strv_copy(&spec->lowers, work->lowers);
@@ -189,6 +200,8 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 	spec->cwd = xb_strdup(run->cwd);
 	free(spec->user);
 	spec->user = xb_strdup(run->user);
+	if (run->script != NULL)
+		add_script(spec, run->script);
 	return xb_sandbox_prepare(spec, &request, err);
 }
 

@@ -15,7 +15,7 @@
 #include "builder/solve/work.h"
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
-#define KEY_VERSION 1
+#define KEY_VERSION 2
 /* How often a step that waits for another process's looks whether it was cancelled, ms. */
 #define LOCK_POLL_MS 50
 
@@ -40,9 +40,47 @@ static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 	hash_list(h, step->run.env);
 	xb_hasher_field(h, xb_view(step->run.cwd));
 	xb_hasher_field(h, xb_view(step->run.user));
-	xb_hasher_number(h, shared->no_network);
+	xb_hasher_number(h, shared->no_network || step->run.no_network);
 	hash_list(h,
 		  shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts) : none);
+	xb_hasher_number(h, step->run.script != NULL);
+	if (step->run.script != NULL) {
+		xb_hasher_field(h, xb_view(step->run.script->name));
+		xb_hasher_field(h, xb_view(step->run.script->content));
+	}
+}
+
+static void hash_copy(struct xb_hasher *h, const struct xb_step_copy *copy)
+{
+	xb_hasher_number(h, copy->add);
+	xb_hasher_number(h, copy->unpack);
+	xb_hasher_number(h, copy->link);
+	xb_hasher_number(h, copy->parents);
+	xb_hasher_field(h, xb_view(copy->destination));
+	xb_hasher_number(h, copy->chown != NULL);
+	xb_hasher_field(h, xb_view(copy->chown));
+	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
+	xb_hasher_field(h, xb_view(copy->chmod));
+	xb_hasher_number(h, copy->file_count);
+	for (size_t i = 0; i < copy->file_count; i++) {
+		xb_hasher_field(h, xb_view(copy->files[i].name));
+		xb_hasher_field(h, xb_view(copy->files[i].content));
+	}
+}
+
+/* Whether a step needs nothing of the tree below it. */
+static bool is_linked(const struct xb_step *step)
+{
+	return step->kind == XB_STEP_COPY && step->copy.link;
+}
+
+/*
+ * What a step stands on, as its key has it. What is copied onto an empty tree does not depend on
+ * the tree below: the layer is the same on every one.
+ */
+static const char *parent_of(const struct xb_step *step, const struct xb_result *const *inputs)
+{
+	return inputs[0] != NULL && !is_linked(step) ? xb_result_chain(inputs[0])->text : "";
 }
 
 /* The key: everything that can change the result, and nothing else (docs/decisions). */
@@ -55,7 +93,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 
 	xb_hasher_number(h, KEY_VERSION);
 	xb_hasher_number(h, step->kind);
-	xb_hasher_field(h, xb_view(inputs[0] != NULL ? xb_result_chain(inputs[0])->text : ""));
+	xb_hasher_field(h, xb_view(parent_of(step, inputs)));
 	xb_hasher_number(h, (uint64_t)shared->epoch);
 	switch (step->kind) {
 	case XB_STEP_RUN:
@@ -63,11 +101,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 		r = xb_mounts_key(shared, step, inputs + 1, h, err);
 		break;
 	case XB_STEP_COPY:
-		xb_hasher_number(h, step->copy.add);
-		xb_hasher_field(h, xb_view(step->copy.destination));
-		xb_hasher_number(h, step->copy.chown != NULL);
-		xb_hasher_field(h, xb_view(step->copy.chown));
-		xb_hasher_number(h, (uint64_t)(int64_t)step->copy.mode);
+		hash_copy(h, &step->copy);
 		r = xb_copy_key(shared, step, inputs[1], h, err);
 		break;
 	case XB_STEP_WORKDIR:
@@ -168,7 +202,7 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 	};
 	int r = 0;
 
-	if (inputs[0] != NULL)
+	if (inputs[0] != NULL && !is_linked(work.step))
 		r = xb_trees_paths(shared->store, inputs[0], shared->max_layer, &lowers, &warnings,
 				   err);
 	for (size_t i = 0; i < warnings.len; i++)
@@ -253,15 +287,14 @@ static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb
 }
 
 /* A fault of the user's, met while a step was carried out, is shown at the step's instruction. */
-static int add_place(const struct xb_step_shared *shared, const struct xb_step *step, int r,
-		     struct xb_error *err)
+static int add_place(const struct xb_step *step, int r, struct xb_error *err)
 {
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 
 	if (err == NULL || err->fault != XB_FAULT_SOURCE || err->excerpt != NULL)
 		return r;
 	xb_error_move(&cause, err);
-	(void)xb_plan_step_error(shared->plan, step, err, "%s", cause.message);
+	(void)xb_plan_step_error(step, err, "%s", cause.message);
 	err->code = cause.code;
 	err->fault = cause.fault;
 	if (cause.hint != NULL)
@@ -283,7 +316,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 	} else {
 		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
 		if (r < 0)
-			return add_place(shared, &shared->plan->steps[index], r, err);
+			return add_place(&shared->plan->steps[index], r, err);
 		xb_result_copy(ret, inputs[0]);
 		xb_result_push(ret, &record);
 	}

@@ -302,8 +302,8 @@ static void test_plan_fails(void **state)
 	plan_refuses(ARGS(context), "no image called nonesuch", XB_FAULT_REGISTRY);
 	scratch_write("c/Dockerfile", "FORM scratch\n");
 	plan_refuses(ARGS(context), "Dockerfile:1:1", XB_FAULT_SOURCE);
-	scratch_write("c/Dockerfile", "FROM scratch\nCOPY --link . /\n");
-	plan_refuses(ARGS(context), "Dockerfile:2:6", XB_FAULT_SOURCE);
+	scratch_write("c/Dockerfile", "FROM scratch\nADD --keep-git-dir . /\n");
+	plan_refuses(ARGS(context), "Dockerfile:2:5", XB_FAULT_SOURCE);
 }
 
 int main(void)

@@ -344,6 +344,52 @@ static void any_tree_is_copied_whole(void **state)
 	}
 }
 
+/* A change of modes looks at each file's own. */
+static void a_symbolic_mode_depends_on_the_file(void **state)
+{
+	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+	struct xb_mode_change change;
+
+	(void)state;
+	assert_int_equal(xb_mode_parse("go=rX,u+w", &change, NULL), 0);
+	options.change = &change;
+	assert_int_equal(copy("dir", "/new/dir", &options, NULL), 0);
+	assert_int_equal(status("dst/new/dir/two").st_mode & 07777, 0644);
+	assert_int_equal(status("dst/new/dir/sub").st_mode & 07777, 0755);
+	assert_int_equal(status("dst/new").st_mode & 07777, 0755);
+}
+
+static int put(const char *dst, const struct xb_copy_options *options)
+{
+	xb_auto_fd int to = openat(scratch_fd, "dst", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return xb_copy_content("name", XB_VIEW("text"), to, dst, options, NULL);
+}
+
+static void content_becomes_a_file(void **state)
+{
+	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+
+	(void)state;
+	shell("mkdir dst/there && ln -s /there/by-link dst/link && echo old >dst/old");
+	options.epoch = 1000000000;
+	assert_int_equal(put("/a/b", &options), 0);
+	assert_contents("dst/a/b", "text");
+	assert_int_equal(status("dst/a/b").st_mode & 07777, 0644);
+	assert_int_equal(status("dst/a/b").st_mtim.tv_sec, 1000000000);
+	assert_int_equal(put("/there", &options), 0);
+	assert_contents("dst/there/name", "text");
+	assert_int_equal(put("/new/", &options), 0);
+	assert_contents("dst/new/name", "text");
+	assert_int_equal(put("/link", &options), 0);
+	assert_contents("dst/there/by-link", "text");
+	options.mode = 0751;
+	assert_int_equal(put("/old", &options), 0);
+	assert_contents("dst/old", "text");
+	assert_int_equal(status("dst/old").st_mode & 07777, 0751);
+	assert_int_equal(status("dst/a").st_mode & 07777, 0755);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -362,6 +408,8 @@ int main(int argc, char **argv)
 		TEST(links_among_what_is_copied_stay_links),
 		TEST(a_filter_chooses),
 		TEST(nothing_blocks_and_sockets_are_left),
+		TEST(a_symbolic_mode_depends_on_the_file),
+		TEST(content_becomes_a_file),
 		TEST(any_tree_is_copied_whole),
 	};
 

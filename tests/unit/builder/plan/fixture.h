@@ -34,6 +34,7 @@ struct fixture {
 	size_t platform_count;
 	struct xb_platform build;
 	const char *target;
+	bool no_network;
 	struct xb_strv args;
 	struct xb_strv labels;
 	struct xb_strv emulators;
@@ -170,6 +171,7 @@ static inline void try_plan(struct fixture *f, const char *text)
 		.platforms = f->platforms,
 		.platform_count = f->platform_count,
 		.build_platform = f->build,
+		.no_network = f->no_network,
 		.target = f->target,
 		.build_args = &f->args,
 		.labels = &f->labels,

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mode.h"
+#include "builder/dockerfile/expand.h"
+#include "builder/dockerfile/heredoc.h"
+#include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/location.h"
+#include "builder/dockerfile/values.h"
+#include "builder/plan/apply.h"
+#include "builder/plan/path.h"
+
+/* Operands and flags of a COPY or ADD after expansion. */
+struct operands {
+	struct xb_strv sources;
+	char *destination; /* as written */
+	struct xb_step_file *files;
+	size_t file_count;
+	char *chown;
+	char *chmod;
+	struct xb_strv excludes;
+};
+
+static void operands_clear(struct operands *o)
+{
+	xb_strv_clear(&o->sources);
+	xb_strv_clear(&o->excludes);
+	free(o->destination);
+	free(o->chown);
+	free(o->chmod);
+}
+
+/* The here-document that a source stands for, or NULL. */
+static const struct xb_heredoc *find_document(const struct xb_plan_apply *a,
+					      const struct xb_word *word)
+{
+	struct xb_heredoc named;
+
+	if (a->instruction->json ||
+	    xb_heredoc_read_word(xb_view(word->text), a->planner->plan->arena, &named, NULL) <= 0)
+		return NULL;
+	for (size_t i = 0; i < a->instruction->heredoc_count; i++) {
+		if (strcmp(a->instruction->heredocs[i].name, named.name) == 0)
+			return &a->instruction->heredocs[i];
+	}
+	return NULL;
+}
+
+static int add_document(const struct xb_plan_apply *a, const struct xb_heredoc *heredoc,
+			struct operands *o, struct xb_error *err)
+{
+	struct xb_arena *arena = a->planner->plan->arena;
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	struct xb_scope scope = xb_stage_scope(a->state);
+	int r = xb_plan_apply_check_name(a, heredoc, err);
+
+	if (r == 0 && heredoc->expand)
+		r = xb_scope_expand_document(&scope, a->file, heredoc, &text, err);
+	else if (r == 0)
+		(void)xb_str_puts(&text, heredoc->content);
+	if (r == 0)
+		r = xb_plan_apply_count(a, text.len, err);
+	if (r < 0)
+		return r;
+	o->files[o->file_count++] = (struct xb_step_file){
+		.name = xb_arena_dup(arena, xb_view(heredoc->name)),
+		.content = xb_arena_dup(arena, xb_str_view(&text)),
+	};
+	return 0;
+}
+
+static int add_source(const struct xb_plan_apply *a, const struct xb_word *word, struct operands *o,
+		      struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	const struct xb_heredoc *document = find_document(a, word);
+	int r;
+
+	if (document != NULL)
+		return add_document(a, document, o, err);
+	r = xb_plan_apply_expand(a, word, &text, err);
+	if (r < 0)
+		return r;
+	if (a->instruction->kind == XB_INSTRUCTION_ADD && xb_source_is_remote(xb_str_text(&text)))
+		return xb_location_error(a->file, word->at, err,
+					 "ADD from a URL is not supported yet");
+	xb_strv_push(&o->sources, xb_str_text(&text));
+	return 0;
+}
+
+/* All but the last word are sources. */
+static int read_words(const struct xb_plan_apply *a, struct operands *o, struct xb_error *err)
+{
+	const struct xb_instruction *instruction = a->instruction;
+	xb_auto_str struct xb_str destination = XB_STR_INIT(XB_STR_OWN);
+	size_t count = instruction->word_count - 1;
+	int r = 0;
+
+	o->files = xb_arena_alloc(a->planner->plan->arena, count, sizeof(*o->files));
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add_source(a, &instruction->words[i], o, err);
+	if (r == 0)
+		r = xb_plan_apply_expand(a, &instruction->words[count], &destination, err);
+	if (r == 0)
+		o->destination = xb_str_steal(&destination);
+	return r;
+}
+
+static int read_flag(const struct xb_plan_apply *a, const char *name, char **ret,
+		     struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	int r = xb_plan_apply_expand_flag(a, name, &text, err);
+
+	if (r > 0 && text.len > 0)
+		*ret = xb_str_steal(&text);
+	return r < 0 ? r : 0;
+}
+
+static int read_excludes(const struct xb_plan_apply *a, struct operands *o, struct xb_error *err)
+{
+	for (size_t i = 0; i < a->instruction->flag_count; i++) {
+		const struct xb_flag *flag = &a->instruction->flags[i];
+		struct xb_word word = { .text = flag->value, .at = flag->at };
+		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+		int r;
+
+		if (strcmp(flag->name, "exclude") != 0)
+			continue;
+		r = xb_plan_apply_expand(a, &word, &text, err);
+		if (r < 0)
+			return r;
+		xb_strv_push(&o->excludes, xb_str_text(&text));
+	}
+	return 0;
+}
+
+/* Only what comes from elsewhere can be other than it is expected to be. */
+static int check_checksum(const struct xb_plan_apply *a, struct xb_error *err)
+{
+	const struct xb_flag *flag = xb_instruction_flag(a->instruction, "checksum");
+
+	if (flag == NULL)
+		return 0;
+	return xb_location_error(a->file, flag->at, err,
+				 "--checksum is for a single source from a URL or git repository");
+}
+
+static int read_operands(const struct xb_plan_apply *a, struct operands *o, struct xb_error *err)
+{
+	struct xb_owner owner;
+	int r = read_words(a, o, err);
+
+	if (r == 0)
+		r = read_flag(a, "chown", &o->chown, err);
+	if (r == 0 && o->chown != NULL && xb_owner_parse(o->chown, &owner, err) < 0)
+		r = xb_location_wrap(a->file, xb_instruction_flag(a->instruction, "chown")->at,
+				     err);
+	if (r == 0)
+		r = read_flag(a, "chmod", &o->chmod, err);
+	if (r == 0)
+		r = read_excludes(a, o, err);
+	return r < 0 ? r : check_checksum(a, err);
+}
+
+/* --chmod: octal digits, or a change that depends on the mode that a file has. */
+static int set_mode(const struct xb_plan_apply *a, const char *text, struct xb_step_copy *copy,
+		    struct xb_error *err)
+{
+	struct xb_mode_change change;
+	mode_t mode = 0;
+	int r;
+
+	if (text[0] >= '0' && text[0] <= '9') {
+		r = xb_chmod_parse(text, &mode, err);
+		copy->mode = (int)mode;
+	} else {
+		r = xb_mode_parse(text, &change, err);
+		copy->chmod = xb_arena_dup(a->planner->plan->arena, xb_view(text));
+	}
+	if (r < 0)
+		return xb_location_wrap(a->file, xb_instruction_flag(a->instruction, "chmod")->at,
+					err);
+	return 0;
+}
+
+static int fill_copy(const struct xb_plan_apply *a, const struct operands *o,
+		     struct xb_step_copy *ret, struct xb_error *err)
+{
+	const struct xb_instruction *instruction = a->instruction;
+	struct xb_plan *plan = a->planner->plan;
+	const char *cwd = a->state->config.working_dir;
+	xb_autofree char *destination =
+		xb_plan_destination(cwd != NULL ? cwd : "/", o->destination);
+	bool add = instruction->kind == XB_INSTRUCTION_ADD;
+
+	*ret = (struct xb_step_copy){
+		.add = add,
+		.unpack = xb_instruction_flag(instruction, "unpack") != NULL
+				  ? xb_instruction_flag_bool(instruction, "unpack")
+				  : add,
+		/* as in BuildKit, where the flags do not work together */
+		.link = xb_instruction_flag_bool(instruction, "link") && o->chmod == NULL,
+		.parents = xb_instruction_flag_bool(instruction, "parents"),
+		.origin = a->source->origin,
+		.from = a->source->step,
+		.from_name = a->source->name,
+		.sources = xb_plan_list(plan, &o->sources),
+		.files = o->files,
+		.file_count = o->file_count,
+		.excludes = xb_plan_list(plan, &o->excludes),
+		.destination = xb_arena_dup(plan->arena, xb_view(destination)),
+		.mode = -1,
+	};
+	if (o->chown != NULL)
+		ret->chown = xb_arena_dup(plan->arena, xb_view(o->chown));
+	if (o->sources.len + o->file_count > 1 && !xb_view_ends(xb_view(destination), XB_VIEW("/")))
+		return xb_location_error(a->file, instruction->at, err,
+					 "with more than one source the destination must be a "
+					 "directory and end with a /");
+	return o->chmod != NULL ? set_mode(a, o->chmod, ret, err) : 0;
+}
+
+static char *copy_history(const struct xb_step_copy *copy, const struct operands *o)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+	(void)xb_str_puts(&text, copy->add ? "ADD" : "COPY");
+	if (copy->parents)
+		(void)xb_str_puts(&text, " --parents");
+	if (o->chown != NULL)
+		(void)xb_str_printf(&text, " --chown=%s", o->chown);
+	if (o->chmod != NULL)
+		(void)xb_str_printf(&text, " --chmod=%s", o->chmod);
+	for (size_t i = 0; i < o->sources.len; i++)
+		(void)xb_str_printf(&text, " %s", o->sources.items[i]);
+	for (size_t i = 0; i < o->file_count; i++)
+		(void)xb_str_printf(&text, " <<%s", o->files[i].name);
+	(void)xb_str_printf(&text, " %s", o->destination);
+	return xb_str_steal(&text);
+}
+
+int xb_plan_apply_copy(const struct xb_plan_apply *a, struct xb_error *err)
+{
+	struct xb_stage_state *state = a->state;
+	XB_CLEANUP(operands_clear) struct operands operands = { 0 };
+	struct xb_step step =
+		xb_stage_step(a->planner, state, XB_STEP_COPY, a->file, a->instruction);
+	int r = read_operands(a, &operands, err);
+
+	if (r == 0)
+		r = fill_copy(a, &operands, &step.copy, err);
+	if (r < 0)
+		return r;
+	state->tip = xb_steps_add(&a->planner->steps, &step);
+	xb_stage_record(a->planner, state, copy_history(&step.copy, &operands), state->tip);
+	return 0;
+}
