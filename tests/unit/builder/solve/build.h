@@ -30,6 +30,7 @@ struct build {
 	struct xb_results results;
 	struct xb_strv args;
 	struct xb_strv hosts;
+	struct xb_secrets secrets;
 	struct xb_strategy_options strategy;
 	int64_t epoch;
 	bool no_cache;
@@ -94,6 +95,7 @@ static inline int build_teardown(void **state)
 	xb_store_free(b->store);
 	xb_strv_clear(&b->args);
 	xb_strv_clear(&b->hosts);
+	xb_secrets_clear(&b->secrets);
 	xb_str_clear(&b->output);
 	return scratch_teardown(state);
 }
@@ -152,6 +154,7 @@ static inline void try_build(struct build *b, const char *text)
 		.context = b->context,
 		.strategy = &b->strategy,
 		.hosts = &b->hosts,
+		.secrets = &b->secrets,
 		.epoch = b->epoch,
 		.no_cache = b->no_cache,
 		.no_network = b->no_network,
