@@ -415,6 +415,8 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 	};
 	int r = xb_plan_make(&what, &request->plan, err);
 
+	if (r == 0 && request->epoch < 0)
+		request->epoch = request->plan->epoch;
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
 		r = xb_output_check(&request->outputs.items[i], request->plan, err);
 	return r;

@@ -15,6 +15,9 @@
 /* A stage that stands on another is a level of recursion, and copies what the other has. */
 #define MAX_STAGES 1000
 
+#define EPOCH	  "SOURCE_DATE_EPOCH"
+#define MAX_EPOCH ((uint64_t)1 << 40) /* the year 36812; fits every format that dates go into */
+
 /* The planner's memory of what it has made: one state for each stage and target, when wanted. */
 struct planning {
 	struct xb_planner planner;
@@ -40,6 +43,26 @@ static const struct xb_dockerfile *file_of(const struct planning *p)
 
 /* ---- the global scope --------------------------------------------------------------------- */
 
+/* The time of a reproducible build may stand in the Dockerfile. */
+static int set_epoch(struct planning *p, const struct xb_strv *globals, const struct xb_pair *pair,
+		     struct xb_error *err)
+{
+	const char *text = xb_env_get(globals, XB_VIEW(EPOCH));
+	uint64_t seconds = 0;
+
+	if (text == NULL || *text == '\0')
+		return 0;
+	if (xb_view_parse_u64(xb_view(text), MAX_EPOCH, &seconds) == 0) {
+		p->planner.plan->epoch = (int64_t)seconds;
+		return 0;
+	}
+	(void)xb_location_error(file_of(p),
+				pair->value.text != NULL ? pair->value.at : pair->name.at, err,
+				EPOCH "=%s is no time", text);
+	(void)xb_error_hint(err, "give the seconds since 1970 as a whole number");
+	return -EINVAL;
+}
+
 static int make_globals(struct planning *p, size_t target, struct xb_error *err)
 {
 	const struct xb_plan_request *request = p->planner.request;
@@ -56,6 +79,8 @@ static int make_globals(struct planning *p, size_t target, struct xb_error *err)
 			int r = xb_scope_declare(&scope, file, pair, request->build_args, globals,
 						 globals, &shown, err);
 
+			if (r == 0 && strcmp(pair->name.text, EPOCH) == 0)
+				r = set_epoch(p, globals, pair, err);
 			if (r < 0)
 				return r;
 			(void)xb_map_set(p->planner.consumed, xb_view(pair->name.text), p);
@@ -202,17 +227,48 @@ static void complete_platform(struct xb_stage_state *state)
 		memcpy(own->variant, meant.variant, sizeof(own->variant));
 }
 
+static enum xb_source_kind kind_of(const struct planning *p, const char *name)
+{
+	const struct xb_plan_sources *sources = &p->planner.request->sources;
+
+	return sources->kind(sources->context, name);
+}
+
+/* The files of a directory given by --build-context, as the only layer of a tree. */
+static void from_directory(struct planning *p, struct xb_stage_state *state, const char *name)
+{
+	static const char *const all[] = { ".", NULL };
+	static const char *const none[] = { NULL };
+	struct xb_plan *plan = p->planner.plan;
+	struct xb_step step;
+
+	from_scratch(state);
+	state->layers = 0; /* it stands for the FROM */
+	step = xb_stage_step(&p->planner, state, XB_STEP_COPY, file_of(p), state->ast->from);
+	step.copy = (struct xb_step_copy){
+		.origin = XB_COPY_NAMED,
+		.from = XB_STEP_NONE,
+		.from_name = xb_arena_dup(plan->arena, xb_view(name)),
+		.sources = all,
+		.excludes = none,
+		.destination = "/",
+		.mode = -1,
+	};
+	state->tip = xb_steps_add(&p->planner.steps, &step);
+	xb_stage_record(&p->planner, state, xb_format("FROM %s", name), state->tip);
+}
+
 static int from_image(struct planning *p, struct xb_stage_state *state, const char *name,
 		      struct xb_error *err)
 {
-	const struct xb_plan_sources *sources = &p->planner.request->sources;
 	const struct xb_instruction *from = state->ast->from;
 	struct xb_step step;
 	int r;
 
-	if (sources->kind(sources->context, name) == XB_SOURCE_DIRECTORY)
-		return xb_location_error(file_of(p), from->words[0].at, err,
-					 "the build context %s is a directory, not an image", name);
+	if (kind_of(p, name) == XB_SOURCE_DIRECTORY) {
+		from_directory(p, state, name);
+		return 0;
+	}
 	r = image_step(p, state, file_of(p), from, name, from->words[0].at, &step, err);
 	if (r < 0)
 		return r;
@@ -274,6 +330,9 @@ static int origin_stage(struct planning *p, const struct origin *o, size_t *ret,
 	uint64_t number = 0;
 	bool is_number = xb_view_parse_u64(xb_view(o->name), SIZE_MAX, &number) != -EINVAL;
 
+	*ret = XB_STEP_NONE;
+	if (kind_of(p, o->name) != XB_SOURCE_IMAGE)
+		return 0;
 	*ret = find_stage(file, o->name, o->stage);
 	if (*ret != XB_STEP_NONE)
 		return 0;
@@ -291,7 +350,6 @@ static int origin_stage(struct planning *p, const struct origin *o, size_t *ret,
 static int find_origin(struct planning *p, const struct origin *o, struct xb_copy_source *ret,
 		       struct xb_error *err)
 {
-	const struct xb_plan_sources *sources = &p->planner.request->sources;
 	const struct xb_stage_state *other = NULL;
 	struct xb_step step;
 	size_t index;
@@ -305,7 +363,7 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, other->tip, NULL };
 		return r;
 	}
-	if (sources->kind(sources->context, o->name) == XB_SOURCE_DIRECTORY) {
+	if (kind_of(p, o->name) == XB_SOURCE_DIRECTORY) {
 		ret->origin = XB_COPY_NAMED;
 		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(o->name));
 		return 0;
@@ -413,10 +471,22 @@ static int apply_triggers(const struct place *at, struct xb_error *err)
 	return r;
 }
 
+/* The stage is what --build-context gave for its name; its instructions stand for nothing. */
+static int apply_named(const struct place *at, struct xb_error *err)
+{
+	int r = stage_platform(at->p, at->state, err);
+
+	return r < 0 ? r : from_image(at->p, at->state, at->state->ast->name, err);
+}
+
 static int apply_all(const struct place *at, struct xb_error *err)
 {
 	const struct xb_stage *ast = at->state->ast;
-	int r = apply_from(at->p, at->state, at->stage, at->target, err);
+	int r;
+
+	if (ast->name != NULL && kind_of(at->p, ast->name) != XB_SOURCE_IMAGE)
+		return apply_named(at, err);
+	r = apply_from(at->p, at->state, at->stage, at->target, err);
 
 	if (r == 0)
 		r = apply_triggers(at, err);
@@ -622,6 +692,7 @@ int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, st
 	plan->arena = xb_arena_new();
 	plan->dockerfile = request->dockerfile;
 	plan->build_platform = request->build_platform;
+	plan->epoch = -1;
 	plan->targets = xb_calloc(request->platform_count, sizeof(*plan->targets));
 	plan->target_count = request->platform_count;
 	xb_steps_init(&p.planner.steps);

@@ -165,14 +165,19 @@ struct xb_plan {
 	size_t step_count;
 	struct xb_plan_target *targets; /**< in the order asked for */
 	size_t target_count;
+	int64_t epoch; /**< SOURCE_DATE_EPOCH, where the global scope declares it; -1: none */
 	struct xb_strv warnings;	  /**< one line each */
 	struct xb_plan_triggers triggers; /**< owned: ONBUILD instructions of bases */
 };
 
-/** What a name in FROM or --from can stand for besides a stage. */
+/**
+ * What a name in FROM or --from can stand for besides a stage. What --build-context gives takes the
+ * place of a stage of that name, too.
+ */
 enum xb_source_kind {
-	XB_SOURCE_IMAGE,    /**< an image: ask `image` */
-	XB_SOURCE_DIRECTORY /**< a directory given by --build-context */
+	XB_SOURCE_IMAGE,     /**< an image: ask `image` */
+	XB_SOURCE_NAMED,     /**< an image given by --build-context: ask `image` */
+	XB_SOURCE_DIRECTORY, /**< a directory given by --build-context */
 };
 
 /** Where base images come from; passed in, so that planning does no I/O of its own. */

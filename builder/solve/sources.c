@@ -253,7 +253,9 @@ static enum xb_source_kind source_kind(void *context, const char *name)
 {
 	const struct named *named = find_named(context, name);
 
-	return named != NULL && named->context != NULL ? XB_SOURCE_DIRECTORY : XB_SOURCE_IMAGE;
+	if (named == NULL)
+		return XB_SOURCE_IMAGE;
+	return named->context != NULL ? XB_SOURCE_DIRECTORY : XB_SOURCE_NAMED;
 }
 
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)

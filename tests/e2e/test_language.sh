@@ -159,10 +159,41 @@ linked() {
 		fail "the linked layer was made again on another base"
 }
 
+named() {
+	mkdir -p "$W/named/dir/sub" "$W/named/c"
+	echo given >"$W/named/dir/sub/out"
+	chmod 711 "$W/named/dir/sub"
+	dockerfile "$W/named/c" <<-'EOF'
+		ARG SOURCE_DATE_EPOCH=1234567890
+		FROM nonesuch AS stage
+		RUN exit 1
+		FROM stage AS direct
+		COPY Dockerfile /
+		FROM scratch
+		COPY --from=stage /sub/o* /
+	EOF
+	build --build-context "stage=$W/named/dir" -o "type=local,dest=$W/named.out" "$W/named/c"
+	same "$(cat "$W/named.out/out")" given
+	(
+		unset SOURCE_DATE_EPOCH
+		build --build-context "stage=$W/named/dir" --target direct \
+			-o "type=oci,dest=$W/direct,tar=false,name=direct" "$W/named/c"
+	)
+	tool verify "$W/direct" direct
+	config=$(jq -r .config.digest "$W/direct/blobs/$(index_digest "$W/direct" | tr : /)") || config=
+	build --build-context "stage=$W/named/dir" --target direct -o "type=local,dest=$W/direct.out" "$W/named/c"
+	same "$(cat "$W/direct.out/sub/out")" given
+	same "$(stat -c %a "$W/direct.out/sub")" 711
+	case $config in
+	sha256:*) same "$(jq -r .created "$W/direct/blobs/$(echo "$config" | tr : /)")" 2009-02-13T23:31:30Z ;;
+	esac
+}
+
 t "here-documents are scripts, programs and files" documents
 t "--network of one command" network
 t "triggers of a base run once, behind its FROM" triggers
 t "flags of COPY and ADD" copy_flags
 t "what a COPY leaves out does not count" precise
 t "COPY --link does not depend on what is below" linked
+t "a directory takes the place of a stage; the time of a global argument" named
 finish

@@ -4,7 +4,8 @@
  * as they are asked for.
  *
  * Every name is an image, for every platform, with the config of `configs` (else an empty one); but
- * names that begin with "dir" are directories, and "missing" is not there. Include it after
+ * names that begin with "dir" are directories, those with "given" are images given by
+ * --build-context, and "missing" is not there. Include it after
  * cmocka.h.
  */
 #ifndef XB_TESTS_UNIT_PLAN_FIXTURE_H
@@ -119,6 +120,8 @@ static inline int fixture_teardown(void **state)
 static inline enum xb_source_kind fake_kind(void *context, const char *name)
 {
 	(void)context;
+	if (strncmp(name, "given", 5) == 0)
+		return XB_SOURCE_NAMED;
 	return strncmp(name, "dir", 3) == 0 ? XB_SOURCE_DIRECTORY : XB_SOURCE_IMAGE;
 }
 

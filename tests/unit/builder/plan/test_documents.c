@@ -207,8 +207,7 @@ static void test_bad_triggers(void **state)
 		{ "{\"OnBuild\":[\"COPY a\"]}", "ONBUILD of base:1:1: COPY requires" },
 		{ "{\"OnBuild\":[\"COPY --from=9 a b\"]}", "ONBUILD of base:1:6: --from=9" },
 		{ "{\"OnBuild\":[\"USER ${x?no}\"]}", "ONBUILD of base:1:6: " },
-		{ "{\"OnBuild\":[\"RUN --device=x a\"]}",
-		  "ONBUILD of base:1:5: RUN --device" },
+		{ "{\"OnBuild\":[\"RUN --device=x a\"]}", "ONBUILD of base:1:5: RUN --device" },
 	};
 
 	(void)state;
@@ -222,13 +221,84 @@ static void test_bad_triggers(void **state)
 	}
 }
 
+/* ---- --build-context, SOURCE_DATE_EPOCH --------------------------------------------------- */
+
+/* A directory is a base: its files are the only layer. */
+static void test_from_a_directory(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM dir AS a\nRUN x\nFROM dir\nCOPY y /\n");
+	const struct xb_step *tree;
+
+	assert_int_equal(plan->step_count, 2);
+	tree = step_of(plan, "1/2] FROM dir");
+	assert_int_equal(tree->kind, XB_STEP_COPY);
+	assert_int_equal(tree->parent, XB_STEP_NONE);
+	assert_int_equal(tree->copy.origin, XB_COPY_NAMED);
+	assert_string_equal(tree->copy.from_name, "dir");
+	assert_string_equal(tree->copy.destination, "/");
+	assert_int_equal(step_of(plan, "2/2] COPY")->parent, 0);
+	assert_string_equal(plan->targets[0].history[0].created_by, "FROM dir");
+	assert_int_equal(plan->targets[0].history[0].step, 0);
+	assert_strv(&config_of(plan)->env,
+		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+}
+
+/* What is given for a name is what the stage of that name is. */
+static void test_replaced_stages(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(f, "FROM base AS given\nRUN gone\nFROM given\n"
+						"COPY --from=given /a /\nCOPY --from=0 /b /\n");
+
+	assert_int_equal(count_steps(plan, "gone"), 0);
+	assert_int_equal(count_steps(plan, "FROM base"), 0);
+	assert_int_equal(step_of(plan, "COPY --from=given")->copy.from,
+			 (size_t)(step_of(plan, "FROM given") - plan->steps));
+	assert_int_equal(step_of(plan, "COPY --from=0")->copy.from,
+			 (size_t)(step_of(plan, "FROM given") - plan->steps));
+
+	plan = plan_of(f, "FROM missing AS dir\nRUN gone\nFROM scratch\nCOPY --from=dir /a /\n");
+	assert_int_equal(plan->step_count, 1);
+	assert_int_equal(plan->steps[0].copy.origin, XB_COPY_NAMED);
+	plan = plan_of(f, "FROM missing AS dir\nRUN gone\nFROM dir\nRUN x\n");
+	assert_int_equal(plan->step_count, 2);
+	f->target = "dir";
+	plan = plan_of(f, "FROM missing AS dir\nRUN gone\n");
+	assert_int_equal(plan->steps[plan->targets[0].step].kind, XB_STEP_COPY);
+}
+
+static void test_epoch(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(plan_of(f, "FROM base\nARG SOURCE_DATE_EPOCH=1\n")->epoch, -1);
+	assert_int_equal(plan_of(f, "ARG SOURCE_DATE_EPOCH\nFROM base\n")->epoch, -1);
+	assert_int_equal(plan_of(f, "ARG SOURCE_DATE_EPOCH=\nFROM base\n")->epoch, -1);
+	assert_int_equal(plan_of(f, "ARG A=7\nARG SOURCE_DATE_EPOCH=${A}0\nFROM base\n")->epoch,
+			 70);
+	plan_fails(f, "ARG SOURCE_DATE_EPOCH=soon\nFROM base\n",
+		   "Dockerfile:1:23: SOURCE_DATE_EPOCH=soon", XB_FAULT_SOURCE);
+	plan_fails(f, "ARG SOURCE_DATE_EPOCH=-1\nFROM base\n",
+		   "Dockerfile:1:23: ", XB_FAULT_SOURCE);
+	xb_strv_push(&f->args, "SOURCE_DATE_EPOCH=5");
+	assert_int_equal(plan_of(f, "ARG SOURCE_DATE_EPOCH=soon\nFROM base\n")->epoch, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		plan_test(test_scripts),      plan_test(test_network),
-		plan_test(test_inline_files), plan_test(test_flags),
-		plan_test(test_recorded),     plan_test(test_of_a_base),
-		plan_test(test_of_a_stage),   cmocka_unit_test(test_bad_triggers),
+		plan_test(test_scripts),
+		plan_test(test_network),
+		plan_test(test_inline_files),
+		plan_test(test_flags),
+		plan_test(test_recorded),
+		plan_test(test_of_a_base),
+		plan_test(test_of_a_stage),
+		cmocka_unit_test(test_bad_triggers),
+		plan_test(test_from_a_directory),
+		plan_test(test_replaced_stages),
+		plan_test(test_epoch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

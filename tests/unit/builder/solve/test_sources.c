@@ -102,7 +102,7 @@ static void test_layouts(void **state)
 	finds("b", &two);
 	finds("c", &two);
 	finds("d", &two);
-	assert_int_equal(kind("a"), XB_SOURCE_IMAGE);
+	assert_int_equal(kind("a"), XB_SOURCE_NAMED);
 	assert_null(xb_sources_directory(sources, "a"));
 	assert_null(find("e", &amd64));
 	assert_int_equal(error.code, -ENOENT);
