@@ -29,7 +29,7 @@ const struct xb_option xb_build_option_table[] = {
 	  "where the result goes: type=oci|docker|local|tar|image,dest=PATH" },
 	{ "build-arg", 0, XB_OPTION_LIST, AT(build_args), "NAME[=VALUE]", "value of an ARG" },
 	{ "build-context", 0, XB_OPTION_LIST, AT(build_contexts), "NAME=VALUE",
-	  "directory or oci-layout://DIR[:TAG] that NAME stands for" },
+	  "directory, oci-layout://DIR[:TAG] or docker-image://NAME" },
 	{ "target", 0, XB_OPTION_TEXT, AT(target), "STAGE", "stage to build (default: the last)" },
 	{ "label", 0, XB_OPTION_LIST, AT(labels), "NAME=VALUE", "label of the result" },
 	{ "add-host", 0, XB_OPTION_LIST, AT(hosts), "NAME:IP", "line of /etc/hosts in steps" },

@@ -216,9 +216,10 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 
 static int copy_one(const struct xb_work *work, const struct origin *origin,
 		    const struct item *item, int root, const char *destination,
-		    struct xb_copy_options *options, struct xb_error *err)
+		    const struct xb_copy_options *options, struct xb_error *err)
 {
 	struct decider decider = { .rules = origin->rules, .select = item->select };
+	struct xb_copy_options chosen = *options;
 	const char *source = item->path;
 	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_fd int archive = -1;
@@ -229,11 +230,10 @@ static int copy_one(const struct xb_work *work, const struct origin *origin,
 		r = open_archive(origin, xb_str_text(&path), &archive, err);
 	if (r > 0)
 		return extract(work, archive, root, destination, options, err);
-	options->filter = filter;
-	options->context = &decider;
+	chosen.filter = filter;
+	chosen.context = &decider;
 	if (r == 0)
-		r = xb_copy_path(origin->root, source, root, destination, options, err);
-	options->filter = NULL;
+		r = xb_copy_path(origin->root, source, root, destination, &chosen, err);
 	return r;
 }
 

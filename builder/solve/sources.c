@@ -9,12 +9,14 @@
 #include "manifest/reference.h"
 
 #define LAYOUT_SCHEME "oci-layout://"
+#define IMAGE_SCHEME  "docker-image://"
 
 /* One --build-context. */
 struct named {
 	char *name;		    /* as given */
 	char *reference;	    /* normalised as an image reference, or NULL */
 	struct xb_context *context; /* a directory, or NULL: an image */
+	char *image;		    /* the image that it is another name of, or NULL */
 	struct xb_layout *layout;
 	char *tag; /* within the layout, NULL: its only one */
 };
@@ -63,6 +65,13 @@ static void split_layout(const char *text, char **ret_dir, char **ret_tag)
 		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
 }
 
+static int check_image(const char *name, struct xb_error *err)
+{
+	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
+
+	return xb_reference_parse(xb_view(name), &ref, err);
+}
+
 static int open_named(struct named *named, const char *value, struct xb_error *err)
 {
 	xb_autofree char *dir = NULL;
@@ -71,10 +80,15 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 	if (strncmp(value, LAYOUT_SCHEME, strlen(LAYOUT_SCHEME)) == 0) {
 		split_layout(value + strlen(LAYOUT_SCHEME), &dir, &named->tag);
 		r = xb_layout_open(dir, &named->layout, err);
+	} else if (strncmp(value, IMAGE_SCHEME, strlen(IMAGE_SCHEME)) == 0) {
+		/* looked for when it is needed, not before */
+		named->image = xb_strdup(value + strlen(IMAGE_SCHEME));
+		r = check_image(named->image, err);
 	} else if (strstr(value, "://") != NULL) {
 		r = xb_error_set(err, -ENOTSUP,
 				 "%s: this kind of build context is not supported yet", value);
-		(void)xb_error_hint(err, "give a directory or oci-layout://DIR[:TAG]");
+		(void)xb_error_hint(err, "give a directory, oci-layout://DIR[:TAG] or "
+					 "docker-image://NAME");
 	} else {
 		r = xb_context_open(value, NULL, &named->context, err);
 	}
@@ -121,6 +135,7 @@ void xb_sources_free(struct xb_sources *sources)
 	for (size_t i = 0; i < sources->named.len; i++) {
 		free(sources->named.items[i].name);
 		free(sources->named.items[i].reference);
+		free(sources->named.items[i].image);
 		free(sources->named.items[i].tag);
 		xb_context_free(sources->named.items[i].context);
 		xb_layout_free(sources->named.items[i].layout);
@@ -191,7 +206,12 @@ static int locate(struct xb_sources *sources, const char *name, const struct xb_
 	const struct named *named = find_named(sources, name);
 	int r;
 
-	if (named != NULL) {
+	if (named != NULL && named->image != NULL) {
+		name = named->image;
+		named = find_named(sources, name);
+	}
+	/* A name of a name of an image is not followed: it might lead in a circle. */
+	if (named != NULL && named->layout != NULL) {
 		*ret_layout = named->layout;
 		*ret_tag = xb_strdup(named->tag);
 		return 0;

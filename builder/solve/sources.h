@@ -17,8 +17,9 @@
 struct xb_sources;
 
 /**
- * Make the sources of a build. `named` holds NAME=VALUE, VALUE being a directory or
- * "oci-layout://DIR[:TAG][@DIGEST]"; directories are opened here. `store` is borrowed.
+ * Make the sources of a build. `named` holds NAME=VALUE, VALUE being a directory,
+ * "oci-layout://DIR[:TAG][@DIGEST]" or "docker-image://NAME"; directories and layouts are opened
+ * here, other names of images looked for when they are needed. `store` is borrowed.
  * Errors: -EINVAL, fault usage; those of opening.
  */
 int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,

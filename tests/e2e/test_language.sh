@@ -36,7 +36,7 @@ COPY --from=build /d /
 EOF
 	echo context >"$W/documents/file"
 	build -o "type=local,dest=$W/documents.out" "$W/documents"
-	cd "$W/documents.out"
+	cd "$W/documents.out" || exit
 	same "$(cat script)" "Hello world"
 	same "$(cat executed)" /dev/pipes/SCRIPT
 	same "$(cat one two | paste -sd' ' -)" "one world two"
@@ -100,7 +100,7 @@ copy_flags() {
 		ADD --unpack p/a.tar.gz /unpacked/
 	EOF
 	build -o "type=local,dest=$W/flags.out" "$W/flags"
-	cd "$W/flags.out"
+	cd "$W/flags.out" || exit
 	find . -type f | sort >"$W/flags.list"
 	cat >"$W/flags.expected" <<-'EOF'
 		./excluded/run

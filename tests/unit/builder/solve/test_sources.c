@@ -266,14 +266,33 @@ static void test_bad(void **state)
 	assert_true(add_named("a", "https://", "x") < 0);
 	assert_int_equal(error.fault, XB_FAULT_USAGE);
 	xb_strv_clear(&named);
-	assert_true(add_named("a", "docker-image://", "x") < 0);
-	assert_non_null(strstr(error.message, "not supported yet"));
+	assert_true(add_named("a", "docker-image://UPPER", "x") < 0);
+	assert_int_equal(error.fault, XB_FAULT_USAGE);
 	xb_strv_clear(&named);
 	assert_true(add_named("a", "", "nonesuch") < 0);
 	assert_non_null(strstr(error.message, "--build-context a"));
 	xb_strv_clear(&named);
 	assert_true(add_named("a", "oci-layout://", "nonesuch") < 0);
 	assert_int_equal(error.fault, XB_FAULT_USAGE);
+}
+
+/* Another name of an image, which need not be there as long as nobody asks for it. */
+static void test_other_names(void **state)
+{
+	struct xb_digest digest = add_image(layout, "amd64", "one", "one");
+
+	(void)state;
+	xb_strv_push(&named, "b=docker-image://real:1");
+	xb_strv_push(&named, "c=docker-image://nonesuch");
+	xb_strv_push(&named, "d=docker-image://d");
+	xb_strv_push(&named, "e=docker-image://b");
+	assert_int_equal(add_named("docker.io/library/real:1", "oci-layout://", "l:one"), 0);
+	assert_int_equal(kind("c"), XB_SOURCE_NAMED);
+	finds("b", &digest);
+	assert_null(find("c", &amd64));
+	assert_non_null(strstr(error.message, "no image called nonesuch"));
+	assert_null(find("d", &amd64));
+	assert_null(find("e", &amd64));
 }
 
 int main(void)
@@ -288,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_store_tags, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_import, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_import_checks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
 	};
 
