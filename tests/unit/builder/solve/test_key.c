@@ -72,6 +72,16 @@ static void test_each_attribute_counts(void **state)
 		{ BASE "COPY f /a\n", BASE "COPY --chmod=600 f /a\n" },
 		{ BASE "COPY f /a\n", BASE "ADD f /a\n" },
 		{ BASE "COPY f /a\n", "FROM scratch\nCOPY f /a\n" },
+		{ BASE "COPY f /k1\n", BASE "COPY --link f /k1\n" },
+		{ BASE "COPY f /k2\n", BASE "COPY --parents f /k2\n" },
+		{ BASE "COPY --chmod=u+x f /k3\n", BASE "COPY --chmod=g+x f /k3\n" },
+		{ BASE "COPY <<e /k4\n1\ne\n", BASE "COPY <<e /k4\n2\ne\n" },
+		{ BASE "COPY <<e /k5/\n1\ne\n", BASE "COPY <<h /k5/\n1\nh\n" },
+		{ BASE "COPY <<e <<h /k6/\n1\ne\nh\n", BASE "COPY <<e <<h /k6/\ne\n1\nh\n" },
+		{ BASE "ADD f /k7\n", BASE "ADD --unpack=false f /k7\n" },
+		{ BASE "RUN echo k8\n", BASE "RUN --network=none echo k8\n" },
+		{ BASE "RUN <<e\n#!/busybox true\n1\ne\n",
+		  BASE "RUN <<e\n#!/busybox true\n2\ne\n" },
 		{ BASE "WORKDIR /p\n", BASE "WORKDIR /q\n" },
 		{ BASE "WORKDIR /p\n", BASE "USER 5\nWORKDIR /p\n" },
 	};
@@ -96,6 +106,12 @@ static void test_what_does_not_count(void **state)
 		{ BASE "RUN :\n", BASE "LABEL a=b\nEXPOSE 1\nRUN :\n" },
 		{ BASE "RUN :\n", "FROM scratch AS named\nCOPY busybox /\n" SH "RUN :\n" },
 		{ BASE "COPY f /a\n", BASE "ENV A=1\nARG B=2\nUSER 7\nCOPY f /a\n" },
+		{ BASE "COPY --exclude=none f /n1\n", BASE "COPY f /n1\n" },
+		/* what is copied onto an empty tree is the same on every tree */
+		{ BASE "COPY --link f /n2\n", "FROM scratch\nWORKDIR /other\nCOPY --link f /n2\n" },
+		{ BASE "RUN --network=host echo n3\n", BASE "RUN echo n3\n" },
+		{ BASE "RUN <<e\n:\ne\n", BASE "RUN <<-other\n\t:\nother\n" },
+		{ BASE "ENV A=1\nCOPY <<e /n4\n$A\ne\n", BASE "COPY <<'e' /n4\n1\ne\n" },
 	};
 	struct build *b = *state;
 
