@@ -327,6 +327,12 @@ static int clear_place(struct xb_apply *a, struct place *place, struct xb_error 
 	return 0;
 }
 
+static bool all_zero(const char *data, size_t len)
+{
+	return len > 0 && data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
+}
+
+/* Zeros become holes, also where the archive writes them out: a bomb of zeros takes no disk. */
 static int write_data(int fd, const struct xb_tar_item *item, struct xb_tar_reader *tar,
 		      struct xb_error *err)
 {
@@ -336,6 +342,8 @@ static int write_data(int fd, const struct xb_tar_item *item, struct xb_tar_read
 	int r;
 
 	while ((r = xb_tar_data(tar, &data, &len, &offset, err)) > 0) {
+		if (all_zero(data, len))
+			continue;
 		if (offset != end && lseek(fd, (off_t)offset, SEEK_SET) < 0)
 			return xb_error_errno(err, -errno, "seeking");
 		r = xb_write_all(fd, data, len, err);

@@ -15,10 +15,9 @@
 #include "builder/layer/wire.h"
 #include "manifest/media.h"
 
-/* A refused layer has taken less than 1 GiB of disk, unless its blob is large itself; honest layers
-   shrink to a half or a tenth. */
-#define DEFAULT_UNPACKED ((uint64_t)960 << 20)
-#define DEFAULT_RATIO	 50
+/* Honest layers shrink to a half or a tenth; small ones may hold a large file of one byte. */
+#define DEFAULT_UNPACKED ((uint64_t)4 << 30)
+#define DEFAULT_RATIO	 100
 #define DEFAULT_ENTRIES	 UINT64_C(2000000)
 #define DEFAULT_MEMORY	 ((uint64_t)512 << 20)
 

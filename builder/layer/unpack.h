@@ -28,7 +28,7 @@
 /** Limits on one layer or archive; 0 in a field stands for its default. */
 struct xb_unpack_limits {
 	uint64_t unpacked; /**< bytes of the tar and, apart, of all files' sizes together; default
-			      max(960 MiB, 50 times the blob) */
+			      max(4 GiB, 100 times the blob) */
 	uint64_t entries;  /**< default 2,000,000 */
 	uint64_t memory;   /**< RLIMIT_AS of the child in bytes; default 512 MiB */
 };
