@@ -33,15 +33,30 @@ static int set_limits(const struct xb_sandbox_spec *spec, struct xb_error *err)
 	return 0;
 }
 
+/* One that the image's config names and its layers lack is made for the step's user, as Docker
+ * does. */
+static int open_cwd(int root, const char *cwd, const struct init_user *user, struct xb_error *err)
+{
+	int fd = xb_open_in_root(root, cwd, O_PATH | O_DIRECTORY, 0, NULL);
+
+	if (fd == -ENOENT) {
+		xb_auto_fd int made = xb_mkdir_in_root(root, cwd, 0755, user->uid, user->gid, err);
+
+		if (made < 0)
+			return made;
+	}
+	/* again by its name, which must not go through a magic link */
+	return fd >= 0 ? fd : xb_open_in_root(root, cwd, O_PATH | O_DIRECTORY, 0, err);
+}
+
 /* Magic links are refused: /proc/self/fd/N as working directory must never lead out. */
-static int enter_cwd(int root, const char *cwd, struct xb_error *err)
+static int enter_cwd(int root, const char *cwd, const struct init_user *user, struct xb_error *err)
 {
 	char buffer[PATH_MAX];
-	xb_auto_fd int fd = xb_open_in_root(root, cwd, O_PATH | O_DIRECTORY, 0, err);
+	xb_auto_fd int fd = open_cwd(root, cwd, user, err);
 
 	if (fd < 0) {
 		(void)xb_error_wrap(err, fd, "working directory");
-		(void)xb_error_hint(err, "make it with WORKDIR or RUN mkdir in an earlier step");
 		return xb_error_fault(err, XB_FAULT_STEP);
 	}
 	if (fchdir(fd) < 0)
@@ -261,7 +276,7 @@ int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err)
 	if (r >= 0)
 		r = init_user_find(root, spec->user != NULL ? spec->user : "", &user, err);
 	if (r >= 0)
-		r = enter_cwd(root, spec->cwd != NULL ? spec->cwd : "/", err);
+		r = enter_cwd(root, spec->cwd != NULL ? spec->cwd : "/", &user, err);
 	if (r < 0)
 		return r;
 	if (xb_env_get(&spec->env, XB_VIEW("HOME")) == NULL)

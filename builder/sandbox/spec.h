@@ -88,7 +88,7 @@ struct xb_sandbox_spec {
 	/* the program */
 	struct xb_strv argv; /**< argv[0] without '/' is looked up on PATH of `env`, in the root */
 	struct xb_strv env;  /**< all of the environment; HOME is added when it lacks it */
-	char *cwd;	     /**< absolute; must exist */
+	char *cwd;	     /**< absolute; made for the user when missing */
 	char *user; /**< "user[:group]" as in USER, names looked up in the root's /etc/passwd
 			 and /etc/group; NULL or "": root */
 	uint32_t umask;

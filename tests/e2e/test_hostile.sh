@@ -16,7 +16,7 @@ canary_unchanged() { canary_state | cmp - "$W/canary.before"; }
 context_links() {
 	mkdir -p "$W/links/sub"
 	(
-		cd "$W/links"
+		cd "$W/links" || exit
 		ln -s ../canary up && ln -s "$CANARY" abs && ln -s ../../canary sub/up2
 		ln -s ../canary/secret f1 && ln -s "$CANARY/secret" f2 && ln -s up/dir chain
 		ln -s sub/../../canary/secret weird && ln -s b a && ln -s a b
@@ -163,7 +163,7 @@ same_digest() {
 	chmod a+rx "$W"
 	by_root="$XBUILD build --root $W/way"
 	by_user="as_user $USER_HOME/bin/xbuild build --root $USER_HOME/way"
-	cd "$W/det"
+	cd "$W/det" || exit
 	# shellcheck disable=SC2086 # commands with arguments
 	{
 		digest_by root $by_root
@@ -181,8 +181,10 @@ same_digest() {
 			"$XBUILD" build --root "$W/tmpfs/store"
 		# Other order of directories, other times.
 		mkdir "$W/det2"
-		for file in $(ls -r); do cp -dR --preserve=mode,links,xattr "$file" "$W/det2/"; done
-		cd "$W/det2"
+		for file in many archive.tar.gz Dockerfile; do
+			cp -dR --preserve=mode,links,xattr "$file" "$W/det2/"
+		done
+		cd "$W/det2" || exit
 		digest_by "context copied in another order" $by_root
 	}
 }

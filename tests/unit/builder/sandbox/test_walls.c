@@ -185,10 +185,25 @@ static void test_cwd(void **state)
 	set_cwd(&s, "/link");
 	assert_int_equal(step_sh(&s, "pwd -P"), 0);
 	step_said(&s, "/work\n");
-	set_cwd(&s, "/missing");
-	step_failed(&s, step_run(&s), -ENOENT, "working directory: /missing");
+	assert_int_equal(mknod(scratch_path("root/file"), S_IFREG | 0644, 0), 0);
+	set_cwd(&s, "/file");
+	step_failed(&s, step_run(&s), -ENOTDIR, "working directory: /file");
 	assert_int_equal(s.err.fault, XB_FAULT_STEP);
-	assert_non_null(strstr(s.err.hint, "WORKDIR"));
+}
+
+/* An image's config may name a directory that none of its layers has; a link leads nowhere else. */
+static void test_cwd_is_made(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(symlink("/tmp/../../../away", scratch_path("root/out")), 0);
+	s.spec.user = xb_strdup("12:34");
+	set_cwd(&s, "/out/missing/deep");
+	assert_int_equal(step_sh(&s, "pwd -P; stat -c %u:%g:%a . .."), 0);
+	step_said(&s, "/away/missing/deep\n12:34:755\n12:34:755\n");
+	assert_int_equal(access("/away", F_OK), -1);
 }
 
 /* CVE-2024-21626: a working directory by way of a descriptor of the runtime. */
@@ -348,6 +363,7 @@ int main(int argc, char **argv)
 		TEST(test_namespaces_and_mounts_are_refused),
 		TEST(test_root_is_the_root),
 		TEST(test_cwd),
+		TEST(test_cwd_is_made),
 		TEST(test_cwd_through_proc_does_not_leave),
 		TEST(test_network_none),
 		TEST(test_devices),
