@@ -231,7 +231,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-
 	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev
 DEB_RUN   := qemu-user-static uidmap debootstrap debian-archive-keyring ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
-	buildah busybox-static uidmap procps attr shellcheck strace
+	buildah busybox-static uidmap procps attr shellcheck strace zstd bzip2 xz-utils
 
 .PHONY: deps deps-test
 deps: ## install the Debian packages needed to build and run (root or sudo)
