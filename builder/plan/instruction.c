@@ -130,8 +130,8 @@ static int apply_arg(const struct xb_plan_apply *a, struct xb_error *err)
 }
 
 /* Expand the pairs of ENV and LABEL, all in the scope as it is before the instruction. */
-static int expand_pairs(const struct xb_plan_apply *a, struct xb_strv *names,
-			struct xb_strv *values, struct xb_strv *shown, struct xb_error *err)
+static int expand_pairs(const struct xb_plan_apply *a, struct xb_annotations *ret,
+			struct xb_strv *shown, struct xb_error *err)
 {
 	for (size_t i = 0; i < a->instruction->pair_count; i++) {
 		const struct xb_pair *pair = &a->instruction->pairs[i];
@@ -146,42 +146,46 @@ static int expand_pairs(const struct xb_plan_apply *a, struct xb_strv *names,
 		if (name.len == 0)
 			return xb_location_error(a->file, pair->name.at, err,
 						 "a name must not be empty");
-		xb_strv_push(names, xb_str_text(&name));
-		xb_strv_push(values, xb_str_text(&value));
+		xb_annotations_set(ret, xb_str_text(&name), xb_str_text(&value));
 		xb_strv_printf(shown, "%s=%s", xb_str_text(&name), xb_str_text(&value));
 	}
 	return 0;
 }
 
-static int apply_env(const struct xb_plan_apply *a, struct xb_error *err)
+static void set_env(struct xb_image_config *config, const struct xb_annotation *pair)
 {
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
-	xb_auto_strv struct xb_strv values = XB_STRV_INIT;
+	xb_env_set(&config->env, xb_view(pair->name), xb_view(pair->value));
+}
+
+static void set_label(struct xb_image_config *config, const struct xb_annotation *pair)
+{
+	xb_annotations_set(&config->labels, pair->name, pair->value);
+}
+
+static int apply_pairs(const struct xb_plan_apply *a, const char *instruction,
+		       void (*set)(struct xb_image_config *, const struct xb_annotation *),
+		       struct xb_error *err)
+{
+	xb_auto_annotations struct xb_annotations pairs = { 0 };
 	xb_auto_strv struct xb_strv shown = XB_STRV_INIT;
-	int r = expand_pairs(a, &names, &values, &shown, err);
+	int r = expand_pairs(a, &pairs, &shown, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < names.len; i++)
-		xb_env_set(&a->state->config.env, xb_view(names.items[i]),
-			   xb_view(values.items[i]));
-	record(a, xb_history_words("ENV", &shown));
+	for (size_t i = 0; i < pairs.len; i++)
+		set(&a->state->config, &pairs.items[i]);
+	record(a, xb_history_words(instruction, &shown));
 	return 0;
+}
+
+static int apply_env(const struct xb_plan_apply *a, struct xb_error *err)
+{
+	return apply_pairs(a, "ENV", set_env, err);
 }
 
 static int apply_label(const struct xb_plan_apply *a, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
-	xb_auto_strv struct xb_strv values = XB_STRV_INIT;
-	xb_auto_strv struct xb_strv shown = XB_STRV_INIT;
-	int r = expand_pairs(a, &names, &values, &shown, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < names.len; i++)
-		xb_annotations_set(&a->state->config.labels, names.items[i], values.items[i]);
-	record(a, xb_history_words("LABEL", &shown));
-	return 0;
+	return apply_pairs(a, "LABEL", set_label, err);
 }
 
 /* ---- config ------------------------------------------------------------------------------- */

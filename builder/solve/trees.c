@@ -129,8 +129,12 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint6
 	return 0;
 }
 
-int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
-		  struct xb_strv *warnings, struct xb_error *err)
+/* Views are made by xb_tree_mount() or xb_tree_view(), which differ in how long they last. */
+typedef int view_function(const char *const *lowers, size_t n, const char *upper, const char *work,
+			  struct xb_error *err);
+
+static int open_with(view_function *view, struct xb_store *store, const struct xb_result *result,
+		     uint64_t max_layer, struct xb_strv *warnings, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	int r = result != NULL ? xb_trees_paths(store, result, max_layer, &lowers, warnings, err)
@@ -138,19 +142,17 @@ int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64
 
 	if (r < 0)
 		return r;
-	return xb_tree_mount((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL,
-			     err);
+	return view((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL, err);
+}
+
+int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		  struct xb_strv *warnings, struct xb_error *err)
+{
+	return open_with(xb_tree_mount, store, result, max_layer, warnings, err);
 }
 
 int xb_trees_view(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		  struct xb_strv *warnings, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
-	int r = result != NULL ? xb_trees_paths(store, result, max_layer, &lowers, warnings, err)
-			       : 0;
-
-	if (r < 0)
-		return r;
-	return xb_tree_view((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL,
-			    err);
+	return open_with(xb_tree_view, store, result, max_layer, warnings, err);
 }
