@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -22,11 +23,13 @@ static int print_help(void)
 	return 0;
 }
 
-/* Write a small file of the user's, whole or not at all. */
+/* Write a small file of the user's, whole or not at all, for everybody to read. */
 static int write_file(const char *path, struct xb_view text, struct xb_error *err)
 {
 	int r = xb_file_replace_at(AT_FDCWD, path, text.data, text.len, false, err);
 
+	if (r == 0 && chmod(path, 0644) < 0)
+		r = xb_error_errno(err, -errno, "setting its mode");
 	return r < 0 ? xb_error_wrap(err, r, "writing %s", path) : 0;
 }
 

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -234,8 +236,18 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	return r < 0 ? r : xb_sandbox_prepare(spec, &request, err);
 }
 
+/* Whether the signal that arrived is meant for us: on a terminal Ctrl-C is the program's. */
+static bool stop_asked(int stop_fd, bool terminal)
+{
+	struct signalfd_siginfo info;
+
+	if (read(stop_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return false;
+	return !terminal || info.ssi_signo != SIGINT;
+}
+
 /* Wait for the program; a signal to stop ends it. */
-static int wait_for(struct xb_sandbox *sandbox, int stop_fd, struct xb_error *err)
+static int wait_for(struct xb_sandbox *sandbox, int stop_fd, bool terminal, struct xb_error *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = xb_sandbox_fd(sandbox), .events = POLLIN },
@@ -244,10 +256,12 @@ static int wait_for(struct xb_sandbox *sandbox, int stop_fd, struct xb_error *er
 	struct xb_sandbox_result result;
 	int r;
 
-	while (poll(fds, XB_COUNT(fds), -1) < 0 && errno == EINTR)
-		continue;
-	if (fds[1].revents != 0)
-		xb_sandbox_kill(sandbox);
+	do {
+		if (poll(fds, XB_COUNT(fds), -1) < 0)
+			continue;
+		if (fds[1].revents != 0 && stop_asked(stop_fd, terminal))
+			xb_sandbox_kill(sandbox);
+	} while (fds[0].revents == 0);
 	r = xb_sandbox_wait(sandbox, &result, err);
 	if (r < 0)
 		return r;
@@ -270,7 +284,7 @@ static int run_image(const struct xb_invocation *invocation, struct running *run
 		r = prepare(run, &spec, err);
 	if (r == 0)
 		r = xb_sandbox_start(&spec, &io, &sandbox, err);
-	return r < 0 ? r : wait_for(sandbox, invocation->stop_fd, err);
+	return r < 0 ? r : wait_for(sandbox, invocation->stop_fd, spec.terminal, err);
 }
 
 int xb_cmd_run(const struct xb_invocation *invocation, struct xb_error *err)

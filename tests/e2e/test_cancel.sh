@@ -114,7 +114,14 @@ user_storm() {
 	storm "$USER_HOME/stormed" "$USER_HOME/storm.out" "$W/as-user" build --root "$USER_HOME/stormed"
 }
 
+# Ctrl-C at a shell on a terminal stops what runs in the shell, not the shell.
+on_a_terminal() {
+	status=$(tool terminal 'sleep 60,^C,exit 7' "$XBUILD" run --root "$STORE" "oci:$TINY:tiny" sh)
+	same "$status" 7 "exit status"
+}
+
 t "Ctrl-C: exit 130, nothing left" interrupted
+t "Ctrl-C within xbuild run on a terminal is the program's" on_a_terminal
 t "SIGTERM: the same" terminated
 t "Ctrl-C in an emulated step" emulated
 t "kill -9: no process, no mount; the store stays usable" killed

@@ -7,6 +7,7 @@ tools.py tree DIR                              a line for each file: type, mode,
                                                SOURCE_DATE_EPOCH), data, xattrs
 tools.py elf DIR                               ELF files: "machine path"
 tools.py interrupt SIGNAL MARKER COMMAND...    send SIGNAL once output holds MARKER; print the status
+tools.py terminal KEYS COMMAND...               type KEYS, an item a second, ^C being Ctrl-C; print the status
 tools.py scan SECRET-FILE PLACE...              no file of PLACE has its bytes, decompressed or encoded
 """
 import base64
@@ -15,12 +16,14 @@ import hashlib
 import io
 import json
 import os
+import pty
 import signal
 import stat
 import struct
 import subprocess
 import sys
 import tarfile
+import time
 
 MACHINES = {3: "386", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
 APPLETS = """[ ash awk base64 basename cat chgrp chmod chown cp cut date dd df diff dirname du echo env
@@ -246,8 +249,25 @@ def interrupt(name, marker, *command):
     print(process.returncode if sent else "never seen")
 
 
+def terminal(keys, *command):
+    # Run a command on a terminal of its own and type `keys`, an item each second; ^C is Ctrl-C. Prints
+    # its exit status.
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    for key in keys.split(","):
+        time.sleep(1)
+        os.write(master, b"\x03" if key == "^C" else key.encode() + b"\n")
+    try:
+        while data := os.read(master, 4096):
+            sys.stderr.write(data.decode("utf-8", "replace"))
+    except OSError:  # the terminal's other side is closed
+        pass
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
 if __name__ == "__main__":
-    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt)}
+    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt, terminal)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
