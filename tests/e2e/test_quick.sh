@@ -188,7 +188,7 @@ plan() {
 hidden() {
 	dockerfile "$W/leak" <<-'EOF'
 		FROM tiny
-		RUN test ! -e /proc/sys/fs/binfmt_misc/register && ! grep -q xb-e2e /proc/self/mountinfo || true
+		RUN test ! -e /proc/sys/fs/binfmt_misc/register
 		RUN ls /proc/self/fd && test "$(ls /proc/self/fd | wc -l)" -le 4
 		RUN test -c /dev/null && echo x > /dev/null && test -s /etc/resolv.conf && test "$(id -u)" = 0
 		RUN ! cat /proc/kcore > /dev/null 2>&1 && test "$(cat /proc/1/comm)" != systemd
