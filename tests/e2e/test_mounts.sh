@@ -27,8 +27,8 @@ binds() {
 		RUN --mount=from=made,target=/all test -x /all/bin/busybox
 		RUN --mount=from=named,target=/n cat /n/name > /named
 		RUN --mount=from=scratch,target=/empty test -z "$(ls -A /empty)"
-		WORKDIR /work
-		RUN --mount=source=file,target=here cat /work/here > /relative
+		WORKDIR /app
+		RUN --mount=source=file,target=here cat /app/here > /relative
 	EOF
 	mkdir -m 750 "$W/bind/sub"
 	mkdir "$W/named"
