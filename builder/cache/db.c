@@ -9,7 +9,7 @@
 #define BUSY_MS 60000
 
 /* Raise with each change of the schema, and add the step that leads to it. */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] = "CREATE TABLE record ("
 			     " key TEXT PRIMARY KEY,"
@@ -19,10 +19,15 @@ static const char schema[] = "CREATE TABLE record ("
 			     " blob_size INTEGER NOT NULL,"
 			     " media_type TEXT NOT NULL,"
 			     " created INTEGER NOT NULL,"
-			     " duration INTEGER NOT NULL"
+			     " duration INTEGER NOT NULL,"
+			     " note TEXT NOT NULL DEFAULT ''"
 			     ") WITHOUT ROWID;"
 			     "CREATE INDEX record_snapshot ON record (snapshot);"
-			     "PRAGMA user_version = 1;";
+			     "PRAGMA user_version = 2;";
+
+/* What leads from version 1, which had no notes, to this one. */
+static const char from_version_1[] = "ALTER TABLE record ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+				     "PRAGMA user_version = 2;";
 
 static const struct {
 	int sqlite;
@@ -135,8 +140,12 @@ static int make_schema(struct xb_store *store, struct xb_error *err)
 		return r;
 	}
 	r = xb_db_exec(store, "BEGIN IMMEDIATE", "writing to", err);
+	/* again: another process may have made them in the meantime */
 	if (r >= 0)
-		r = xb_db_exec(store, schema, "making the tables of", err);
+		r = schema_version(store, err);
+	if (r >= 0 && r < SCHEMA_VERSION)
+		r = xb_db_exec(store, r == 0 ? schema : from_version_1, "making the tables of",
+			       err);
 	if (r >= 0)
 		r = xb_db_exec(store, "COMMIT", "making the tables of", err);
 	return r;

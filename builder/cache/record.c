@@ -13,7 +13,7 @@
 #include "builder/cache/state.h"
 
 /* In the order in which column() and bind() below count. */
-#define COLUMNS "key, snapshot, diff_id, blob, blob_size, media_type, created, duration"
+#define COLUMNS "key, snapshot, diff_id, blob, blob_size, media_type, created, duration, note"
 
 static bool column_text(struct sqlite3_stmt *stmt, int index, char *ret, size_t size)
 {
@@ -47,7 +47,8 @@ static bool read_row(struct sqlite3_stmt *stmt, struct xb_record *ret)
 		    column_text(stmt, 1, record.snapshot.id, sizeof(record.snapshot.id)) &&
 		    is_snapshot_id(record.snapshot.id) && column_digest(stmt, 2, &record.diff_id) &&
 		    column_digest(stmt, 3, &record.blob) &&
-		    column_text(stmt, 5, record.media_type, sizeof(record.media_type));
+		    column_text(stmt, 5, record.media_type, sizeof(record.media_type)) &&
+		    column_text(stmt, 8, record.note, sizeof(record.note));
 
 	record.blob_size = (uint64_t)sqlite3_column_int64(stmt, 4);
 	record.created = sqlite3_column_int64(stmt, 6);
@@ -138,7 +139,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store,
 			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 			  &stmt, err);
 	if (r < 0)
 		return r;
@@ -150,6 +151,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	xb_db_bind_text(stmt, 6, record->media_type);
 	xb_db_bind_number(stmt, 7, record->created);
 	xb_db_bind_number(stmt, 8, (int64_t)record->duration);
+	xb_db_bind_text(stmt, 9, record->note);
 	r = xb_db_step(store, stmt, "writing a record to", err);
 	if (r >= 0)
 		(void)xb_map_remove(store->begun, xb_view(record->snapshot.id));

@@ -31,6 +31,8 @@ struct xb_record {
 	char media_type[96];	     /**< of the blob */
 	int64_t created;	     /**< seconds since 1970 */
 	uint64_t duration;	     /**< nanoseconds that the step took */
+	char note[1024]; /**< text that its maker keeps with it: of a fetched thing, what its next
+			    fetch asks with; "" for none */
 };
 
 /**

@@ -46,11 +46,12 @@ static void a_result_may_have_no_tree_or_no_blob(void **state)
 	assert_int_equal(xb_record_get(store, "only a blob", &got, NULL), 1);
 	assert_string_equal(got.snapshot.id, "");
 
-	record = (struct xb_record){ .key = "only a tree" };
+	record = (struct xb_record){ .key = "only a tree", .note = "etag \"x\"" };
 	assert_int_equal(xb_snapshot_begin(store, &record.snapshot, NULL), 0);
 	assert_int_equal(xb_snapshot_commit(store, &record.snapshot, NULL), 0);
 	assert_int_equal(xb_record_put(store, &record, NULL), 0);
 	assert_int_equal(xb_record_get(store, "only a tree", &got, NULL), 1);
+	assert_string_equal(got.note, "etag \"x\"");
 	assert_true(xb_digest_empty(&got.blob));
 }
 

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/fetch/fetch.h"
+
+#include <string.h>
+
+/* What a parameter's name contains when its value is nobody's business. */
+static const char *const secret_words[] = {
+	"token", "signature", "password", "passwd", "secret", "credential", "key", "auth", "sig",
+};
+
+static bool is_secret(struct xb_view name)
+{
+	for (size_t i = 0; i < XB_COUNT(secret_words); i++) {
+		struct xb_view word = xb_view(secret_words[i]);
+
+		for (size_t at = 0; at + word.len <= name.len; at++) {
+			if (xb_view_eq_nocase(xb_view_sub(name, at, word.len), word))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Append a query, from its '?' to where a fragment begins. */
+static void append_query(struct xb_view query, struct xb_str *ret)
+{
+	struct xb_view rest = xb_view_sub(query, 1, query.len);
+	struct xb_view pair;
+	char before = '?';
+
+	while (xb_view_split(&rest, '&', &pair)) {
+		struct xb_view value = pair;
+		struct xb_view name;
+
+		(void)xb_view_split(&value, '=', &name);
+		(void)xb_str_putc(ret, before);
+		if (value.data != NULL && is_secret(name))
+			(void)xb_str_printf(ret, "%.*s=xxxxx", XB_VIEW_ARGS(name));
+		else
+			(void)xb_str_append_view(ret, pair);
+		before = '&';
+	}
+}
+
+/* Bytes of `text` before the first of `stops`. */
+static size_t span(struct xb_view text, const char *stops)
+{
+	size_t n = 0;
+
+	while (n < text.len && strchr(stops, text.data[n]) == NULL)
+		n++;
+	return n;
+}
+
+/* Bytes of "user:password@" that what stands before the path begins with. */
+static size_t user_length(struct xb_view authority)
+{
+	for (size_t n = authority.len; n > 0; n--) {
+		if (authority.data[n - 1] == '@')
+			return n;
+	}
+	return 0;
+}
+
+void xb_fetch_shown_url(const char *url, struct xb_str *ret)
+{
+	const char *scheme = strstr(url, "://");
+	size_t start = scheme != NULL ? (size_t)(scheme - url) + strlen("://") : 0;
+	struct xb_view rest = xb_view(url + start);
+	struct xb_view authority = xb_view_sub(rest, 0, span(rest, "/?#"));
+	struct xb_view query;
+	size_t path;
+
+	(void)xb_str_append(ret, url, start);
+	/* "git@host:path" is a short form of ssh; its user is part of how one writes it */
+	if (scheme != NULL)
+		rest = xb_view_sub(rest, user_length(authority), rest.len);
+	path = span(rest, "?#");
+	(void)xb_str_append_view(ret, xb_view_sub(rest, 0, path));
+	query = xb_view_sub(rest, path, rest.len);
+	rest = xb_view_sub(query, span(query, "#"), query.len);
+	if (query.len > rest.len)
+		append_query(xb_view_sub(query, 0, query.len - rest.len), ret);
+	(void)xb_str_append_view(ret, rest);
+}
