@@ -54,7 +54,7 @@ struct xb_fetched {
 	char name[256];
 	/**
 	 * Seconds since 1970, -1 when it is not known. GIT: the commit's (committer) time; HTTP:
-	 * Last-Modified; archive: the newest time of a member.
+	 * Last-Modified; archive: the newest time of a regular file in it.
 	 */
 	int64_t time;
 	bool cached; /**< the store had it, and it was found to be still good */
@@ -91,6 +91,8 @@ struct xb_fetch_options {
 	 * have to hold); NULL: none is asked for. Errors: -EBADMSG saying both sides.
 	 */
 	const char *checksum;
+	const char *name; /**< HTTP: what the file is to be called, one component of a path; NULL:
+			     see `name` of struct xb_fetched */
 	enum xb_fetch_git_dir git_dir; /**< GIT */
 	uint64_t max_size; /**< bytes that may be fetched, or unpacked to; 0: the default */
 };
