@@ -48,8 +48,8 @@ struct xb_fetched {
 	struct xb_digest content;
 	char revision[65]; /**< GIT: the commit's full id; else "" */
 	/**
-	 * HTTP: the file's name, one safe component of a path: that of Content-Disposition, else
-	 * the last component of the URL's path, else "download"; else "".
+	 * HTTP: the file's name, one safe component of a path: the last one of the URL's path, else
+	 * "__unnamed__". Otherwise "".
 	 */
 	char name[256];
 	/**
