@@ -4,17 +4,20 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "base/url.h"
 
-/* Lines stay lines; within a line nothing reaches the terminal but text. */
+/* Lines stay lines; within a line nothing reaches the terminal but text, and no credentials. */
 static void print_lines(const char *indent, const char *text)
 {
 	struct xb_view rest = xb_view(text);
 	struct xb_view line;
 
 	while (xb_view_split(&rest, '\n', &line)) {
+		xb_auto_str struct xb_str masked = XB_STR_INIT(XB_STR_OWN);
 		xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
 
-		(void)xb_str_append_quoted(&safe, line);
+		xb_url_append_masked(&masked, line);
+		(void)xb_str_append_quoted(&safe, xb_str_view(&masked));
 		(void)fprintf(stderr, "%s%s\n", indent, xb_str_text(&safe));
 	}
 }

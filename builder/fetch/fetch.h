@@ -13,7 +13,7 @@
  * - Trees are laid out by the confined child or by a program in a sandbox, never by following a
  *   name of a foreign tree.
  * - No user name, password, token or secret of a URL or an option stands in an error, a progress
- *   line, a record's key or anything else in the store: xb_fetch_shown_url() is what may be shown.
+ *   line, a record's key or anything else in the store: xb_url_append_shown() (base/url.h) is what may be shown.
  * - Thread-safe, as the store is.
  *
  * Faults: XB_FAULT_REGISTRY when the other side or the network is to blame, XB_FAULT_SOURCE when
@@ -96,11 +96,5 @@ struct xb_fetch_options {
 	enum xb_fetch_git_dir git_dir; /**< GIT */
 	uint64_t max_size; /**< bytes that may be fetched, or unpacked to; 0: the default */
 };
-
-/**
- * Append `url` as it may be shown: without user name, password and, where it has a query, the
- * values of parameters whose names say that they are secret (token, signature, password, key).
- */
-void xb_fetch_shown_url(const char *url, struct xb_str *ret);
 
 #endif

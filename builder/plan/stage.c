@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/url.h"
+
 /* Titles are for one line of a terminal; the whole instruction is in the summary of a failure. */
 #define TITLE_TEXT_MAX 120
 
@@ -55,6 +57,7 @@ bool xb_stage_is_text(const char *text)
 
 const char *xb_stage_line(struct xb_plan *plan, const char *text)
 {
+	xb_auto_str struct xb_str masked = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
 	xb_autofree char *flat = NULL;
 	struct xb_view line = xb_view(text);
@@ -63,6 +66,8 @@ const char *xb_stage_line(struct xb_plan *plan, const char *text)
 
 	if (end >= 0)
 		line.len = (size_t)end;
+	xb_url_append_masked(&masked, line);
+	line = xb_str_view(&masked);
 	if (line.len > TITLE_TEXT_MAX) {
 		line.len = cut(line, TITLE_TEXT_MAX);
 		more = "…";

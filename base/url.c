@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/fetch/fetch.h"
+#include "base/url.h"
 
 #include <string.h>
 
@@ -62,7 +62,7 @@ static size_t user_length(struct xb_view authority)
 	return 0;
 }
 
-void xb_fetch_shown_url(const char *url, struct xb_str *ret)
+void xb_url_append_shown(struct xb_str *ret, const char *url)
 {
 	const char *scheme = strstr(url, "://");
 	size_t start = scheme != NULL ? (size_t)(scheme - url) + strlen("://") : 0;
@@ -82,4 +82,43 @@ void xb_fetch_shown_url(const char *url, struct xb_str *ret)
 	if (query.len > rest.len)
 		append_query(xb_view_sub(query, 0, query.len - rest.len), ret);
 	(void)xb_str_append_view(ret, rest);
+}
+
+/* Where an authority ends, in text of any kind. */
+static bool ends_authority(char c)
+{
+	return strchr("/?#\"'<>\\", c) != NULL || (unsigned char)c <= ' ';
+}
+
+/* Bytes of "user:password" before the '@' that an authority at the start of `text` has, or 0. */
+static size_t user_of(struct xb_view text)
+{
+	size_t user = 0;
+
+	for (size_t n = 0; n < text.len && !ends_authority(text.data[n]); n++) {
+		if (text.data[n] == '@')
+			user = n;
+	}
+	return user;
+}
+
+void xb_url_append_masked(struct xb_str *ret, struct xb_view text)
+{
+	size_t at = 0;
+
+	while (at < text.len) {
+		struct xb_view rest = xb_view_sub(text, at, text.len);
+		size_t user;
+
+		if (!xb_view_starts(rest, XB_VIEW("://"))) {
+			(void)xb_str_putc(ret, text.data[at++]);
+			continue;
+		}
+		(void)xb_str_puts(ret, "://");
+		at += strlen("://");
+		user = user_of(xb_view_sub(text, at, text.len));
+		for (size_t i = 0; i < user; i++)
+			(void)xb_str_putc(ret, text.data[at + i] == ':' ? ':' : '*');
+		at += user;
+	}
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "builder/fetch/fetch.h"
+#include "base/url.h"
 
 static void credentials_are_not_shown(void **state)
 {
@@ -36,14 +36,40 @@ static void credentials_are_not_shown(void **state)
 	for (size_t i = 0; i < XB_COUNT(examples); i++) {
 		xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
 
-		xb_fetch_shown_url(examples[i].url, &shown);
+		xb_url_append_shown(&shown, examples[i].url);
 		assert_string_equal(xb_str_text(&shown), examples[i].shown);
+	}
+}
+
+static void credentials_in_text_are_masked_in_place(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *masked;
+	} examples[] = {
+		{ "ADD https://u:pw@h/x /y", "ADD https://*:**@h/x /y" },
+		{ "ADD [\"http://a@b\", \"c@d\"]", "ADD [\"http://*@b\", \"c@d\"]" },
+		{ "RUN curl https://h/x?m=a@b; mail c@d", "RUN curl https://h/x?m=a@b; mail c@d" },
+		{ "http://p@ss@h http://q@h", "http://****@h http://*@h" },
+		{ "git@h:x ://@ ://", "git@h:x ://@ ://" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(examples); i++) {
+		xb_auto_str struct xb_str masked = XB_STR_INIT(XB_STR_OWN);
+
+		xb_url_append_masked(&masked, xb_view(examples[i].text));
+		assert_string_equal(xb_str_text(&masked), examples[i].masked);
 	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(credentials_are_not_shown) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(credentials_are_not_shown),
+		cmocka_unit_test(credentials_in_text_are_masked_in_place),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
