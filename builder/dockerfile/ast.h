@@ -82,6 +82,12 @@ struct xb_heredoc {
 	struct xb_location at;
 };
 
+/** A line of comment: what stands behind "#" without the blanks around it, a view of the source. */
+struct xb_comment {
+	struct xb_view text;
+	uint32_t line;
+};
+
 /**
  * One instruction. Which of the operand members are set depends on the kind:
  *  - ENV, LABEL, ARG: `pairs`
@@ -108,6 +114,12 @@ struct xb_instruction {
 	const struct xb_heredoc *heredocs;
 	size_t heredoc_count;
 	const struct xb_instruction *child; /**< of ONBUILD */
+	/** The comments between the instruction before and this one; those before an empty comment
+	 *  ("#" alone) and parser directives are not among them. None for a child. */
+	const struct xb_comment *comments;
+	size_t comment_count;
+	uint32_t blank_line; /**< the first blank line within its continuations, 0: none */
+	uint32_t blank_end;  /**< the line that those continuations end on, 0: none */
 };
 
 /** A stage: its FROM and what follows up to the next FROM. */

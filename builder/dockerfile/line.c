@@ -11,6 +11,7 @@ void xb_line_clear(struct xb_line *line)
 {
 	xb_str_clear(&line->text);
 	xb_array_clear(&line->spans);
+	xb_array_clear(&line->comments);
 }
 
 static const struct xb_span *find_span(const struct xb_line *line, size_t offset)
@@ -218,6 +219,22 @@ static void append(struct xb_line_reader *reader, struct xb_line *line, struct x
 	line->last = reader->number;
 }
 
+/* Take note of a comment whose "#" stands at `solid`. An empty one parts what is above from below.
+ */
+static void note_comment(const struct xb_line_reader *reader, struct xb_line *line,
+			 struct xb_view text, size_t solid)
+{
+	size_t from = solid + 1, to = text.len;
+
+	xb_text_trim(text, &from, &to);
+	if (from == to)
+		line->comments.len = 0;
+	else
+		*xb_array_push(&line->comments) =
+			(struct xb_comment){ .text = xb_view_sub(text, from, to - from),
+					     .line = reader->number };
+}
+
 /* Blank lines and comments between continued lines are left out. */
 static int read_continued(struct xb_line_reader *reader, struct xb_line *line, struct xb_error *err)
 {
@@ -229,6 +246,8 @@ static int read_continued(struct xb_line_reader *reader, struct xb_line *line, s
 	while (more && (r = read_line(reader, &text, err)) > 0) {
 		size_t solid = skip_space(text, 0);
 
+		if (solid >= text.len && line->blank == 0)
+			line->blank = reader->number;
 		if (solid >= text.len || text.data[solid] == '#')
 			continue;
 		more = cut_continuation(&text, escape);
@@ -248,10 +267,14 @@ int xb_line_reader_next(struct xb_line_reader *reader, struct xb_line *line, str
 	escape = reader->dockerfile->directives.escape;
 	xb_str_reset(&line->text);
 	line->spans.len = 0;
+	line->comments.len = 0;
+	line->blank = 0;
 	while ((r = read_line(reader, &text, err)) > 0) {
 		size_t solid = skip_space(text, 0);
 		bool more;
 
+		if (solid < text.len && text.data[solid] == '#')
+			note_comment(reader, line, text, solid);
 		if (solid >= text.len || text.data[solid] == '#')
 			continue;
 		text = xb_view_sub(text, solid, text.len);

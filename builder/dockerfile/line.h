@@ -23,11 +23,15 @@ struct xb_span {
 
 struct xb_spans XB_ARRAY(struct xb_span);
 
+struct xb_comments XB_ARRAY(struct xb_comment);
+
 /** A joined line; start with XB_LINE_INIT and release with xb_line_clear(). */
 struct xb_line {
 	struct xb_str text;
 	struct xb_spans spans;
-	uint32_t last; /**< the source line that it ends on */
+	struct xb_comments comments; /**< above it, since the line before or an empty comment */
+	uint32_t last;		     /**< the source line that it ends on */
+	uint32_t blank;		     /**< the first blank source line within it, 0: none */
 };
 
 #define XB_LINE_INIT ((struct xb_line){ .text = XB_STR_INIT(XB_MAX_DOCKERFILE) })

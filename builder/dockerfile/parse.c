@@ -326,6 +326,16 @@ static int parse_heredocs(struct parser *p, struct xb_instruction *instruction,
 	return 0;
 }
 
+static void keep_comments(struct parser *p, struct xb_instruction *ret)
+{
+	const struct xb_comments *comments = &p->line.comments;
+
+	ret->comments = keep(p, comments->items, comments->len, sizeof(*comments->items));
+	ret->comment_count = comments->len;
+	ret->blank_line = p->line.blank;
+	ret->blank_end = p->line.blank > 0 ? p->reader.number : 0;
+}
+
 static int parse_line(struct parser *p, struct xb_error *err)
 {
 	struct xb_operand_text text = { .line = &p->line,
@@ -340,8 +350,10 @@ static int parse_line(struct parser *p, struct xb_error *err)
 	if (text.from == text.to)
 		return 0;
 	r = parse_instruction(p, text, false, &instruction, err);
-	if (r == 0)
+	if (r == 0) {
+		keep_comments(p, &instruction);
 		r = parse_heredocs(p, &instruction, err);
+	}
 	if (r == 0 && p->check)
 		r = xb_dockerfile_check_instruction(p->dockerfile, &instruction, p->in_stage, err);
 	if (r < 0)
@@ -353,13 +365,18 @@ static int parse_line(struct parser *p, struct xb_error *err)
 
 static int parse_lines(struct parser *p, struct xb_error *err)
 {
+	bool more;
 	int r;
 
-	while ((r = xb_line_reader_next(&p->reader, &p->line, err)) > 0) {
-		r = parse_line(p, err);
-		if (r < 0)
-			return r;
-	}
+	do {
+		r = xb_line_reader_next(&p->reader, &p->line, err);
+		more = r > 0;
+		if (more)
+			r = parse_line(p, err);
+	} while (more && r == 0);
+	p->dockerfile->instructions =
+		keep(p, p->instructions.items, p->instructions.len, sizeof(*p->instructions.items));
+	p->dockerfile->instruction_count = p->instructions.len;
 	if (r < 0)
 		return r;
 	if (p->instructions.len == 0) {
@@ -367,9 +384,6 @@ static int parse_lines(struct parser *p, struct xb_error *err)
 				   p->dockerfile->path);
 		return xb_error_fault(err, XB_FAULT_SOURCE), -EINVAL;
 	}
-	p->dockerfile->instructions =
-		keep(p, p->instructions.items, p->instructions.len, sizeof(*p->instructions.items));
-	p->dockerfile->instruction_count = p->instructions.len;
 	return 0;
 }
 
@@ -410,25 +424,37 @@ static struct xb_dockerfile *dockerfile_new(struct xb_view text, const char *pat
 	return dockerfile;
 }
 
-static int parse(struct xb_view text, const char *path, bool check, struct xb_dockerfile **ret,
-		 struct xb_error *err)
+/* Parse `dockerfile->text`; whatever the result, the tree holds what stands before a fault. */
+static int parse_tree(struct xb_dockerfile *dockerfile, bool check, struct xb_error *err)
 {
-	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
 	XB_CLEANUP(parser_clear) struct parser p = { .line = XB_LINE_INIT, .check = check };
-	int r;
+	int r = check_text(dockerfile, err);
 
-	if (text.len > XB_MAX_DOCKERFILE) {
-		(void)xb_error_set(err, -EFBIG, "%s: larger than %zu bytes", path,
-				   XB_MAX_DOCKERFILE);
-		return xb_error_fault(err, XB_FAULT_SOURCE), -EFBIG;
-	}
-	dockerfile = dockerfile_new(text, path);
-	r = check_text(dockerfile, err);
 	if (r < 0)
 		return r;
 	p.dockerfile = dockerfile;
 	p.reader = xb_line_reader_init(dockerfile);
-	r = parse_lines(&p, err);
+	return parse_lines(&p, err);
+}
+
+static int check_size(struct xb_view text, const char *path, struct xb_error *err)
+{
+	if (text.len <= XB_MAX_DOCKERFILE)
+		return 0;
+	(void)xb_error_set(err, -EFBIG, "%s: larger than %zu bytes", path, XB_MAX_DOCKERFILE);
+	return xb_error_fault(err, XB_FAULT_SOURCE), -EFBIG;
+}
+
+static int parse(struct xb_view text, const char *path, bool check, struct xb_dockerfile **ret,
+		 struct xb_error *err)
+{
+	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
+	int r = check_size(text, path, err);
+
+	if (r < 0)
+		return r;
+	dockerfile = dockerfile_new(text, path);
+	r = parse_tree(dockerfile, check, err);
 	if (r == 0 && check)
 		r = xb_dockerfile_set_stages(dockerfile, err);
 	if (r < 0)
@@ -447,6 +473,21 @@ int xb_dockerfile_parse(struct xb_view text, const char *path, struct xb_dockerf
 			struct xb_error *err)
 {
 	return parse(text, path, true, ret, err);
+}
+
+struct xb_dockerfile *xb_dockerfile_parse_part(struct xb_view text, const char *path,
+					       struct xb_error *ret_problem)
+{
+	struct xb_dockerfile *dockerfile;
+
+	if (check_size(text, path, ret_problem) < 0)
+		return dockerfile_new(XB_VIEW(""), path);
+	dockerfile = dockerfile_new(text, path);
+	if (parse_tree(dockerfile, true, ret_problem) == 0)
+		(void)xb_dockerfile_set_stages(dockerfile, ret_problem);
+	else
+		(void)xb_dockerfile_set_stages(dockerfile, NULL);
+	return dockerfile;
 }
 
 void xb_dockerfile_free(struct xb_dockerfile *dockerfile)

@@ -33,6 +33,14 @@ int xb_dockerfile_parse(struct xb_view text, const char *path, struct xb_dockerf
 int xb_dockerfile_parse_syntax(struct xb_view text, const char *path, struct xb_dockerfile **ret,
 			       struct xb_error *err);
 
+/**
+ * As xb_dockerfile_parse(), but a text with a fault gives the tree of what stands before it, and
+ * `ret_problem` (not NULL) gets the error; otherwise that stays as it is. Never NULL; the caller
+ * releases it.
+ */
+struct xb_dockerfile *xb_dockerfile_parse_part(struct xb_view text, const char *path,
+					       struct xb_error *ret_problem);
+
 /** Release a tree with all that it holds; NULL is left alone. */
 void xb_dockerfile_free(struct xb_dockerfile *dockerfile);
 
