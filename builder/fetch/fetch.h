@@ -13,7 +13,8 @@
  * - Trees are laid out by the confined child or by a program in a sandbox, never by following a
  *   name of a foreign tree.
  * - No user name, password, token or secret of a URL or an option stands in an error, a progress
- *   line, a record's key or anything else in the store: xb_url_append_shown() (base/url.h) is what may be shown.
+ *   line, a record's key or anything else in the store: xb_url_append_shown() (base/url.h) is what
+ * may be shown.
  * - Thread-safe, as the store is.
  *
  * Faults: XB_FAULT_REGISTRY when the other side or the network is to blame, XB_FAULT_SOURCE when
@@ -87,13 +88,15 @@ struct xb_fetch_options {
 	bool fresh; /**< --no-cache: do not take the store's word that it is still good */
 	/**
 	 * HTTP: "ALGORITHM:HEX" that the body has to have; GIT: the commit's id, or a beginning of
-	 * it of at least 7 digits, that the name has to lead to (with a URL's own as well, both
+	 * it of at least one digit, that the name has to lead to (with a URL's own as well, both
 	 * have to hold); NULL: none is asked for. Errors: -EBADMSG saying both sides.
 	 */
 	const char *checksum;
 	const char *name; /**< HTTP: what the file is to be called, one component of a path; NULL:
 			     see `name` of struct xb_fetched */
 	enum xb_fetch_git_dir git_dir; /**< GIT */
+	bool commit_times; /**< GIT: files get the commit's time unless the URL says mtime=checkout
+			      (a context with SOURCE_DATE_EPOCH) */
 	uint64_t max_size; /**< bytes that may be fetched, or unpacked to; 0: the default */
 };
 
