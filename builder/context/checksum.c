@@ -48,6 +48,8 @@ static const char *kind_of(mode_t mode)
 		return "character device";
 	case S_IFBLK:
 		return "block device";
+	case S_IFSOCK:
+		return "socket"; /* an empty file in the copy */
 	default:
 		return "unknown";
 	}

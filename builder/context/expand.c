@@ -213,7 +213,7 @@ int xb_context_expand(int rootfd, const struct xb_context *context, const char *
 	xb_auto_error struct xb_error inner = XB_ERROR_INIT;
 	int r = expand(rootfd, context, pattern, ret, &inner);
 
-	if (r == 0 || r == -ENOENT)
+	if (r == -ENOENT || (r == 0 && !xb_glob_has_wildcard(pattern)))
 		return no_match(rootfd, context, pattern, err);
 	if (r < 0) {
 		(void)xb_error_fault(&inner, XB_FAULT_SOURCE);

@@ -207,8 +207,7 @@ static int look(struct state *s, const char *name, struct xb_error *err)
 	verdict = xb_context_both(
 		xb_context_filter(s->walk->context, xb_str_text(&s->path), S_ISDIR(st.st_mode)),
 		xb_select_verdict(s->walk->select, below(s), S_ISDIR(st.st_mode)));
-	if (verdict == XB_CONTEXT_SKIP || S_ISSOCK(st.st_mode) ||
-	    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)))
+	if (verdict == XB_CONTEXT_SKIP || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)))
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return enter(s, name, &st, verdict == XB_CONTEXT_DESCEND, err);

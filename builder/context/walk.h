@@ -3,8 +3,8 @@
  * Walking a tree below the ignore rules, in byte order of the names in each directory, a directory
  * before what is in it; for the modules of this directory only.
  *
- * Neither depth nor width costs stack or open descriptors. Sockets, and the overlay's whiteouts,
- * are passed over. A file that vanishes while the walk goes on is as if it had never been.
+ * Neither depth nor width costs stack or open descriptors. The overlay's whiteouts are passed
+ * over. A file that vanishes while the walk goes on is as if it had never been.
  */
 #ifndef XB_BUILDER_CONTEXT_WALK_H
 #define XB_BUILDER_CONTEXT_WALK_H

@@ -305,23 +305,6 @@ int xb_expose_parse(const char *spec, struct xb_strv *ports, struct xb_error *er
 
 /* Owners and modes. */
 
-int xb_owner_parse(const char *text, struct xb_owner *ret, struct xb_error *err)
-{
-	struct xb_view all = xb_view(text);
-	ptrdiff_t colon = xb_view_find(all, ':');
-	struct xb_owner owner = { .user = all, .group = { "", 0 } };
-
-	if (colon >= 0) {
-		owner.user = xb_view_sub(all, 0, (size_t)colon);
-		owner.group = xb_view_sub(all, (size_t)colon + 1, all.len);
-	}
-	if (owner.user.len == 0 || (colon >= 0 && owner.group.len == 0) ||
-	    xb_view_find(owner.group, ':') >= 0)
-		return invalid(err, "invalid owner, not USER or USER:GROUP", all);
-	*ret = owner;
-	return 0;
-}
-
 int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err)
 {
 	size_t len = strlen(text);

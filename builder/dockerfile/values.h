@@ -43,15 +43,6 @@ int xb_healthcheck_read(const struct xb_dockerfile *dockerfile,
  */
 int xb_expose_parse(const char *spec, struct xb_strv *ports, struct xb_error *err);
 
-/** An owner as given by --chown or USER: names or numbers, `group` empty when not given. */
-struct xb_owner {
-	struct xb_view user;
-	struct xb_view group;
-};
-
-/** Split "user[:group]" into views of `text`. An empty user or group is refused. */
-int xb_owner_parse(const char *text, struct xb_owner *ret, struct xb_error *err);
-
 /** Read an octal mode of --chmod, 0 to 07777; base/mode.h reads the symbolic ones. */
 int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err);
 

@@ -206,11 +206,13 @@ static int copy_node(const struct copier *c, int dirfd, const char *name, const 
 		     const char *to, struct xb_error *err)
 {
 	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	/* no layer holds a socket: as in BuildKit, an empty file stands for it */
+	mode_t type = S_ISSOCK(st->st_mode) ? S_IFREG : st->st_mode & S_IFMT;
 	int r = xb_xattrs_read(dirfd, name, &xattrs, err);
 
 	if (r < 0)
 		return r;
-	if (mknodat(c->dest, to, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
+	if (mknodat(c->dest, to, type | 0600, st->st_rdev) < 0)
 		return xb_error_errno(err, -errno, "making the node");
 	return set_named_metadata(c, to, st, &xattrs, err);
 }
@@ -351,8 +353,6 @@ static int copy_walked(struct copier *c, struct xb_walk *walk, const struct xb_w
 
 	if (e->event == XB_WALK_LEAVE)
 		return leave(c, err);
-	if (S_ISSOCK(e->st.st_mode))
-		return 0;
 	verdict = ask(c, e->path, is_dir);
 	if (verdict == XB_COPY_SKIP || (verdict == XB_COPY_DESCEND && !is_dir))
 		return 0;
@@ -595,7 +595,7 @@ static int copy_path(struct copier *c, int src_root, const char *src, int dst_ro
 	if (source < 0)
 		return source;
 	set_path(c, src_root, source, src);
-	if (S_ISSOCK(st.st_mode) || ask(c, "", is_dir) == XB_COPY_SKIP)
+	if (ask(c, "", is_dir) == XB_COPY_SKIP)
 		return 0;
 	return is_dir ? copy_directory(c, source, dst_root, dst, err)
 		      : copy_single(c, src_root, src, &st, dst_root, dst, err);

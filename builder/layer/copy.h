@@ -60,7 +60,7 @@ struct xb_copy_options {
  *   owner (0 when kept).
  * - A file, link or node replaces whatever is there except a directory (-EISDIR); a directory does
  *   not replace anything else (-ENOTDIR).
- * - Sockets are left out.
+ * - An empty file takes the place of a socket.
  *
  * Errors: -ENOENT (fault source) when the source is missing; those of reading and writing.
  */

@@ -149,14 +149,10 @@ static int check_checksum(const struct xb_plan_apply *a, struct xb_error *err)
 
 static int read_operands(const struct xb_plan_apply *a, struct operands *o, struct xb_error *err)
 {
-	struct xb_owner owner;
 	int r = read_words(a, o, err);
 
 	if (r == 0)
 		r = read_flag(a, "chown", &o->chown, err);
-	if (r == 0 && o->chown != NULL && xb_owner_parse(o->chown, &owner, err) < 0)
-		r = xb_location_wrap(a->file, xb_instruction_flag(a->instruction, "chown")->at,
-				     err);
 	if (r == 0)
 		r = read_flag(a, "chmod", &o->chmod, err);
 	if (r == 0)
@@ -215,10 +211,6 @@ static int fill_copy(const struct xb_plan_apply *a, const struct operands *o,
 	};
 	if (o->chown != NULL)
 		ret->chown = xb_arena_dup(plan->arena, xb_view(o->chown));
-	if (o->sources.len + o->file_count > 1 && !xb_view_ends(xb_view(destination), XB_VIEW("/")))
-		return xb_location_error(a->file, instruction->at, err,
-					 "with more than one source the destination must be a "
-					 "directory and end with a /");
 	return o->chmod != NULL ? set_mode(a, o->chmod, ret, err) : 0;
 }
 

@@ -271,15 +271,10 @@ static int apply_volume(const struct xb_plan_apply *a, struct xb_error *err)
 	return 0;
 }
 
-/* The one operand of USER, STOPSIGNAL and WORKDIR, expanded and not empty. */
+/* The one operand of USER, STOPSIGNAL and WORKDIR, which may expand to nothing. */
 static int one_operand(const struct xb_plan_apply *a, struct xb_str *ret, struct xb_error *err)
 {
-	const struct xb_word *word = &a->instruction->words[0];
-	int r = xb_plan_apply_expand(a, word, ret, err);
-
-	if (r == 0 && ret->len == 0)
-		r = xb_location_error(a->file, word->at, err, "the operand is empty");
-	return r;
+	return xb_plan_apply_expand(a, &a->instruction->words[0], ret, err);
 }
 
 static int apply_user(const struct xb_plan_apply *a, struct xb_error *err)

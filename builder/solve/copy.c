@@ -106,31 +106,28 @@ static int expand_source(const struct origin *origin, const struct xb_step_copy 
 	return 0;
 }
 
-/*
- * All that the sources of a step name, in order. A pattern may match nothing, as BuildKit has it,
- * so long as something else is copied.
- */
+/* All that the sources of a step name, in order. */
 static int expand_sources(const struct origin *origin, const struct xb_step *step,
 			  struct items *items, struct xb_error *err)
 {
-	xb_auto_error struct xb_error missing = XB_ERROR_INIT;
+	int r = 0;
 
-	for (const char *const *source = step->copy.sources; *source != NULL; source++) {
-		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-		int r = expand_source(origin, &step->copy, *source, items, &cause);
+	for (const char *const *source = step->copy.sources; r == 0 && *source != NULL; source++)
+		r = expand_source(origin, &step->copy, *source, items, err);
+	return r;
+}
 
-		if (r == -ENOENT && strpbrk(*source, "*?[") != NULL) {
-			xb_error_clear(&missing);
-			xb_error_move(&missing, &cause);
-		} else if (r < 0) {
-			xb_error_move(err, &cause);
-			return r;
-		}
-	}
-	if (items->paths.len > 0 || step->copy.file_count > 0)
-		return 0;
-	xb_error_move(err, &missing);
-	return -ENOENT;
+/* Patterns may match nothing, but who wrote them expects something to be copied. */
+static void warn_of_nothing(const struct xb_work *work, const struct items *items)
+{
+	const struct xb_step_copy *copy = &work->step->copy;
+	xb_auto_strv struct xb_strv lines = XB_STRV_INIT;
+
+	if (items->paths.len > 0 || copy->file_count > 0)
+		return;
+	for (const char *const *source = copy->sources; *source != NULL; source++)
+		xb_strv_printf(&lines, "nothing is copied: %s matches no file", *source);
+	post_warnings(work->shared, work->index, &lines);
 }
 
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
@@ -215,9 +212,10 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 }
 
 static int copy_one(const struct xb_work *work, const struct origin *origin,
-		    const struct item *item, int root, const char *destination,
-		    const struct xb_copy_options *options, struct xb_error *err)
+		    const struct item *item, int root, const struct xb_copy_options *options,
+		    struct xb_error *err)
 {
+	const char *destination = work->step->copy.destination;
 	struct decider decider = { .rules = origin->rules, .select = item->select };
 	struct xb_copy_options chosen = *options;
 	const char *source = item->path;
@@ -238,15 +236,15 @@ static int copy_one(const struct xb_work *work, const struct origin *origin,
 }
 
 /* The owner of here-documents is root unless --chown says otherwise, wherever the rest is from. */
-static int copy_files(const struct xb_work *work, int root, const char *destination,
-		      const struct xb_copy_options *options, struct xb_error *err)
+static int copy_files(const struct xb_work *work, int root, const struct xb_copy_options *options,
+		      struct xb_error *err)
 {
 	const struct xb_step_copy *copy = &work->step->copy;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < copy->file_count; i++)
 		r = xb_copy_content(copy->files[i].name, xb_view(copy->files[i].content), root,
-				    destination, options, err);
+				    copy->destination, options, err);
 	return r;
 }
 
@@ -254,6 +252,7 @@ static int copy_files(const struct xb_work *work, int root, const char *destinat
 static int set_owner(const struct xb_work *work, const struct origin *origin, int root,
 		     struct xb_copy_options *options, struct xb_error *err)
 {
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	uid_t uid = 0;
 	gid_t gid = 0;
 	int r = 0;
@@ -261,18 +260,11 @@ static int set_owner(const struct xb_work *work, const struct origin *origin, in
 	if (origin->keeps_owners)
 		return 0;
 	if (work->step->copy.chown != NULL)
-		r = xb_owner_resolve(root, work->step->copy.chown, &uid, &gid, err);
+		r = xb_owner_resolve(root, work->step->copy.chown, &uid, &gid, &warnings, err);
+	post_warnings(work->shared, work->index, &warnings);
 	options->uid = uid;
 	options->gid = gid;
 	return r;
-}
-
-/* Several files go into a directory, whatever the destination looks like. */
-static char *destination_of(const struct xb_step_copy *copy, bool several)
-{
-	bool slash = xb_view_ends(xb_view(copy->destination), XB_VIEW("/"));
-
-	return xb_format("%s%s", copy->destination, several && !slash ? "/" : "");
 }
 
 /* The tree that is changed: the parent's, or an empty one that shows the new layer alone. */
@@ -287,13 +279,30 @@ static int open_tree(const struct xb_work *work, struct xb_error *err)
 	return fd < 0 ? xb_error_errno(err, -errno, "opening %s", work->upper) : fd;
 }
 
+/* As in BuildKit, one file after the other takes the name of the destination. */
+static void warn_of_replacing(const struct xb_work *work, int root, const struct items *items)
+{
+	const struct xb_step_copy *copy = &work->step->copy;
+	xb_auto_strv struct xb_strv lines = XB_STRV_INIT;
+	xb_auto_fd int fd = -1;
+
+	if (items->paths.len + copy->file_count < 2)
+		return;
+	fd = xb_open_in_root(root, copy->destination, O_PATH | O_DIRECTORY, 0, NULL);
+	if (fd >= 0)
+		return;
+	xb_strv_printf(&lines,
+		       "several files were copied to %s, which is no directory: only the last is "
+		       "there. Write %s/ for a directory",
+		       copy->destination, copy->destination);
+	post_warnings(work->shared, work->index, &lines);
+}
+
 static int copy_items(const struct xb_work *work, const struct origin *origin,
 		      const struct items *items, int root, struct xb_error *err)
 {
 	const struct xb_step_copy *copy = &work->step->copy;
 	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
-	bool several = items->paths.len + copy->file_count > 1;
-	xb_autofree char *destination = destination_of(copy, several);
 	struct xb_mode_change change;
 	int r = 0;
 
@@ -306,9 +315,12 @@ static int copy_items(const struct xb_work *work, const struct origin *origin,
 	if (r == 0)
 		r = set_owner(work, origin, root, &options, err);
 	for (size_t i = 0; r == 0 && i < items->paths.len; i++)
-		r = copy_one(work, origin, &items->paths.items[i], root, destination, &options,
-			     err);
-	return r < 0 ? r : copy_files(work, root, destination, &options, err);
+		r = copy_one(work, origin, &items->paths.items[i], root, &options, err);
+	if (r == 0)
+		r = copy_files(work, root, &options, err);
+	if (r == 0)
+		warn_of_replacing(work, root, items);
+	return r;
 }
 
 int xb_work_copy(const struct xb_work *work, struct xb_error *err)
@@ -322,6 +334,7 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 		r = expand_sources(&origin, work->step, &items, err);
 	if (r < 0)
 		return r;
+	warn_of_nothing(work, &items);
 	root = open_tree(work, err);
 	return root < 0 ? root : copy_items(work, &origin, &items, root, err);
 }
@@ -331,13 +344,15 @@ int xb_work_workdir(const struct xb_work *work, struct xb_error *err)
 	const struct xb_step_workdir *workdir = &work->step->workdir;
 	xb_auto_fd int root = xb_tree_mount((const char *const *)xb_strv_argv(work->lowers),
 					    work->lowers->len, work->upper, work->work, err);
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	xb_auto_fd int made = -1;
 	uid_t uid = 0;
 	gid_t gid = 0;
 	int r = root < 0 ? root : 0;
 
 	if (r == 0 && workdir->user[0] != '\0')
-		r = xb_owner_resolve(root, workdir->user, &uid, &gid, err);
+		r = xb_owner_resolve(root, workdir->user, &uid, &gid, &warnings, err);
+	post_warnings(work->shared, work->index, &warnings);
 	if (r < 0)
 		return r;
 	made = xb_mkdir_in_root(root, workdir->path, 0755, uid, gid, err);

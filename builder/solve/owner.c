@@ -43,33 +43,65 @@ static int find_line(int rootfd, const char *path, struct xb_view name, uint64_t
 	return 0;
 }
 
-static int unknown(const char *what, struct xb_view name, const char *file, struct xb_error *err)
+/*
+ * What one half of an owner is in the image: a number, or a name of its files. As BuildKit has it,
+ * a name that the image does not know, and an empty one, are root's; unlike there, it is said.
+ */
+static void unknown(const char *what, struct xb_view name, const char *file,
+		    struct xb_strv *warnings)
 {
-	(void)xb_error_set(err, -ENOENT, "no %s called %.*s in the image's %s", what,
-			   XB_VIEW_ARGS(name), file);
-	(void)xb_error_hint(err, "use a number, or create the %s in an earlier RUN", what);
+	if (name.len == 0)
+		xb_strv_printf(warnings, "the %s of the owner is empty: it is root's", what);
+	else
+		xb_strv_printf(warnings,
+			       "no %s called %.*s in the image's %s: it is root's. Give a number, "
+			       "or create the %s in an earlier RUN",
+			       what, XB_VIEW_ARGS(name), file, what);
+}
+
+/* Whether `text` is a number; those that are no id are an error, lest they become root's. */
+static int read_id(struct xb_view text, uint64_t *ret, struct xb_error *err)
+{
+	size_t digits = 0;
+
+	while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
+		digits++;
+	if (digits == 0 || digits < text.len)
+		return 0;
+	if (xb_view_parse_u64(text, MAX_ID, ret) == 0)
+		return 1;
+	(void)xb_error_set(err, -ERANGE, "%.*s is too large for an owner", XB_VIEW_ARGS(text));
+	(void)xb_error_hint(err, "give a number below 4294967295");
 	return xb_error_fault(err, XB_FAULT_SOURCE);
 }
 
 int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
-		     struct xb_error *err)
+		     struct xb_strv *warnings, struct xb_error *err)
 {
 	struct xb_view group = xb_view(text);
 	struct xb_view user;
 	uint64_t uid = 0;
 	uint64_t gid = 0;
+	int r;
 
 	(void)xb_view_split(&group, ':', &user);
-	if (xb_view_parse_u64(user, MAX_ID, &uid) == 0) {
-		gid = uid;
-	} else if (find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
-		if (!xb_view_is(user, "root"))
-			return unknown("user", user, "/etc/passwd", err);
+	r = read_id(user, &uid, err);
+	gid = uid;
+	if (r == 0 && find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
 		uid = gid = 0;
+		if (!xb_view_is(user, "root"))
+			unknown("user", user, "/etc/passwd", warnings);
 	}
-	if (group.len > 0 && xb_view_parse_u64(group, MAX_ID, &gid) < 0 &&
-	    find_line(rootfd, "/etc/group", group, &gid, NULL) == 0)
-		return unknown("group", group, "/etc/group", err);
+	if (r < 0)
+		return r;
+	r = group.data != NULL ? read_id(group, &gid, err) : 1;
+	if (r == 0 && find_line(rootfd, "/etc/group", group, &gid, NULL) == 0) {
+		gid = 0;
+		if (!xb_view_is(group, "root"))
+			unknown("group", group, "/etc/group", warnings);
+	}
+	if (r < 0)
+		return r;
 	*ret_uid = (uid_t)uid;
 	*ret_gid = (gid_t)gid;
 	return 0;

@@ -115,10 +115,12 @@ static void sources_name_files(void **state)
 		{ "src/link.c", "src/link.c" },
 		{ ".h*", ".hidden" },
 		{ "missing", "!missing" },
-		{ "*.missing", "!*.missing" },
+		{ "*.missing", "" },
+		{ "src/*.missing", "" },
+		{ "missing/*", "!missing/*" },
 		{ "gone", "!gone" },
 		{ "main.c/x", "!main.c/x" },
-		{ "main.c/*", "!main.c/*" },
+		{ "main.c/*", "" },
 		{ "[", "!" },
 		{ "src/[a-", "!" },
 	};
@@ -138,7 +140,7 @@ static void ignored_files_do_not_exist(void **state)
 		const char *paths;
 	} rows[] = {
 		{ "main.c", "!main.c" },
-		{ "*.c", "!*.c" },
+		{ "*.c", "" },
 		{ "build", "!build" },
 		{ "build/out.o", "!build/out.o" },
 		{ "src/*", "src/b.h src/sub" },
@@ -171,9 +173,12 @@ static void an_ignored_match_is_named_in_the_hint(void **state)
 	make_tree();
 	context = open_context("main.c\n");
 	assert_int_equal(
-		xb_context_expand(xb_context_dirfd(context), context, "mai*.c", &paths, &err),
+		xb_context_expand(xb_context_dirfd(context), context, "mai*.c", &paths, &err), 0);
+	assert_int_equal(paths.len, 0);
+	assert_int_equal(
+		xb_context_expand(xb_context_dirfd(context), context, "./main.c", &paths, &err),
 		-ENOENT);
-	assert_non_null(strstr(err.message, "mai*.c"));
+	assert_non_null(strstr(err.message, "main.c"));
 	assert_non_null(strstr(err.hint, ".dockerignore"));
 	assert_non_null(strstr(err.hint, "main.c"));
 }
@@ -186,7 +191,7 @@ static void an_ignored_directory_with_nothing_taken_is_not_there(void **state)
 	make_tree();
 	context = open_context("doc\nbuild\n!doc/nothing\n!*/*.o\n");
 	assert_expands(context, "doc", "!doc");
-	assert_expands(context, "d*", "!d*");
+	assert_expands(context, "d*", "");
 	assert_expands(context, "build", "build");
 	assert_expands(context, "bu*", "build");
 }

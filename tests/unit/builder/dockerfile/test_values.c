@@ -180,22 +180,6 @@ static void test_healthcheck_errors(void **state)
 	}
 }
 
-static void test_owners(void **state)
-{
-	static const char *const bad[] = { "", ":", "a:", ":b", "a:b:c" };
-	struct xb_owner owner;
-
-	(void)state;
-	assert_int_equal(xb_owner_parse("app", &owner, NULL), 0);
-	assert_true(xb_view_is(owner.user, "app"));
-	assert_int_equal(owner.group.len, 0);
-	assert_int_equal(xb_owner_parse("1000:staff", &owner, NULL), 0);
-	assert_true(xb_view_is(owner.user, "1000"));
-	assert_true(xb_view_is(owner.group, "staff"));
-	for (size_t i = 0; i < XB_COUNT(bad); i++)
-		assert_int_equal(xb_owner_parse(bad[i], &owner, NULL), -EINVAL);
-}
-
 static void test_modes(void **state)
 {
 	static const char *const bad[] = { "", "8", "10000", "0x1", "-1", "u+x", "7 5" };
@@ -258,7 +242,6 @@ int main(void)
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_healthcheck),
 		cmocka_unit_test(test_healthcheck_errors),
-		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_remote_sources),

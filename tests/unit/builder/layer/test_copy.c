@@ -311,14 +311,17 @@ static void a_filter_chooses(void **state)
 						 "t/no|no/ ");
 }
 
-static void nothing_blocks_and_sockets_are_left(void **state)
+static void nothing_blocks_and_sockets_become_files(void **state)
 {
 	(void)state;
 	shell("mkdir src/s && mkfifo src/s/fifo && python3 -c 'import socket; "
 	      "socket.socket(socket.AF_UNIX).bind(\"src/s/socket\")'");
 	copy_well("s", "/s");
 	assert_true(S_ISFIFO(status("dst/s/fifo").st_mode));
-	assert_false(exists("dst/s/socket"));
+	assert_true(S_ISREG(status("dst/s/socket").st_mode));
+	assert_int_equal(status("dst/s/socket").st_size, 0);
+	copy_well("s/socket", "/socket");
+	assert_true(S_ISREG(status("dst/socket").st_mode));
 	copy_well("s/fifo", "/alone");
 	assert_true(S_ISFIFO(status("dst/alone").st_mode));
 }
@@ -407,7 +410,7 @@ int main(int argc, char **argv)
 		TEST(made_parents_take_the_epoch),
 		TEST(links_among_what_is_copied_stay_links),
 		TEST(a_filter_chooses),
-		TEST(nothing_blocks_and_sockets_are_left),
+		TEST(nothing_blocks_and_sockets_become_files),
 		TEST(a_symbolic_mode_depends_on_the_file),
 		TEST(content_becomes_a_file),
 		TEST(any_tree_is_copied_whole),
