@@ -45,8 +45,8 @@ int xb_context_read(const struct xb_context *context, const char *path, struct x
  * `[a-z]`, `\` before one of them; none matches '/'), in byte order, appended to `ret`. Wildcards
  * may match nothing, as in BuildKit; what stands in front of them is there or missing as a name is.
  * `context` gives the ignore rules that hold below `rootfd`; NULL: none (another stage's root).
- * Errors: -ENOENT naming what is missing, with a hint where an ignore rule is the reason; -EINVAL for
- * a malformed pattern; -ELOOP.
+ * Errors: -ENOENT naming what is missing, with a hint where an ignore rule is the reason; -EINVAL
+ * for a malformed pattern; -ELOOP.
  */
 int xb_context_expand(int rootfd, const struct xb_context *context, const char *pattern,
 		      struct xb_strv *ret, struct xb_error *err);
