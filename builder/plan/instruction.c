@@ -101,15 +101,10 @@ int xb_plan_apply_check_name(const struct xb_plan_apply *a, const struct xb_here
 static int apply_arg(const struct xb_plan_apply *a, struct xb_error *err)
 {
 	struct xb_stage_state *state = a->state;
-	xb_auto_strv struct xb_strv before = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv shown = XB_STRV_INIT;
-	struct xb_scope scope = { .env = &state->config.env, .args = &state->args };
+	/* Other than in ENV, each pair sees those before it. */
+	struct xb_scope scope = xb_stage_scope(state);
 
-	/* All pairs see the arguments as they were before the instruction. */
-	if (a->instruction->pair_count > 1) {
-		xb_strv_copy(&before, &state->args);
-		scope.args = &before;
-	}
 	for (size_t i = 0; i < a->instruction->pair_count; i++) {
 		const struct xb_pair *pair = &a->instruction->pairs[i];
 		xb_autofree char *text = NULL;
@@ -152,18 +147,19 @@ static int expand_pairs(const struct xb_plan_apply *a, struct xb_annotations *re
 	return 0;
 }
 
-static void set_env(struct xb_image_config *config, const struct xb_annotation *pair)
+static void set_env(struct xb_stage_state *state, const struct xb_annotation *pair)
 {
-	xb_env_set(&config->env, xb_view(pair->name), xb_view(pair->value));
+	xb_env_set(&state->config.env, xb_view(pair->name), xb_view(pair->value));
+	xb_scope_set_env(&state->args, xb_view(pair->name), xb_view(pair->value));
 }
 
-static void set_label(struct xb_image_config *config, const struct xb_annotation *pair)
+static void set_label(struct xb_stage_state *state, const struct xb_annotation *pair)
 {
-	xb_annotations_set(&config->labels, pair->name, pair->value);
+	xb_annotations_set(&state->config.labels, pair->name, pair->value);
 }
 
 static int apply_pairs(const struct xb_plan_apply *a, const char *instruction,
-		       void (*set)(struct xb_image_config *, const struct xb_annotation *),
+		       void (*set)(struct xb_stage_state *, const struct xb_annotation *),
 		       struct xb_error *err)
 {
 	xb_auto_annotations struct xb_annotations pairs = { 0 };
@@ -173,7 +169,7 @@ static int apply_pairs(const struct xb_plan_apply *a, const char *instruction,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < pairs.len; i++)
-		set(&a->state->config, &pairs.items[i]);
+		set(a->state, &pairs.items[i]);
 	record(a, xb_history_words(instruction, &shown));
 	return 0;
 }
@@ -199,6 +195,9 @@ static int apply_command(const struct xb_plan_apply *a, struct xb_error *err)
 	if (!a->instruction->json)
 		xb_plan_apply_shell(a, &argv);
 	words_to_strv(a->instruction, 0, &argv);
+	/* the shell form without a command is the empty command */
+	if (!a->instruction->json && a->instruction->word_count == 0)
+		xb_strv_push(&argv, "");
 	if (a->instruction->kind == XB_INSTRUCTION_CMD) {
 		xb_strv_copy(&config->cmd, &argv);
 		config->has_cmd = true;

@@ -161,6 +161,7 @@ static int from_stage(struct planning *p, struct xb_stage_state *state, size_t s
 	state->tip = parent->tip;
 	xb_image_config_copy(&state->config, &parent->config);
 	xb_strv_copy(&state->args, &parent->args);
+	xb_scope_inherit(&state->args, &parent->config.env);
 	for (size_t i = 0; i < parent->history.len; i++)
 		*xb_array_push(&state->history) = parent->history.items[i];
 	return 0;

@@ -11,19 +11,17 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The environment of a RUN: build arguments, then what ENV set, which wins. */
+/* The environment of a RUN: what ENV set, and the build arguments, which know what came last. */
 static void run_env(const struct xb_plan_apply *a, struct xb_strv *env)
 {
-	const struct xb_strv *set = &a->state->config.env;
-
+	xb_strv_append(env, &a->state->config.env);
 	for (size_t i = 0; i < a->state->args.len; i++) {
-		struct xb_view arg = xb_view(a->state->args.items[i]);
-		struct xb_view name = xb_view_sub(arg, 0, (size_t)xb_view_find(arg, '='));
+		struct xb_view value = xb_view(a->state->args.items[i]);
+		struct xb_view name;
 
-		if (xb_env_get(set, name) == NULL)
-			xb_strv_push_view(env, arg);
+		if (xb_view_split(&value, '=', &name))
+			xb_env_set(env, name, value);
 	}
-	xb_strv_append(env, set);
 	if (xb_env_get(env, XB_VIEW("PATH")) == NULL)
 		xb_strv_push(env, "PATH=" DEFAULT_PATH);
 }

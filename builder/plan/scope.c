@@ -34,10 +34,10 @@ void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
 static bool lookup(void *context, struct xb_view name, const char **ret_value)
 {
 	const struct xb_scope *scope = context;
-	const char *value = scope->env != NULL ? xb_env_get(scope->env, name) : NULL;
+	const char *value = scope->args != NULL ? xb_env_get(scope->args, name) : NULL;
 
-	if (value == NULL && scope->args != NULL)
-		value = xb_env_get(scope->args, name);
+	if (value == NULL && scope->env != NULL)
+		value = xb_env_get(scope->env, name);
 	if (value == NULL)
 		return false;
 	*ret_value = value;
@@ -84,6 +84,23 @@ int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfi
 	if (xb_expand_words(word->text, &env, ret, err) < 0)
 		return xb_location_wrap(file, word->at, err);
 	return 0;
+}
+
+void xb_scope_set_env(struct xb_strv *args, struct xb_view name, struct xb_view value)
+{
+	if (xb_env_get(args, name) != NULL)
+		xb_env_set(args, name, value);
+}
+
+void xb_scope_inherit(struct xb_strv *args, const struct xb_strv *env)
+{
+	for (size_t i = 0; i < env->len; i++) {
+		struct xb_view value = xb_view(env->items[i]);
+		struct xb_view name;
+
+		if (xb_view_split(&value, '=', &name))
+			xb_scope_set_env(args, name, value);
+	}
 }
 
 /* A default that hides what a platform is would build every platform as one. */

@@ -2,7 +2,10 @@
 /**
  * Variables of a Dockerfile: what a word may refer to at a point of a stage.
  *
- * Environment variables (ENV, and those of the base image) always win over build arguments (ARG).
+ * Of environment variables (ENV, and those of the base image) and build arguments (ARG) of one name
+ * the one set last counts, in words and in the environment of commands, as in BuildKit; only ENV
+ * stands in the image. So `args` has the value that counts for each name in it: who sets a variable
+ * calls xb_scope_set_env(), who begins a stage xb_scope_inherit().
  * Source: Dockerfile reference, "ARG", "Scope", "Automatic platform ARGs in the global scope".
  */
 #ifndef XB_BUILDER_PLAN_SCOPE_H
@@ -16,8 +19,8 @@
 
 /** What a lookup sees; all borrowed. */
 struct xb_scope {
-	const struct xb_strv *env;  /**< wins over `args`; NULL for none */
-	const struct xb_strv *args; /**< NULL for none */
+	const struct xb_strv *env;  /**< NULL for none */
+	const struct xb_strv *args; /**< wins over `env`; NULL for none */
 };
 
 /** What --build-arg may set without an ARG that declares it: never part of a key or of history. */
@@ -29,6 +32,11 @@ extern const char *const xb_scope_proxy_names[];
  */
 void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
 			const struct xb_platform *target, const char *stage);
+
+/** ENV gives `name` a value: an argument of this name has it from now on. */
+void xb_scope_set_env(struct xb_strv *args, struct xb_view name, struct xb_view value);
+/** A stage begins with the arguments and variables of another one: the variables count. */
+void xb_scope_inherit(struct xb_strv *args, const struct xb_strv *env);
 
 /** What an expansion of `file` in `scope` sees; borrows both. */
 struct xb_expand_env xb_scope_env(const struct xb_scope *scope, const struct xb_dockerfile *file);

@@ -139,7 +139,8 @@ static void test_shadowed_automatic_arguments(void **state)
 	(void)plan_of(f, "FROM base\nARG TARGETARCH=amd64\nCOPY a-$TARGETARCH /a\n");
 }
 
-static void test_env_wins_over_arg(void **state)
+/* Of ENV and ARG the last one counts; only ENV is in the image. */
+static void test_the_last_of_env_and_arg_counts(void **state)
 {
 	struct fixture *f = *state;
 	const struct xb_plan *plan;
@@ -149,15 +150,24 @@ static void test_env_wins_over_arg(void **state)
 	xb_strv_push(&f->args, "FROM_BASE=arg");
 	plan = plan_of(f, "FROM base\nENV A=env\nARG A\nARG FROM_BASE=default\nARG PATH=/nowhere\n"
 			  "COPY $A-$FROM_BASE /x\nRUN x\n");
-	assert_list(step_of(plan, "COPY")->copy.sources, "env-base");
-	assert_string_equal(env_of(step_of(plan, "RUN"), "A"), "env");
-	assert_string_equal(env_of(step_of(plan, "RUN"), "FROM_BASE"), "base");
-	assert_string_equal(env_of(step_of(plan, "RUN"), "PATH"), "/bin");
+	assert_list(step_of(plan, "COPY")->copy.sources, "arg-arg");
 	/* each name is there once */
-	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|A=env");
+	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=arg|PATH=/nowhere|A=arg");
+	assert_strv(&config_of(plan)->env, "FROM_BASE=base|PATH=/bin|A=env");
+
+	plan = plan_of(f, "FROM base\nARG A\nENV A=env-$A\nARG B\nENV B=1\nRUN $A\n");
+	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|A=env-arg|B=1");
+
+	/* an argument without a value leaves the variable alone */
+	plan = plan_of(f, "FROM base\nENV B=1\nARG B\nRUN x\n");
+	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|B=1");
+
+	/* in a stage that begins with another, the variables of its image count again */
+	plan = plan_of(f, "FROM base AS one\nENV A=env\nARG A\nARG B=2\nFROM one\nRUN x\n");
+	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|A=env|B=2");
 }
 
-/* All words of one instruction see the environment as it was before it. */
+/* All words of one instruction see the environment as it was before it; those of ARG do not. */
 static void test_env_sees_what_was_before(void **state)
 {
 	struct fixture *f = *state;
@@ -166,7 +176,7 @@ static void test_env_sees_what_was_before(void **state)
 
 	assert_strv(&config_of(plan)->env, "abc=bye|def=hello|ghi=bye");
 	plan = plan_of(f, "FROM base\nARG a=1\nARG a=2 b=$a\nRUN x\n");
-	assert_string_equal(env_of(step_of(plan, "RUN"), "b"), "1");
+	assert_string_equal(env_of(step_of(plan, "RUN"), "b"), "2");
 }
 
 static void test_env_of_a_run(void **state)
@@ -177,7 +187,7 @@ static void test_env_of_a_run(void **state)
 						"FROM empty\nCOPY --from=0 / /\nRUN y\n");
 
 	assert_list(step_of(plan, "RUN x")->run.env,
-		    "B=1|A=2|PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		    "A=2|B=1|PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	assert_list(step_of(plan, "RUN y")->run.env,
 		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|C=3");
 	assert_string_equal(step_of(plan, "RUN x")->run.cwd, "/");
@@ -289,9 +299,9 @@ static void test_scope_lookup(void **state)
 	xb_strv_push(&args, "A=arg ");
 	xb_strv_push(&args, "B=arg");
 	assert_int_equal(xb_scope_expand(&scope, f->file, &word, &out, NULL), 0);
-	assert_string_equal(xb_str_text(&out), "env arg");
+	assert_string_equal(xb_str_text(&out), "arg arg");
 	assert_int_equal(xb_scope_expand_split(&scope, f->file, &word, &words, NULL), 0);
-	assert_strv(&words, "env|arg");
+	assert_strv(&words, "arg|arg");
 	xb_str_reset(&out);
 	assert_int_equal(xb_scope_expand(&nothing, f->file, &word, &out, NULL), 0);
 	assert_string_equal(xb_str_text(&out), "");
@@ -357,7 +367,7 @@ int main(void)
 		plan_test(test_automatic_arguments),
 		plan_test(test_stage_argument),
 		plan_test(test_shadowed_automatic_arguments),
-		plan_test(test_env_wins_over_arg),
+		plan_test(test_the_last_of_env_and_arg_counts),
 		plan_test(test_env_sees_what_was_before),
 		plan_test(test_env_of_a_run),
 		plan_test(test_words_that_are_expanded),
