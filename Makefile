@@ -28,13 +28,15 @@ SANFLAGS :=
 endif
 
 PKGS := libarchive libcrypto jansson libelf sqlite3 libzstd libdeflate zlib libseccomp
+# Only its header: base/http_curl.c loads the library when there is something to fetch.
+HEADER_PKGS := libcurl
 # These work on a machine that has no library yet.
 ifeq ($(filter help clean format deps deps-test demo test dist uninstall,$(MAKECMDGOALS)),)
-MISSING := $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo yes),,$(p)))
+MISSING := $(foreach p,$(PKGS) $(HEADER_PKGS),$(if $(shell pkg-config --exists $(p) && echo yes),,$(p)))
 ifneq ($(strip $(MISSING)),)
 $(error missing libraries: $(MISSING); on Debian `make deps` installs them)
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(HEADER_PKGS))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
 endif
 
@@ -228,10 +230,12 @@ demo: ## build everything, Debian bases included, and the example for two platfo
 
 # What Debian calls the things needed to build and to run xbuild, and by its tests.
 DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
-	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev
-DEB_RUN   := qemu-user-static uidmap debootstrap debian-archive-keyring ca-certificates
+	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev \
+	libcurl4-openssl-dev
+DEB_RUN   := qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
+	ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
-	buildah busybox-static uidmap procps attr shellcheck strace zstd bzip2 xz-utils
+	buildah busybox-static uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl
 
 .PHONY: deps deps-test
 deps: ## install the Debian packages needed to build and run (root or sudo)

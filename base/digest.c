@@ -6,14 +6,16 @@
 #include <pthread.h>
 #include <string.h>
 
-/* The algorithms that an OCI descriptor may name and that xbuild takes. */
+/* The algorithms that an OCI descriptor may name and that xbuild takes, and one of checksums. */
 static const struct algorithm {
 	const char *name;
 	const char *openssl_name;
 	size_t digits;
+	bool descriptors;
 } algorithms[] = {
-	{ "sha256", "SHA2-256", 64 },
-	{ "sha512", "SHA2-512", 128 },
+	{ "sha256", "SHA2-256", 64, true },
+	{ "sha512", "SHA2-512", 128, true },
+	{ "sha384", "SHA2-384", 96, false },
 };
 
 struct xb_hasher {
@@ -59,7 +61,8 @@ static bool all_hex(struct xb_view view)
 	return true;
 }
 
-int xb_digest_parse(struct xb_view text, struct xb_digest *ret, struct xb_error *err)
+/* The algorithm of a digest whose form is right, or NULL. */
+static const struct algorithm *algorithm_of(struct xb_view text)
 {
 	struct xb_view rest = text, name = { 0 };
 	const struct algorithm *algorithm = NULL;
@@ -67,13 +70,39 @@ int xb_digest_parse(struct xb_view text, struct xb_digest *ret, struct xb_error 
 	if (xb_view_split(&rest, ':', &name))
 		algorithm = algorithm_named(name);
 	if (algorithm == NULL || rest.len != algorithm->digits || !all_hex(rest))
+		return NULL;
+	return algorithm;
+}
+
+static void keep_text(struct xb_view text, struct xb_digest *ret)
+{
+	*ret = (struct xb_digest){ 0 };
+	memcpy(ret->text, text.data, text.len);
+}
+
+int xb_digest_parse(struct xb_view text, struct xb_digest *ret, struct xb_error *err)
+{
+	const struct algorithm *algorithm = algorithm_of(text);
+
+	if (algorithm == NULL || !algorithm->descriptors)
 		return xb_error_set(err, -EINVAL,
 				    "not a digest (sha256:, 64 lower-case hexadecimal digits): "
 				    "%.*s",
 				    (int)(text.len < 200 ? text.len : 200),
 				    text.data != NULL ? text.data : "");
-	*ret = (struct xb_digest){ 0 };
-	memcpy(ret->text, text.data, text.len);
+	keep_text(text, ret);
+	return 0;
+}
+
+int xb_digest_parse_checksum(struct xb_view text, struct xb_digest *ret, struct xb_error *err)
+{
+	if (algorithm_of(text) == NULL)
+		return xb_error_set(err, -EINVAL,
+				    "not a checksum (sha256:, sha384: or sha512:, then lower-case "
+				    "hexadecimal digits): %.*s",
+				    (int)(text.len < 200 ? text.len : 200),
+				    text.data != NULL ? text.data : "");
+	keep_text(text, ret);
 	return 0;
 }
 

@@ -23,6 +23,11 @@ struct xb_digest {
  * the only way foreign text becomes a digest, hence safe to use in a path.
  */
 int xb_digest_parse(struct xb_view text, struct xb_digest *ret, struct xb_error *err);
+/**
+ * Read a checksum of a download: a digest as xb_digest_parse() reads it, or "sha384:" and 96
+ * digits, which no descriptor and no path may have. Errors: as there.
+ */
+int xb_digest_parse_checksum(struct xb_view text, struct xb_digest *ret, struct xb_error *err);
 /** Whether no digest has been set. */
 bool xb_digest_empty(const struct xb_digest *d);
 /** Whether two digests are the same (empty ones are). */
@@ -35,7 +40,7 @@ const char *xb_digest_hex(const struct xb_digest *d);
 /** SHA-256 of `len` bytes in memory. */
 struct xb_digest xb_digest_of(const void *data, size_t len);
 
-/** A running SHA-256 (or, for verification, SHA-512); one thread at a time. */
+/** A running SHA-256 (or, for verification, SHA-384 or SHA-512); one thread at a time. */
 struct xb_hasher;
 
 /** Start a SHA-256. */

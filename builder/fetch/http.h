@@ -24,12 +24,12 @@
 bool xb_fetch_is_http(const char *text);
 
 /**
- * Fetch `url`. A user name and password in it, or else the secret HTTP_AUTH_HEADER_<host> (a whole
- * header value) or HTTP_AUTH_TOKEN_<host> ("Bearer " is put before it), go to its scheme, host and
- * port and nowhere else. Of the two secrets the token wins, as in BuildKit.
+ * Fetch `url`. The secret HTTP_AUTH_TOKEN_<host> ("Bearer " is put before it), else
+ * HTTP_AUTH_HEADER_<host> (a whole header value), else a user name and password in the URL go to
+ * its scheme, host and port and nowhere else.
  *
- * The file's name is the last component of the URL's path, decoded; "__unnamed__" when the path
- * has none or it cannot be a file's name. Content-Disposition is not looked at: the Dockerfile
+ * The file's name is `name` of the options, or the last component of the URL's path, decoded;
+ * "__unnamed__" when the path has none or it cannot be a file's name. Content-Disposition is not looked at: the Dockerfile
  * frontend too knows the name before it asks.
  *
  * Errors, fault source: -EINVAL (not such a URL; a checksum that is none or of an algorithm other
