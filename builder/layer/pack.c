@@ -41,12 +41,15 @@ static void packer_clear(struct packer *p)
 
 static int put(struct packer *p, const struct xb_tar_entry *entry, struct xb_error *err)
 {
+	int r;
+
 	xb_str_reset(&p->header);
 	xb_tar_header(&p->header, entry);
 	if (xb_str_overflowed(&p->header))
 		return xb_error_set(err, -EFBIG, "a header of more than %zu bytes", p->header.max);
 	p->entries++;
-	return xb_sink_write(p->sink, p->header.data, p->header.len, err);
+	r = xb_sink_entry(p->sink, xb_view(entry->name), entry->size, err);
+	return r < 0 ? r : xb_sink_write(p->sink, p->header.data, p->header.len, err);
 }
 
 /* An empty file that says to a reader what is gone: "DIR/.wh.NAME". Its other fields have no

@@ -135,7 +135,9 @@ static void digests_and_sizes_are_those_of_the_blob(void **state)
 	(void)state;
 	shell("mkdir a && seq 1 900000 >a/numbers && head -c 2500000 /dev/urandom >a/noise");
 	for (size_t i = 0; i < XB_COUNT(ways); i++) {
-		const struct xb_pack_options options = { -1, ways[i].compression, ways[i].level };
+		const struct xb_pack_options options = { .epoch = -1,
+							 .compression = ways[i].compression,
+							 .level = ways[i].level };
 		const struct xb_layer_info info = pack("a", "blob", &options);
 		xb_autofree char *judge = xb_format(
 			"sha256sum <blob | cut -c1-64; stat -c%%s blob; %s <blob | sha256sum | "
@@ -154,7 +156,7 @@ static void digests_and_sizes_are_those_of_the_blob(void **state)
 
 static void levels_out_of_range_are_refused(void **state)
 {
-	const struct xb_pack_options options = { -1, XB_COMPRESSION_GZIP, 13 };
+	const struct xb_pack_options options = { .epoch = -1, .level = 13 };
 	struct xb_layer_info info;
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
@@ -312,7 +314,8 @@ static void reserved_names_are_refused(void **state)
 
 static void the_epoch_clamps_and_leaves_older_times(void **state)
 {
-	const struct xb_pack_options options = { 1500000000, XB_COMPRESSION_NONE, 0 };
+	const struct xb_pack_options options = { .epoch = 1500000000,
+						 .compression = XB_COMPRESSION_NONE };
 
 	(void)state;
 	shell("mkdir a && touch -d @1600000000 a/new && touch -d @1400000000.9 a/old && "

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/layer/press.h"
+
+#include <errno.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "builder/layer/codec.h"
+
+/* Pieces on their way at once, with a crew: enough to keep some processors busy, and a bound of the
+ * memory that one layer takes (each has room for two forms of a piece). */
+#define DEPTH 6
+/* A piece that is smaller is compressed sooner than looked for. */
+#define MEMORABLE ((size_t)32 << 10)
+
+/* A piece and what becomes of it. Only `task` may be looked at while the crew has it. */
+struct piece {
+	struct xb_task task; /* first: the crew knows nothing else */
+	struct xb_press *press;
+	bool under_way; /* the crew may have it; the packing thread's own */
+	char *in;
+	size_t len;
+	void *state; /* the codec's */
+	char *out;
+	size_t out_cap;
+	size_t out_len;		 /* 0: compressing failed */
+	struct xb_digest digest; /* empty: not worth remembering */
+};
+
+struct xb_press {
+	const struct xb_codec *codec;
+	const struct xb_pack_memory *memory;
+	struct xb_crew *crew;
+	struct xb_str name; /* of the codec at this level */
+	int level;
+	int fd;
+	bool compress;
+	struct piece ring[DEPTH];
+	unsigned depth;
+	unsigned at; /* the piece being filled */
+	struct xb_hasher *tar_hash;
+	struct xb_hasher *blob_hash;
+	uint64_t tar_size;
+	uint64_t size;
+};
+
+static int check_level(const struct xb_codec *codec, int level, struct xb_error *err)
+{
+	if (level >= 0 && level <= codec->max_level)
+		return 0;
+	(void)xb_error_set(err, -EINVAL, "compression level %d is not in 1..%d", level,
+			   codec->max_level);
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
+
+int xb_press_new(const struct xb_pack_options *options, int out_fd, struct xb_press **ret,
+		 struct xb_error *err)
+{
+	const struct xb_codec *codec = xb_codec_of(options->compression);
+	struct xb_press *press;
+	int r = check_level(codec, options->level, err);
+
+	if (r < 0)
+		return r;
+	press = xb_calloc(1, sizeof(*press));
+	press->codec = codec;
+	press->level = options->level == 0 ? codec->default_level : options->level;
+	press->fd = out_fd;
+	press->compress = codec->open != NULL && out_fd >= 0;
+	press->crew = press->compress ? options->crew : NULL;
+	press->memory = press->compress ? options->memory : NULL;
+	press->depth = press->crew != NULL ? DEPTH : 1;
+	press->name = XB_STR_INIT(XB_STR_OWN);
+	xb_codec_name(codec, press->level, &press->name);
+	press->tar_hash = xb_hasher_new();
+	press->blob_hash = xb_hasher_new();
+	*ret = press;
+	return 0;
+}
+
+void xb_press_free(struct xb_press *press)
+{
+	if (press == NULL)
+		return;
+	for (unsigned i = 0; i < press->depth; i++) {
+		struct piece *piece = &press->ring[i];
+
+		if (piece->under_way)
+			xb_crew_wait(press->crew, &piece->task);
+		if (piece->state != NULL)
+			press->codec->close(piece->state);
+		free(piece->in);
+		free(piece->out);
+	}
+	xb_hasher_free(press->tar_hash);
+	xb_hasher_free(press->blob_hash);
+	xb_str_clear(&press->name);
+	free(press);
+}
+
+size_t xb_press_len(const struct xb_press *press)
+{
+	return press->ring[press->at].len;
+}
+
+char *xb_press_room(struct xb_press *press, uint64_t wanted, size_t *ret_len)
+{
+	struct piece *piece = &press->ring[press->at];
+	size_t left = press->codec->piece - piece->len;
+
+	if (piece->in == NULL)
+		piece->in = xb_alloc(press->codec->piece);
+	*ret_len = wanted < left ? (size_t)wanted : left;
+	return piece->in + piece->len;
+}
+
+/* ---- compressing: what the crew does ------------------------------------------------------- */
+
+/* Get the piece's compressed form from what was made before; false where it is not to be had. */
+static bool remember(struct piece *piece)
+{
+	const struct xb_press *press = piece->press;
+	xb_auto_hasher struct xb_hasher *h = NULL;
+	uint32_t check;
+
+	piece->digest = (struct xb_digest){ 0 };
+	if (press->memory == NULL || piece->len < MEMORABLE)
+		return false;
+	h = xb_hasher_new();
+	xb_hasher_field(h, xb_str_view(&press->name));
+	xb_hasher_add(h, piece->in, piece->len);
+	piece->digest = xb_hasher_finish(h);
+	piece->out_len = press->memory->find(press->memory->context, &piece->digest, piece->out,
+					     piece->out_cap, &check);
+	return piece->out_len > 0 && xb_codec_check(piece->out, piece->out_len) == check;
+}
+
+static void compress(struct xb_task *task)
+{
+	struct piece *piece = (struct piece *)task;
+	const struct xb_codec *codec = piece->press->codec;
+
+	if (piece->state == NULL)
+		piece->state = codec->open(piece->press->level);
+	if (piece->state == NULL)
+		return;
+	if (piece->out == NULL) {
+		piece->out_cap = codec->bound(piece->state, codec->piece);
+		piece->out = xb_alloc(piece->out_cap);
+	}
+	if (!remember(piece))
+		piece->out_len = codec->compress(piece->state, piece->in, piece->len, piece->out,
+						 piece->out_cap);
+}
+
+/* ---- writing: what the thread that packs does ---------------------------------------------- */
+
+static int write_out(struct xb_press *press, const void *data, size_t len, struct xb_error *err)
+{
+	if (press->fd < 0)
+		return 0;
+	xb_hasher_add(press->blob_hash, data, len);
+	press->size += len;
+	return xb_write_all(press->fd, data, len, err);
+}
+
+/* Wait for a piece, if it is under way, write it and make it empty. */
+static int drain(struct xb_press *press, struct piece *piece, struct xb_error *err)
+{
+	if (!piece->under_way)
+		return 0;
+	xb_crew_wait(press->crew, &piece->task);
+	piece->under_way = false;
+	piece->len = 0;
+	if (piece->out_len == 0)
+		return xb_error_set(err, -EIO, "compressing a layer failed");
+	if (!xb_digest_empty(&piece->digest))
+		press->memory->made(press->memory->context, &piece->digest, press->size,
+				    piece->out_len, xb_codec_check(piece->out, piece->out_len));
+	return write_out(press, piece->out, piece->out_len, err);
+}
+
+int xb_press_cut(struct xb_press *press, struct xb_error *err)
+{
+	struct piece *piece = &press->ring[press->at];
+
+	if (piece->len == 0)
+		return 0;
+	xb_hasher_add(press->tar_hash, piece->in, piece->len);
+	press->tar_size += piece->len;
+	if (!press->compress) {
+		int r = write_out(press, piece->in, piece->len, err);
+
+		piece->len = 0;
+		return r;
+	}
+	piece->press = press;
+	piece->out_len = 0;
+	piece->task.run = compress;
+	piece->under_way = true;
+	xb_crew_submit(press->crew, &piece->task);
+	press->at = (press->at + 1) % press->depth;
+	/* the one that is filled next: the oldest */
+	return drain(press, &press->ring[press->at], err);
+}
+
+int xb_press_filled(struct xb_press *press, size_t len, struct xb_error *err)
+{
+	struct piece *piece = &press->ring[press->at];
+
+	piece->len += len;
+	return piece->len == press->codec->piece ? xb_press_cut(press, err) : 0;
+}
+
+int xb_press_finish(struct xb_press *press, struct xb_layer_info *ret, struct xb_error *err)
+{
+	int r = xb_press_cut(press, err);
+
+	for (unsigned i = 0; r == 0 && i < press->depth; i++)
+		r = drain(press, &press->ring[(press->at + i) % press->depth], err);
+	if (r < 0)
+		return r;
+	ret->diff_id = xb_hasher_finish(press->tar_hash);
+	ret->digest = xb_hasher_finish(press->blob_hash);
+	ret->size = press->size;
+	ret->tar_size = press->tar_size;
+	ret->media_type = xb_media_layer(press->codec->media, false);
+	return 0;
+}
