@@ -121,23 +121,18 @@ int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, 
 {
 	xb_auto_fd int dir = -1;
 	struct stat st;
-	int r;
 
-	if (fsync(ingest->fd) < 0 || fstat(ingest->fd, &st) < 0)
-		return xb_store_errno(err, -errno, "syncing a blob in %s", ingest->store->root);
+	if (fstat(ingest->fd, &st) < 0)
+		return xb_store_errno(err, -errno, "publishing a blob in %s", ingest->store->root);
 	if ((uint64_t)st.st_size != size) {
-		r = xb_error_set(err, -EBADMSG, "a blob of %llu bytes has %llu on disk",
-				 (unsigned long long)size, (unsigned long long)st.st_size);
-		(void)xb_error_fault(err, XB_FAULT_STORE);
-		return r;
+		(void)xb_error_set(err, -EBADMSG, "a blob of %llu bytes has %llu on disk",
+				   (unsigned long long)size, (unsigned long long)st.st_size);
+		return xb_error_fault(err, XB_FAULT_STORE);
 	}
 	dir = open_algorithm(ingest->store, digest);
 	if (dir < 0)
 		return xb_store_errno(err, dir, "publishing the blob %s", digest->text);
-	r = publish(ingest, digest, err);
-	if (r >= 0 && fsync(dir) < 0)
-		return xb_store_errno(err, -errno, "syncing blobs of %s", ingest->store->root);
-	return r;
+	return publish(ingest, digest, err);
 }
 
 static int wrong_digest(const struct xb_digest *expected, const struct xb_digest *found,
@@ -252,6 +247,9 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 	if (r < 0)
 		return xb_store_wrap(err, r, "copying the blob %s", digest->text);
 	r = check_file(ingest->fd, digest, err);
+	/* nothing is done to make it again, as a step's is: it has to last */
+	if (r >= 0 && fsync(ingest->fd) < 0)
+		return xb_store_errno(err, -errno, "syncing a blob in %s", store->root);
 	return r < 0 ? r : xb_blob_commit_as(ingest, digest, size, err);
 }
 
@@ -326,4 +324,14 @@ int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struc
 		(void)xb_error_hint(err, "%s", ANEW);
 	}
 	return r;
+}
+
+void xb_blob_drop_damaged(struct xb_store *store, const struct xb_digest *digest)
+{
+	xb_autofree char *path = blob_path(digest);
+	xb_auto_fd int fd =
+		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0 && check_file(fd, digest, NULL) < 0)
+		(void)unlinkat(store->blobs, path, 0);
 }

@@ -2,9 +2,10 @@
 /**
  * Blobs of the store: immutable, named by their digest, whole or not there.
  *
- * A blob is written to a file of ingest/, synced, renamed to blobs/<algorithm>/<hex>, and the
- * directory synced. Blobs that this process made, opened or asked for are held by its lease.
- * Any thread may call any function; one `struct xb_ingest` belongs to one thread at a time.
+ * A blob is written to a file of ingest/ and renamed to blobs/<algorithm>/<hex>. It is on the disk
+ * after xb_store_sync(), what xb_blob_import() copies at once. Blobs that this process made, opened
+ * or asked for are held by its lease. Any thread may call any function; one `struct xb_ingest`
+ * belongs to one thread at a time.
  */
 #ifndef XB_BUILDER_CACHE_BLOB_H
 #define XB_BUILDER_CACHE_BLOB_H
@@ -36,7 +37,7 @@ XB_DEFINE_CLEANUP(xb_ingest_cleanup, struct xb_ingest, xb_ingest_free)
 /**
  * Publish a blob that was written with xb_ingest_write() alone. `expected` is what it must be, or
  * NULL; `ret` and `ret_size` (each may be NULL) get digest and size in bytes.
- * Errors: -EBADMSG when it is not what was expected; those of fsync(), which lose the blob.
+ * Errors: -EBADMSG when it is not what was expected.
  */
 int xb_blob_commit(struct xb_ingest *ingest, const struct xb_digest *expected,
 		   struct xb_digest *ret, uint64_t *ret_size, struct xb_error *err);
@@ -74,5 +75,8 @@ int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct 
 /** Read a blob through and check its digest: -EBADMSG, and the blob is removed, when it is wrong.
  */
 int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struct xb_error *err);
+
+/** Remove a blob that is not what its name says; without locking, for xb_store_open() alone. */
+void xb_blob_drop_damaged(struct xb_store *store, const struct xb_digest *digest);
 
 #endif

@@ -9,25 +9,41 @@
 #define BUSY_MS 60000
 
 /* Raise with each change of the schema, and add the step that leads to it. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
-static const char schema[] = "CREATE TABLE record ("
-			     " key TEXT PRIMARY KEY,"
-			     " snapshot TEXT NOT NULL,"
-			     " diff_id TEXT NOT NULL,"
-			     " blob TEXT NOT NULL,"
-			     " blob_size INTEGER NOT NULL,"
-			     " media_type TEXT NOT NULL,"
-			     " created INTEGER NOT NULL,"
-			     " duration INTEGER NOT NULL,"
-			     " note TEXT NOT NULL DEFAULT ''"
-			     ") WITHOUT ROWID;"
-			     "CREATE INDEX record_snapshot ON record (snapshot);"
-			     "PRAGMA user_version = 2;";
+/* SCHEMA[v] leads from version v to v + 1; a new database goes through all of them. */
+static const char *const schema[SCHEMA_VERSION] = {
+	"CREATE TABLE record ("
+	" key TEXT PRIMARY KEY,"
+	" snapshot TEXT NOT NULL,"
+	" diff_id TEXT NOT NULL,"
+	" blob TEXT NOT NULL,"
+	" blob_size INTEGER NOT NULL,"
+	" media_type TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" duration INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE INDEX record_snapshot ON record (snapshot);"
+	"PRAGMA user_version = 1;",
 
-/* What leads from version 1, which had no notes, to this one. */
-static const char from_version_1[] = "ALTER TABLE record ADD COLUMN note TEXT NOT NULL DEFAULT '';"
-				     "PRAGMA user_version = 2;";
+	"ALTER TABLE record ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 2;",
+
+	/* pieces: what parts of blobs are the compressed form of (builder/cache/piece.h); boot: the
+	 * boot in which a record was made whose things may not be on the disk yet, '' once they are
+	 */
+	"CREATE TABLE piece ("
+	" digest TEXT PRIMARY KEY,"
+	" blob TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" len INTEGER NOT NULL,"
+	" crc INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE INDEX piece_blob ON piece (blob);"
+	"ALTER TABLE record ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX record_boot ON record (boot) WHERE boot <> '';"
+	"PRAGMA user_version = 3;",
+};
 
 static const struct {
 	int sqlite;
@@ -143,9 +159,8 @@ static int make_schema(struct xb_store *store, struct xb_error *err)
 	/* again: another process may have made them in the meantime */
 	if (r >= 0)
 		r = schema_version(store, err);
-	if (r >= 0 && r < SCHEMA_VERSION)
-		r = xb_db_exec(store, r == 0 ? schema : from_version_1, "making the tables of",
-			       err);
+	for (int version = r; r >= 0 && version < SCHEMA_VERSION; version++)
+		r = xb_db_exec(store, schema[version], "making the tables of", err);
 	if (r >= 0)
 		r = xb_db_exec(store, "COMMIT", "making the tables of", err);
 	return r;

@@ -10,6 +10,7 @@
 #include "builder/cache/db.h"
 #include "builder/cache/disk.h"
 #include "builder/cache/lease.h"
+#include "builder/cache/piece.h"
 #include "builder/cache/record.h"
 #include "builder/cache/state.h"
 #include "builder/cache/tag.h"
@@ -306,6 +307,8 @@ int xb_store_prune(struct xb_store *store, bool all, struct xb_store_pruned *ret
 		r = remove_records(store, &s.keys, err);
 	else if (r < 0)
 		xb_error_move(err, &full);
+	if (r >= 0)
+		r = xb_piece_sweep(store, err);
 	if (r < 0)
 		return xb_store_wrap(err, r, "collecting in %s", store->root);
 	*ret = pruned;

@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "builder/cache/db.h"
+#include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
 
 /* In the order in which column() and bind() below count. */
-#define COLUMNS "key, snapshot, diff_id, blob, blob_size, media_type, created, duration, note"
+#define COLUMNS "key, snapshot, diff_id, blob, blob_size, media_type, created, duration, note, boot"
 
 static bool column_text(struct sqlite3_stmt *stmt, int index, char *ret, size_t size)
 {
@@ -134,12 +136,16 @@ int xb_record_get(struct xb_store *store, const char *key, struct xb_record *ret
 static int put_row(struct xb_store *store, const struct xb_record *record, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	char stamp[XB_STAMP_SIZE];
 	int r;
 
+	xb_durable_stamp(stamp);
+	if (stamp[0] == '\0' && syncfs(store->dirfd) < 0)
+		return xb_store_errno(err, -errno, "syncing the store %s", store->root);
 	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store,
 			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 			  &stmt, err);
 	if (r < 0)
 		return r;
@@ -152,6 +158,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	xb_db_bind_number(stmt, 7, record->created);
 	xb_db_bind_number(stmt, 8, (int64_t)record->duration);
 	xb_db_bind_text(stmt, 9, record->note);
+	xb_db_bind_text(stmt, 10, stamp);
 	r = xb_db_step(store, stmt, "writing a record to", err);
 	if (r >= 0)
 		(void)xb_map_remove(store->begun, xb_view(record->snapshot.id));

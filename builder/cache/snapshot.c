@@ -65,13 +65,10 @@ int xb_snapshot_commit(struct xb_store *store, const struct xb_snapshot *snapsho
 	xb_auto_fd int fd = -1;
 	int r = xb_snapshot_open(store, snapshot, &fd, err);
 
-	if (r < 0)
-		return r;
 	/* overlayfs leaves a directory of mode 0 in it, on which a user's `rm -r` would stumble */
-	(void)xb_remove_tree_at(store->snapshots, work, NULL);
-	if (syncfs(fd) < 0)
-		return xb_store_errno(err, -errno, "syncing the snapshot %s", snapshot->id);
-	return 0;
+	if (r >= 0)
+		(void)xb_remove_tree_at(store->snapshots, work, NULL);
+	return r;
 }
 
 void xb_snapshot_discard(struct xb_store *store, const struct xb_snapshot *snapshot)

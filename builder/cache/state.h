@@ -15,6 +15,7 @@
 #define XB_BUILDER_CACHE_STATE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -35,6 +36,8 @@ struct xb_store {
 	int locks;
 	int caches;
 	struct xb_layout *layout; /**< index.json and blobs, as any OCI tool sees them */
+	pthread_t settler;	  /**< syncs what earlier processes wrote; see `settling` */
+	bool settling;		  /**< whether it was started */
 	int lease_fd;		  /**< our lease, locked */
 	char *lease;		  /**< its name */
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "builder/cache/db.h"
+#include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
 #include "manifest/layout.h"
@@ -192,13 +193,16 @@ static int open_files_on_full_disk(struct xb_store *store, struct xb_error *err)
 static int open_locked(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err)
 {
 	xb_auto_guard int guard = xb_guard_take(store, true, err);
+	bool lost = false;
 	int r = guard;
 
 	if (r >= 0)
 		r = open_files_on_full_disk(store, err);
 	if (r >= 0)
+		r = xb_durable_recover(store, &lost, err);
+	if (r >= 0)
 		r = xb_sweep_leases(store, sweep, err);
-	if (r >= 0 && sweep->dead)
+	if (r >= 0 && (sweep->dead || lost))
 		r = xb_sweep_orphans(store, sweep, err);
 	if (r >= 0)
 		set_ballast_aside(store);
@@ -237,6 +241,7 @@ int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err)
 	xb_sweep_finish(store, &sweep);
 	if (r < 0)
 		return r;
+	xb_durable_settle(store);
 	*ret = XB_STEAL(store);
 	return 0;
 }
@@ -245,6 +250,7 @@ void xb_store_free(struct xb_store *store)
 {
 	if (store == NULL)
 		return;
+	xb_durable_settled(store);
 	xb_lease_drop(store);
 	xb_db_close(store);
 	xb_layout_free(store->layout);

@@ -2,11 +2,18 @@
 #include "builder/cache/tag.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
+#include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
 #include "manifest/layout.h"
+
+/* The kernel has written what is so many seconds old: twice what it takes by default. */
+#define WRITTEN_BACK 120
 
 void xb_tags_clear(struct xb_tags *tags)
 {
@@ -15,6 +22,26 @@ void xb_tags_clear(struct xb_tags *tags)
 		xb_descriptor_clear(&tags->items[i].descriptor);
 	}
 	xb_array_clear(tags);
+}
+
+/*
+ * What a tag names is on the disk before the tag is: unless it has been for long, as in a build in
+ * which nothing changed. Of all that an image consists of its root is written last.
+ */
+static int make_durable(struct xb_store *store, const struct xb_digest *root, struct xb_error *err)
+{
+	struct xb_view algorithm = xb_digest_algorithm(root);
+	xb_autofree char *path = xb_format("%.*s/%s", XB_VIEW_ARGS(algorithm), xb_digest_hex(root));
+	bool waiting = false;
+	struct stat st;
+	int r = xb_durable_waiting(store, &waiting, err);
+
+	if (r < 0)
+		return r;
+	if (!waiting && fstatat(store->blobs, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ctim.tv_sec < time(NULL) - WRITTEN_BACK)
+		return 0;
+	return xb_store_sync(store, err);
 }
 
 int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descriptor *descriptor,
@@ -30,6 +57,9 @@ int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descrip
 	if (!xb_layout_blob_exists(store->layout, &descriptor->digest, descriptor->size))
 		return xb_store_errno(err, -ENOENT, "tagging %s as %s", descriptor->digest.text,
 				      name);
+	r = make_durable(store, &descriptor->digest, err);
+	if (r < 0)
+		return r;
 	r = xb_layout_tag(store->layout, descriptor, name, true, err);
 	return r < 0 ? xb_store_wrap(err, r, "tagging %s", name) : 0;
 }

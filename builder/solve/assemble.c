@@ -110,7 +110,7 @@ static int write_image(struct xb_layout *layout, const struct xb_plan_target *ta
 		xb_descriptor_init(&blob, layer->media_type, &layer->blob, layer->blob_size);
 		(void)xb_descriptors_add(&layers, &blob);
 	}
-	r = xb_image_write(layout, &config, &layers, annotations, true, &manifest, err);
+	r = xb_image_write(layout, &config, &layers, annotations, false, &manifest, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing the image for %s",
 				     xb_platform_name(&target->platform).text);
@@ -135,7 +135,7 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 	if (r == 0 && plan->target_count == 1)
 		xb_descriptor_copy(&made.root, &made.manifests.items[0]);
 	else if (r == 0)
-		r = xb_image_write_index(layout, &made.manifests, NULL, true, &made.root, err);
+		r = xb_image_write_index(layout, &made.manifests, NULL, false, &made.root, err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return r;
