@@ -5,6 +5,10 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
+
+/* A piece of a file read for hashing. */
+#define PIECE ((size_t)128 << 10)
 
 /* The algorithms that an OCI descriptor may name and that xbuild takes, and one of checksums. */
 static const struct algorithm {
@@ -225,4 +229,23 @@ struct xb_digest xb_hasher_finish(struct xb_hasher *h)
 		xb_die("OpenSSL failed to finish a hash");
 	hasher_start(h);
 	return digest_from(h->algorithm, bytes);
+}
+
+int xb_digest_of_file(int fd, const struct xb_digest *like, struct xb_digest *ret)
+{
+	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new_like(like);
+	xb_autofree char *piece = xb_alloc(PIECE);
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, piece, PIECE, at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		xb_hasher_add(hasher, piece, (size_t)n);
+		at += n;
+	}
+	*ret = xb_hasher_finish(hasher);
+	return 0;
 }

@@ -40,6 +40,12 @@ const char *xb_digest_hex(const struct xb_digest *d);
 /** SHA-256 of `len` bytes in memory. */
 struct xb_digest xb_digest_of(const void *data, size_t len);
 
+/**
+ * The digest, by the algorithm of `like`, of a whole regular file from its beginning; the
+ * descriptor's position stays. Returns 0 or the negative errno of reading.
+ */
+int xb_digest_of_file(int fd, const struct xb_digest *like, struct xb_digest *ret);
+
 /** A running SHA-256 (or, for verification, SHA-384 or SHA-512); one thread at a time. */
 struct xb_hasher;
 

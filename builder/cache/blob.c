@@ -11,9 +11,6 @@
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
 
-/* A piece read for hashing. */
-#define PIECE ((size_t)128 << 10)
-
 /* What helps when a blob of the store has been damaged. */
 #define ANEW "`xbuild build --no-cache` makes it anew"
 
@@ -180,30 +177,10 @@ bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
 	return held_size(store, digest) >= 0;
 }
 
-/* The digest, by the algorithm of `like`, of a whole file from its beginning. */
-static int hash_file(int fd, const struct xb_digest *like, struct xb_digest *ret)
-{
-	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new_like(like);
-	xb_autofree char *piece = xb_alloc(PIECE);
-	off_t at = 0;
-	ssize_t n;
-
-	while ((n = pread(fd, piece, PIECE, at)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		xb_hasher_add(hasher, piece, (size_t)n);
-		at += n;
-	}
-	*ret = xb_hasher_finish(hasher);
-	return 0;
-}
-
 static int check_file(int fd, const struct xb_digest *digest, struct xb_error *err)
 {
 	struct xb_digest found = { 0 };
-	int r = hash_file(fd, digest, &found);
+	int r = xb_digest_of_file(fd, digest, &found);
 
 	if (r < 0)
 		return xb_store_errno(err, r, "reading the blob %s", digest->text);
@@ -324,14 +301,4 @@ int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struc
 		(void)xb_error_hint(err, "%s", ANEW);
 	}
 	return r;
-}
-
-void xb_blob_drop_damaged(struct xb_store *store, const struct xb_digest *digest)
-{
-	xb_autofree char *path = blob_path(digest);
-	xb_auto_fd int fd =
-		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd >= 0 && check_file(fd, digest, NULL) < 0)
-		(void)unlinkat(store->blobs, path, 0);
 }

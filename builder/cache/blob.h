@@ -3,9 +3,9 @@
  * Blobs of the store: immutable, named by their digest, whole or not there.
  *
  * A blob is written to a file of ingest/ and renamed to blobs/<algorithm>/<hex>. It is on the disk
- * after xb_store_sync(), what xb_blob_import() copies at once. Blobs that this process made, opened
- * or asked for are held by its lease. Any thread may call any function; one `struct xb_ingest`
- * belongs to one thread at a time.
+ * before a tag names it (builder/cache/durable.h), what xb_blob_import() copies at once. Blobs that
+ * this process made, opened or asked for are held by its lease. Any thread may call any function;
+ * one `struct xb_ingest` belongs to one thread at a time.
  */
 #ifndef XB_BUILDER_CACHE_BLOB_H
 #define XB_BUILDER_CACHE_BLOB_H
@@ -75,8 +75,5 @@ int xb_blob_read(struct xb_store *store, const struct xb_digest *digest, struct 
 /** Read a blob through and check its digest: -EBADMSG, and the blob is removed, when it is wrong.
  */
 int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struct xb_error *err);
-
-/** Remove a blob that is not what its name says; without locking, for xb_store_open() alone. */
-void xb_blob_drop_damaged(struct xb_store *store, const struct xb_digest *digest);
 
 #endif

@@ -2,6 +2,7 @@
 #include "builder/cache/durable.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -10,10 +11,9 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/digest.h"
 #include "base/file.h"
-#include "builder/cache/blob.h"
 #include "builder/cache/db.h"
-#include "builder/cache/store.h"
 
 /* Bytes of a boot's id. */
 #define BOOT_SIZE 36
@@ -77,6 +77,23 @@ static int remove_doubtful(struct xb_store *store, const char *boot, struct xb_e
 	return xb_db_step(store, stmt, "removing records from", err);
 }
 
+/* Remove a blob that is not what its name says. */
+static void drop_damaged(const struct xb_store *store, const char *blob)
+{
+	struct xb_digest digest, found;
+	xb_autofree char *path = NULL;
+	xb_auto_fd int fd = -1;
+
+	if (xb_digest_parse(xb_view(blob), &digest, NULL) < 0)
+		return;
+	path = xb_format("%.*s/%s", XB_VIEW_ARGS(xb_digest_algorithm(&digest)),
+			 xb_digest_hex(&digest));
+	fd = openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && xb_digest_of_file(fd, &digest, &found) >= 0 &&
+	    !xb_digest_eq(&digest, &found))
+		(void)unlinkat(store->blobs, path, 0);
+}
+
 int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv blobs = XB_STRV_INIT;
@@ -90,12 +107,8 @@ int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *
 	*ret_lost = blobs.len > 0;
 	if (r < 0 || blobs.len == 0)
 		return r;
-	for (size_t i = 0; i < blobs.len; i++) {
-		struct xb_digest digest;
-
-		if (xb_digest_parse(xb_view(blobs.items[i]), &digest, NULL) >= 0)
-			xb_blob_drop_damaged(store, &digest);
-	}
+	for (size_t i = 0; i < blobs.len; i++)
+		drop_damaged(store, blobs.items[i]);
 	return remove_doubtful(store, boot, err);
 }
 
@@ -143,7 +156,7 @@ static int take_stamps(struct xb_store *store, const char *until, struct xb_erro
 	return xb_db_step(store, stmt, "writing to", err);
 }
 
-int xb_store_sync(struct xb_store *store, struct xb_error *err)
+int xb_durable_sync(struct xb_store *store, struct xb_error *err)
 {
 	char now[XB_STAMP_SIZE];
 
@@ -157,7 +170,7 @@ int xb_store_sync(struct xb_store *store, struct xb_error *err)
 static void *settle(void *argument)
 {
 	/* a help for later: the next who opens the store tries again */
-	(void)xb_store_sync(argument, NULL);
+	(void)xb_durable_sync(argument, NULL);
 	return NULL;
 }
 

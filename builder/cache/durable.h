@@ -5,7 +5,7 @@
  * A step's result that a power cut takes away is made again, so nothing waits for the disk: a
  * record bears a stamp, the boot and the moment in which it was written. Stamped records are good
  * for as long as the machine runs, whoever is killed. Whoever opens the store after a reboot
- * removes those of earlier boots. xb_store_sync() takes the stamps away, once all that had been
+ * removes those of earlier boots. xb_durable_sync() takes the stamps away, once all that had been
  * written before is on the disk: when a tag is to name it, and some time later in any case.
  */
 #ifndef XB_BUILDER_CACHE_DURABLE_H
@@ -30,6 +30,8 @@ void xb_durable_stamp(char ret[XB_STAMP_SIZE]);
  */
 int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *err);
 
+/** Put all that was written to the store so far on the disk. */
+int xb_durable_sync(struct xb_store *store, struct xb_error *err);
 /** Whether records bear stamps, that is, wait to be synced. */
 int xb_durable_waiting(struct xb_store *store, bool *ret, struct xb_error *err);
 /** Begin to sync in a thread if there are records that have waited for a minute. */

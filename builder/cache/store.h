@@ -66,11 +66,6 @@ struct xb_layout *xb_store_layout(const struct xb_store *store);
  * names the others, under the lease. For milliseconds only: others cannot open the store meanwhile.
  */
 int xb_store_pin(const struct xb_store *store, struct xb_error *err);
-/**
- * Put all that was written to the store so far on the disk. Until then results are good for as long
- * as the machine runs, and made again after a power cut. xb_tag_set() does this by itself.
- */
-int xb_store_sync(struct xb_store *store, struct xb_error *err);
 /** A descriptor of the root directory, borrowed. */
 int xb_store_dirfd(const struct xb_store *store);
 

@@ -41,7 +41,7 @@ static int make_durable(struct xb_store *store, const struct xb_digest *root, st
 	if (!waiting && fstatat(store->blobs, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ctim.tv_sec < time(NULL) - WRITTEN_BACK)
 		return 0;
-	return xb_store_sync(store, err);
+	return xb_durable_sync(store, err);
 }
 
 int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descriptor *descriptor,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/crew.h"
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
 #include "builder/plan/plan.h"
@@ -26,9 +27,10 @@ struct xb_step_shared {
 	const struct xb_secrets *secrets;      /**< NULL: none */
 	const struct xb_agent_sources *agents; /**< NULL: none */
 	int64_t epoch;			       /**< SOURCE_DATE_EPOCH, -1: none */
-	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
-	bool no_cache;	    /**< look nothing up */
-	bool no_network;    /**< steps have no network */
+	uint64_t max_layer;   /**< bytes that a layer or archive may unpack to; 0: the default */
+	bool no_cache;	      /**< look nothing up */
+	bool no_network;      /**< steps have no network */
+	struct xb_crew *crew; /**< helps those who pack */
 	struct xb_events *events;
 	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
 	int cancel_fd;	       /**< readable once `cancelled` is set */

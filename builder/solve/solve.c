@@ -43,6 +43,7 @@ static void solver_clear(struct solver *s)
 		xb_error_clear(&s->tasks[i].error);
 	}
 	free(s->tasks);
+	xb_crew_free(s->shared.crew);
 	xb_events_free(s->shared.events);
 	xb_cleanup_fd(&s->shared.cancel_fd);
 	xb_error_clear(&s->error);
@@ -181,12 +182,16 @@ static void loop(struct solver *s)
 	tell(s);
 }
 
-static unsigned default_jobs(void)
+static unsigned processors(void)
 {
 	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n > LEAST_JOBS ? (unsigned)n : LEAST_JOBS;
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static unsigned default_jobs(void)
+{
+	return processors() > LEAST_JOBS ? processors() : LEAST_JOBS;
 }
 
 static int prepare(struct solver *s, struct xb_error *err)
@@ -200,6 +205,8 @@ static int prepare(struct solver *s, struct xb_error *err)
 	if (s->shared.cancel_fd < 0)
 		return xb_error_errno(err, -errno, "making an event descriptor");
 	r = xb_pool_new(request->jobs > 0 ? request->jobs : default_jobs(), &s->pool, err);
+	if (r == 0)
+		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		const struct xb_step *step = &request->plan->steps[i];
 

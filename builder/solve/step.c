@@ -6,10 +6,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "builder/cache/blob.h"
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
-#include "builder/layer/pack.h"
+#include "builder/solve/blob.h"
 #include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/work.h"
@@ -145,30 +144,6 @@ static int lock_key(struct xb_step_shared *shared, const char *key, struct xb_ke
 	}
 }
 
-/* Pack the finished snapshot as a blob of the store. */
-static int pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
-{
-	struct xb_pack_options options = { .epoch = shared->epoch };
-	xb_auto_ingest struct xb_ingest *ingest = NULL;
-	struct xb_layer_info info;
-	xb_auto_fd int upper = -1;
-	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
-
-	if (r == 0)
-		r = xb_blob_begin(shared->store, &ingest, err);
-	if (r == 0)
-		r = xb_layer_pack(upper, &options, xb_ingest_fd(ingest), &info, err);
-	if (r == 0)
-		r = xb_blob_commit_as(ingest, &info.digest, info.size, err);
-	if (r < 0)
-		return xb_error_wrap(err, r, "packing the layer");
-	record->diff_id = info.diff_id;
-	record->blob = info.digest;
-	record->blob_size = info.size;
-	(void)snprintf(record->media_type, sizeof(record->media_type), "%s", info.media_type);
-	return 0;
-}
-
 static int do_work(const struct xb_work *work, struct xb_error *err)
 {
 	switch (work->step->kind) {
@@ -232,7 +207,7 @@ static int execute(struct xb_step_shared *shared, size_t index,
 	if (r == 0)
 		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
 	if (r == 0)
-		r = pack(shared, record, err);
+		r = xb_step_pack(shared, record, err);
 	record->created = shared->epoch >= 0 ? shared->epoch : xb_clock_now();
 	record->duration = xb_clock_monotonic() - start;
 	if (r == 0)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/solve/blob.h"
+
+#include <stdio.h>
+
+#include "builder/cache/blob.h"
+#include "builder/cache/piece.h"
+#include "builder/layer/pack.h"
+
+/* What a layer that is being packed finds in the store, and leaves there. */
+struct memory {
+	struct xb_store *store;
+	struct xb_pieces made;
+};
+
+static void memory_clear(struct memory *memory)
+{
+	xb_array_clear(&memory->made);
+}
+
+static size_t find(void *context, const struct xb_digest *piece, void *out, size_t cap,
+		   uint32_t *ret_check)
+{
+	const struct memory *memory = context;
+
+	return xb_piece_find(memory->store, piece, out, cap, ret_check);
+}
+
+static void made(void *context, const struct xb_digest *piece, uint64_t at, size_t len,
+		 uint32_t check)
+{
+	struct memory *memory = context;
+
+	*xb_array_push(&memory->made) = (struct xb_piece){ *piece, at, len, check };
+}
+
+static int publish(struct xb_ingest *ingest, const struct xb_layer_info *info,
+		   const struct memory *memory, struct xb_error *err)
+{
+	int r = xb_blob_commit_as(ingest, &info->digest, info->size, err);
+
+	return r < 0 ? r : xb_piece_put(memory->store, &info->digest, &memory->made, err);
+}
+
+int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
+{
+	XB_CLEANUP(memory_clear) struct memory memory = { .store = shared->store };
+	const struct xb_pack_memory remember = { &memory, find, made };
+	struct xb_pack_options options = {
+		.epoch = shared->epoch,
+		.crew = shared->crew,
+		.memory = &remember,
+	};
+	xb_auto_ingest struct xb_ingest *ingest = NULL;
+	struct xb_layer_info info;
+	xb_auto_fd int upper = -1;
+	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+
+	if (r == 0)
+		r = xb_blob_begin(shared->store, &ingest, err);
+	if (r == 0)
+		r = xb_layer_pack(upper, &options, xb_ingest_fd(ingest), &info, err);
+	if (r == 0)
+		r = publish(ingest, &info, &memory, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "packing the layer");
+	record->diff_id = info.diff_id;
+	record->blob = info.digest;
+	record->blob_size = info.size;
+	(void)snprintf(record->media_type, sizeof(record->media_type), "%s", info.media_type);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** From the snapshot of a step to its layer's blob. */
+#ifndef XB_BUILDER_SOLVE_BLOB_H
+#define XB_BUILDER_SOLVE_BLOB_H
+
+#include "base/error.h"
+#include "builder/cache/record.h"
+#include "builder/solve/shared.h"
+
+/**
+ * Pack the finished snapshot of `record` as a blob of the store and write to `record` what it is.
+ * What has been compressed before is copied from the blob that has it.
+ */
+int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err);
+
+#endif
