@@ -17,7 +17,7 @@ static const struct xb_flag_rule add_flags[] = {
 	{ .name = "link", .type = XB_FLAG_BOOL },
 	{ .name = "exclude", .type = XB_FLAG_LIST },
 	{ .name = "checksum", .type = XB_FLAG_TEXT },
-	{ .name = "keep-git-dir", .type = XB_FLAG_BOOL, .later = true },
+	{ .name = "keep-git-dir", .type = XB_FLAG_BOOL },
 	{ .name = "unpack", .type = XB_FLAG_BOOL },
 	END_OF_FLAGS,
 };

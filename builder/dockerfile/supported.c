@@ -5,7 +5,6 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
-#include "builder/dockerfile/values.h"
 
 static int unsupported(const struct xb_dockerfile *dockerfile, struct xb_location at,
 		       struct xb_error *err, const char *what, const char *name)
@@ -32,30 +31,13 @@ static int check_flags(const struct xb_dockerfile *dockerfile,
 	return 0;
 }
 
-static int check_sources(const struct xb_dockerfile *dockerfile,
-			 const struct xb_instruction *instruction, struct xb_error *err)
-{
-	for (size_t i = 0; i + 1 < instruction->word_count; i++)
-		if (xb_source_is_remote(instruction->words[i].text))
-			return unsupported(dockerfile, instruction->words[i].at, err,
-					   "ADD of a URL or git repository", "");
-	return 0;
-}
-
 static int check_instruction(const struct xb_dockerfile *dockerfile,
 			     const struct xb_instruction *instruction, struct xb_error *err)
 {
-	int r;
-
 	if (xb_instruction_rule(instruction->kind)->later)
 		return unsupported(dockerfile, instruction->at, err, "",
 				   xb_instruction_name(instruction->kind));
-	r = check_flags(dockerfile, instruction, err);
-	if (r < 0)
-		return r;
-	if (instruction->kind == XB_INSTRUCTION_ADD)
-		return check_sources(dockerfile, instruction, err);
-	return 0;
+	return check_flags(dockerfile, instruction, err);
 }
 
 int xb_dockerfile_check_supported(const struct xb_dockerfile *dockerfile, struct xb_error *err)

@@ -9,11 +9,16 @@
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/values.h"
 #include "builder/plan/apply.h"
+#include "builder/plan/fetch.h"
 #include "builder/plan/path.h"
 
 /* Operands and flags of a COPY or ADD after expansion. */
 struct operands {
-	struct xb_strv sources;
+	struct xb_strv sources; /* of paths */
+	struct xb_strv shown;	/* of all, for the history */
+	char *checksum;
+	struct xb_copy_fetch *fetches;
+	size_t fetch_count;
 	char *destination; /* as written */
 	struct xb_step_file *files;
 	size_t file_count;
@@ -25,6 +30,8 @@ struct operands {
 static void operands_clear(struct operands *o)
 {
 	xb_strv_clear(&o->sources);
+	xb_strv_clear(&o->shown);
+	free(o->checksum);
 	xb_strv_clear(&o->excludes);
 	free(o->destination);
 	free(o->chown);
@@ -70,21 +77,100 @@ static int add_document(const struct xb_plan_apply *a, const struct xb_heredoc *
 	return 0;
 }
 
+/* A flag of ADD may not say other than the query of the URL that it is for. */
+static int check_conflicts(const struct xb_plan_apply *a, const struct xb_git_url *url,
+			   const struct xb_step_fetch *fetch, struct xb_location at,
+			   struct xb_error *err)
+{
+	if (fetch->keep_git_dir != XB_GIT_UNSAID && url->keep_git_dir != XB_GIT_UNSAID &&
+	    fetch->keep_git_dir != url->keep_git_dir)
+		return xb_location_error(a->file, at, err,
+					 "--keep-git-dir is other than what the URL says");
+	if (fetch->checksum != NULL && url->commit != NULL &&
+	    strcmp(fetch->checksum, url->commit) != 0)
+		return xb_location_error(a->file, at, err,
+					 "--checksum=%s is other than the URL's %s",
+					 fetch->checksum, url->commit);
+	return 0;
+}
+
+static int set_git_flags(const struct xb_plan_apply *a, const struct xb_word *word,
+			 struct xb_step_fetch *fetch, struct xb_error *err)
+{
+	xb_auto_git_url struct xb_git_url url = { 0 };
+	int r = xb_git_url_parse(fetch->url, &url, err);
+
+	if (r < 0)
+		return xb_location_wrap(a->file, word->at, err);
+	if (xb_instruction_flag(a->instruction, "keep-git-dir") != NULL)
+		fetch->keep_git_dir = xb_instruction_flag_bool(a->instruction, "keep-git-dir")
+					      ? XB_GIT_ON
+					      : XB_GIT_OFF;
+	return check_conflicts(a, &url, fetch, word->at, err);
+}
+
+/* Whether a flag of ADD is given and on. */
+static bool flag_on(const struct xb_plan_apply *a, const char *name, bool fallback)
+{
+	return xb_instruction_flag(a->instruction, name) != NULL
+		       ? xb_instruction_flag_bool(a->instruction, name)
+		       : fallback;
+}
+
+static int add_fetch(const struct xb_plan_apply *a, const struct xb_word *word, const char *url,
+		     enum xb_fetch_kind kind, struct operands *o, struct xb_error *err)
+{
+	xb_autofree char *name = kind == XB_FETCH_FILE ? xb_fetch_file_name(url) : NULL;
+	struct xb_step_fetch fetch =
+		xb_fetch_describe(a->planner->plan, url, kind == XB_FETCH_GIT, name, o->checksum);
+	int r = 0;
+
+	if (o->checksum != NULL && xb_fetch_check_checksum(kind, o->checksum, err) < 0)
+		return xb_location_wrap(a->file,
+					xb_instruction_flag(a->instruction, "checksum")->at, err);
+	if (fetch.git)
+		r = set_git_flags(a, word, &fetch, err);
+	if (r < 0)
+		return r;
+	xb_strv_push(&o->shown, fetch.shown);
+	o->fetches[o->fetch_count++] = (struct xb_copy_fetch){
+		.step = xb_fetch_add_step(a->planner, a->state, a->file, a->instruction, &fetch),
+		.before = o->sources.len,
+		.path = fetch.git ? "." : fetch.name,
+		.unpack = !fetch.git && flag_on(a, "unpack", false),
+	};
+	return 0;
+}
+
+static int copy_from_elsewhere(const struct xb_plan_apply *a, const struct xb_word *word,
+			       struct xb_error *err)
+{
+	(void)xb_location_error(a->file, word->at, err,
+				"COPY takes no source from a URL or git repository");
+	(void)xb_error_hint(err, "ADD does");
+	return -EINVAL;
+}
+
 static int add_source(const struct xb_plan_apply *a, const struct xb_word *word, struct operands *o,
 		      struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	const struct xb_heredoc *document = find_document(a, word);
+	enum xb_fetch_kind kind = XB_FETCH_NONE;
 	int r;
 
 	if (document != NULL)
 		return add_document(a, document, o, err);
 	r = xb_plan_apply_expand(a, word, &text, err);
+	if (r == 0 && xb_fetch_kind_of(xb_str_text(&text), &kind, err) < 0)
+		return xb_location_wrap(a->file, word->at, err);
+	if (r == 0 && kind != XB_FETCH_NONE && a->instruction->kind != XB_INSTRUCTION_ADD)
+		return copy_from_elsewhere(a, word, err);
+	if (r == 0 && kind != XB_FETCH_NONE)
+		return add_fetch(a, word, xb_str_text(&text), kind, o, err);
 	if (r < 0)
 		return r;
-	if (a->instruction->kind == XB_INSTRUCTION_ADD && xb_source_is_remote(xb_str_text(&text)))
-		return xb_location_error(a->file, word->at, err,
-					 "ADD from a URL is not supported yet");
+	xb_strv_push(&o->shown, xb_str_text(&text));
 	xb_strv_push(&o->sources, xb_str_text(&text));
 	return 0;
 }
@@ -98,6 +184,7 @@ static int read_words(const struct xb_plan_apply *a, struct operands *o, struct 
 	int r = 0;
 
 	o->files = xb_arena_alloc(a->planner->plan->arena, count, sizeof(*o->files));
+	o->fetches = xb_arena_alloc(a->planner->plan->arena, count, sizeof(*o->fetches));
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = add_source(a, &instruction->words[i], o, err);
 	if (r == 0)
@@ -137,27 +224,30 @@ static int read_excludes(const struct xb_plan_apply *a, struct operands *o, stru
 }
 
 /* Only what comes from elsewhere can be other than it is expected to be. */
-static int check_checksum(const struct xb_plan_apply *a, struct xb_error *err)
+static int check_checksum(const struct xb_plan_apply *a, const struct operands *o,
+			  struct xb_error *err)
 {
-	const struct xb_flag *flag = xb_instruction_flag(a->instruction, "checksum");
-
-	if (flag == NULL)
+	if (o->checksum == NULL || (o->fetch_count == 1 && o->sources.len == 0))
 		return 0;
-	return xb_location_error(a->file, flag->at, err,
+	return xb_location_error(a->file, xb_instruction_flag(a->instruction, "checksum")->at, err,
 				 "--checksum is for a single source from a URL or git repository");
 }
 
 static int read_operands(const struct xb_plan_apply *a, struct operands *o, struct xb_error *err)
 {
-	int r = read_words(a, o, err);
+	int r = read_flag(a, "checksum", &o->checksum, err);
 
+	if (r == 0)
+		r = read_words(a, o, err);
+	if (r == 0)
+		r = check_checksum(a, o, err);
 	if (r == 0)
 		r = read_flag(a, "chown", &o->chown, err);
 	if (r == 0)
 		r = read_flag(a, "chmod", &o->chmod, err);
 	if (r == 0)
 		r = read_excludes(a, o, err);
-	return r < 0 ? r : check_checksum(a, err);
+	return r;
 }
 
 /* --chmod: octal digits, or a change that depends on the mode that a file has. */
@@ -193,9 +283,7 @@ static int fill_copy(const struct xb_plan_apply *a, const struct operands *o,
 
 	*ret = (struct xb_step_copy){
 		.add = add,
-		.unpack = xb_instruction_flag(instruction, "unpack") != NULL
-				  ? xb_instruction_flag_bool(instruction, "unpack")
-				  : add,
+		.unpack = flag_on(a, "unpack", add),
 		/* as in BuildKit, where the flags do not work together */
 		.link = xb_instruction_flag_bool(instruction, "link") && o->chmod == NULL,
 		.parents = xb_instruction_flag_bool(instruction, "parents"),
@@ -203,6 +291,8 @@ static int fill_copy(const struct xb_plan_apply *a, const struct operands *o,
 		.from = a->source->step,
 		.from_name = a->source->name,
 		.sources = xb_plan_list(plan, &o->sources),
+		.fetches = o->fetches,
+		.fetch_count = o->fetch_count,
 		.files = o->files,
 		.file_count = o->file_count,
 		.excludes = xb_plan_list(plan, &o->excludes),
@@ -225,8 +315,8 @@ static char *copy_history(const struct xb_step_copy *copy, const struct operands
 		(void)xb_str_printf(&text, " --chown=%s", o->chown);
 	if (o->chmod != NULL)
 		(void)xb_str_printf(&text, " --chmod=%s", o->chmod);
-	for (size_t i = 0; i < o->sources.len; i++)
-		(void)xb_str_printf(&text, " %s", o->sources.items[i]);
+	for (size_t i = 0; i < o->shown.len; i++)
+		(void)xb_str_printf(&text, " %s", o->shown.items[i]);
 	for (size_t i = 0; i < o->file_count; i++)
 		(void)xb_str_printf(&text, " <<%s", o->files[i].name);
 	(void)xb_str_printf(&text, " %s", o->destination);

@@ -109,7 +109,7 @@ static int apply_arg(const struct xb_plan_apply *a, struct xb_error *err)
 		const struct xb_pair *pair = &a->instruction->pairs[i];
 		xb_autofree char *text = NULL;
 		struct xb_view name;
-		int r = xb_scope_declare(&scope, a->file, pair, a->planner->request->build_args,
+		int r = xb_scope_declare(&scope, a->file, pair, &a->planner->build_args,
 					 &state->globals, &state->args, &text, err);
 
 		if (r < 0)

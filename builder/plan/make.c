@@ -6,6 +6,8 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
+#include "builder/plan/epoch.h"
+#include "builder/plan/fetch.h"
 #include "builder/plan/instruction.h"
 #include "builder/plan/stage.h"
 #include "builder/plan/trigger.h"
@@ -14,9 +16,6 @@
 
 /* A stage that stands on another is a level of recursion, and copies what the other has. */
 #define MAX_STAGES 1000
-
-#define EPOCH	  "SOURCE_DATE_EPOCH"
-#define MAX_EPOCH ((uint64_t)1 << 40) /* the year 36812; fits every format that dates go into */
 
 /* The planner's memory of what it has made: one state for each stage and target, when wanted. */
 struct planning {
@@ -43,27 +42,7 @@ static const struct xb_dockerfile *file_of(const struct planning *p)
 
 /* ---- the global scope --------------------------------------------------------------------- */
 
-/* The time of a reproducible build may stand in the Dockerfile. */
-static int set_epoch(struct planning *p, const struct xb_strv *globals, const struct xb_pair *pair,
-		     struct xb_error *err)
-{
-	const char *text = xb_env_get(globals, XB_VIEW(EPOCH));
-	uint64_t seconds = 0;
-
-	if (text == NULL || *text == '\0')
-		return 0;
-	if (xb_view_parse_u64(xb_view(text), MAX_EPOCH, &seconds) == 0) {
-		p->planner.plan->epoch = (int64_t)seconds;
-		return 0;
-	}
-	(void)xb_location_error(file_of(p),
-				pair->value.text != NULL ? pair->value.at : pair->name.at, err,
-				EPOCH "=%s is no time", text);
-	(void)xb_error_hint(err, "give the seconds since 1970 as a whole number");
-	return -EINVAL;
-}
-
-static int make_globals(struct planning *p, size_t target, struct xb_error *err)
+static int declare_globals(struct planning *p, size_t target, struct xb_error *err)
 {
 	const struct xb_plan_request *request = p->planner.request;
 	const struct xb_dockerfile *file = file_of(p);
@@ -76,17 +55,27 @@ static int make_globals(struct planning *p, size_t target, struct xb_error *err)
 		for (size_t k = 0; k < file->args[i].pair_count; k++) {
 			const struct xb_pair *pair = &file->args[i].pairs[k];
 			xb_autofree char *shown = NULL;
-			int r = xb_scope_declare(&scope, file, pair, request->build_args, globals,
-						 globals, &shown, err);
+			int r = xb_scope_declare(&scope, file, pair, &p->planner.build_args,
+						 globals, globals, &shown, err);
 
-			if (r == 0 && strcmp(pair->name.text, EPOCH) == 0)
-				r = set_epoch(p, globals, pair, err);
 			if (r < 0)
 				return r;
 			(void)xb_map_set(p->planner.consumed, xb_view(pair->name.text), p);
 		}
 	}
 	return 0;
+}
+
+/* One time for all platforms: what it comes to for the first. */
+static int make_globals(struct planning *p, size_t target, struct xb_error *err)
+{
+	int r = declare_globals(p, target, err);
+
+	if (r == 0 && target == 0)
+		r = xb_epoch_resolve(&p->planner, &p->globals[target], err);
+	if (r == 0)
+		xb_epoch_apply(&p->planner, &p->globals[target]);
+	return r;
 }
 
 /* ---- FROM --------------------------------------------------------------------------------- */
@@ -235,21 +224,26 @@ static enum xb_source_kind kind_of(const struct planning *p, const char *name)
 	return sources->kind(sources->context, name);
 }
 
-/* The files of a directory given by --build-context, as the only layer of a tree. */
-static void from_directory(struct planning *p, struct xb_stage_state *state, const char *name)
+/* The files given by --build-context, as the only layer of a tree. */
+static int from_files(struct planning *p, struct xb_stage_state *state, const char *name,
+		      struct xb_error *err)
 {
 	static const char *const all[] = { ".", NULL };
 	static const char *const none[] = { NULL };
-	struct xb_plan *plan = p->planner.plan;
+	const struct xb_instruction *from = state->ast->from;
+	struct xb_copy_source source;
 	struct xb_step step;
+	int r = xb_named_files(&p->planner, state, file_of(p), from, name, &source, err);
 
+	if (r < 0)
+		return r;
 	from_scratch(state);
 	state->layers = 0; /* it stands for the FROM */
-	step = xb_stage_step(&p->planner, state, XB_STEP_COPY, file_of(p), state->ast->from);
+	step = xb_stage_step(&p->planner, state, XB_STEP_COPY, file_of(p), from);
 	step.copy = (struct xb_step_copy){
-		.origin = XB_COPY_NAMED,
-		.from = XB_STEP_NONE,
-		.from_name = xb_arena_dup(plan->arena, xb_view(name)),
+		.origin = source.origin,
+		.from = source.step,
+		.from_name = source.name,
 		.sources = all,
 		.excludes = none,
 		.destination = "/",
@@ -257,6 +251,7 @@ static void from_directory(struct planning *p, struct xb_stage_state *state, con
 	};
 	state->tip = xb_steps_add(&p->planner.steps, &step);
 	xb_stage_record(&p->planner, state, xb_format("FROM %s", name), state->tip);
+	return 0;
 }
 
 static int from_image(struct planning *p, struct xb_stage_state *state, const char *name,
@@ -266,10 +261,8 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 	struct xb_step step;
 	int r;
 
-	if (kind_of(p, name) == XB_SOURCE_DIRECTORY) {
-		from_directory(p, state, name);
-		return 0;
-	}
+	if (xb_named_is_files(&p->planner, name))
+		return from_files(p, state, name, err);
 	r = image_step(p, state, file_of(p), from, name, from->words[0].at, &step, err);
 	if (r < 0)
 		return r;
@@ -364,11 +357,9 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, other->tip, NULL };
 		return r;
 	}
-	if (kind_of(p, o->name) == XB_SOURCE_DIRECTORY) {
-		ret->origin = XB_COPY_NAMED;
-		ret->name = xb_arena_dup(p->planner.plan->arena, xb_view(o->name));
-		return 0;
-	}
+	if (xb_named_is_files(&p->planner, o->name))
+		return xb_named_files(&p->planner, o->state, o->file, o->instruction, o->name, ret,
+				      err);
 	r = image_step(p, o->state, o->file, o->instruction, o->name, o->flag->at, &step, err);
 	if (r == 0)
 		*ret = (struct xb_copy_source){ XB_COPY_STEP,
@@ -676,6 +667,7 @@ static void planning_clear(struct planning *p)
 	free(p->globals);
 	xb_steps_clear(&p->planner.steps);
 	xb_map_free(p->planner.consumed);
+	xb_strv_clear(&p->planner.build_args);
 }
 
 int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, struct xb_error *err)
@@ -697,6 +689,7 @@ int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, st
 	plan->targets = xb_calloc(request->platform_count, sizeof(*plan->targets));
 	plan->target_count = request->platform_count;
 	xb_steps_init(&p.planner.steps);
+	xb_strv_copy(&p.planner.build_args, request->build_args);
 
 	r = make_all(&p, err);
 	if (r < 0)

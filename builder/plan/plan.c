@@ -43,7 +43,7 @@ void xb_plan_free(struct xb_plan *plan)
 size_t xb_step_input_count(const struct xb_step *step)
 {
 	if (step->kind == XB_STEP_COPY)
-		return 2;
+		return 2 + step->copy.fetch_count;
 	return step->kind == XB_STEP_RUN ? 1 + step->run.mount_count : 1;
 }
 
@@ -53,6 +53,8 @@ size_t xb_step_input(const struct xb_step *step, size_t i)
 
 	if (i == 0)
 		return step->parent;
+	if (step->kind == XB_STEP_COPY && i >= 2)
+		return step->copy.fetches[i - 2].step;
 	if (step->kind == XB_STEP_COPY)
 		return step->copy.origin == XB_COPY_STEP ? step->copy.from : XB_STEP_NONE;
 	mount = &step->run.mounts[i - 1];

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "builder/dockerfile/ast.h"
+#include "builder/dockerfile/giturl.h"
 #include "builder/dockerfile/mount.h"
 #include "emulation/strategy.h"
 #include "manifest/image.h"
@@ -32,10 +33,11 @@
 
 /** What a step does. */
 enum xb_step_kind {
-	XB_STEP_BASE,	/**< the tree of an image */
-	XB_STEP_RUN,	/**< a process in a sandbox */
-	XB_STEP_COPY,	/**< COPY and ADD */
-	XB_STEP_WORKDIR /**< make a directory */
+	XB_STEP_BASE,	 /**< the tree of an image */
+	XB_STEP_RUN,	 /**< a process in a sandbox */
+	XB_STEP_COPY,	 /**< COPY and ADD */
+	XB_STEP_WORKDIR, /**< make a directory */
+	XB_STEP_FETCH	 /**< get a file or a repository from elsewhere */
 };
 
 /** Where COPY and ADD take their sources from. */
@@ -93,6 +95,14 @@ struct xb_step_run {
 	const struct xb_step_file *script; /**< an executable in XB_STEP_SCRIPTS, or NULL */
 };
 
+/** A source of ADD from elsewhere. */
+struct xb_copy_fetch {
+	size_t step;	  /**< the step that fetches it */
+	size_t before;	  /**< it is copied before the source of this index */
+	const char *path; /**< of its tree: the file's name; ".": all */
+	bool unpack;	  /**< an archive is unpacked */
+};
+
 /** What COPY and ADD copy. */
 struct xb_step_copy {
 	bool add;     /**< ADD */
@@ -100,9 +110,11 @@ struct xb_step_copy {
 	bool link;    /**< onto an empty tree, whose layer is then put on the parent's */
 	bool parents; /**< each source keeps the directories that stand in its path */
 	enum xb_copy_origin origin;
-	size_t from;			  /**< step whose tree it copies from, for XB_COPY_STEP */
-	const char *from_name;		  /**< name of the context, for XB_COPY_NAMED */
-	const char *const *sources;	  /**< as written after expansion, ends with NULL */
+	size_t from;		    /**< step whose tree it copies from, for XB_COPY_STEP */
+	const char *from_name;	    /**< name of the context, for XB_COPY_NAMED */
+	const char *const *sources; /**< as written after expansion, ends with NULL */
+	const struct xb_copy_fetch *fetches; /**< in order of `before` */
+	size_t fetch_count;
 	const struct xb_step_file *files; /**< here-documents, copied after the sources */
 	size_t file_count;
 	const char *const *excludes; /**< patterns of what is left out, ends with NULL */
@@ -116,6 +128,17 @@ struct xb_step_copy {
 struct xb_step_workdir {
 	const char *path; /**< absolute, clean */
 	const char *user; /**< owner of directories that are made, "" for root */
+};
+
+/** What is fetched from elsewhere: its result is a tree, never a layer. */
+struct xb_step_fetch {
+	const char *url;   /**< may hold credentials: never shown */
+	const char *shown; /**< the URL as it may be shown */
+	bool git;	   /**< a repository, see builder/dockerfile/giturl.h; else one file */
+	const char *name;  /**< what the file is called; NULL for a repository */
+	const char
+		*checksum; /**< what it has to be: digest of the file, id of the commit, or NULL */
+	enum xb_git_switch keep_git_dir; /**< of --keep-git-dir; over what the URL says */
 };
 
 /** One step. Its index in the plan is its name. */
@@ -136,6 +159,7 @@ struct xb_step {
 		struct xb_step_run run;
 		struct xb_step_copy copy;
 		struct xb_step_workdir workdir;
+		struct xb_step_fetch fetch;
 	};
 };
 
@@ -165,7 +189,7 @@ struct xb_plan {
 	size_t step_count;
 	struct xb_plan_target *targets; /**< in the order asked for */
 	size_t target_count;
-	int64_t epoch; /**< SOURCE_DATE_EPOCH, where the global scope declares it; -1: none */
+	int64_t epoch;			  /**< SOURCE_DATE_EPOCH in seconds; -1: none */
 	struct xb_strv warnings;	  /**< one line each */
 	struct xb_plan_triggers triggers; /**< owned: ONBUILD instructions of bases */
 };
@@ -178,6 +202,7 @@ enum xb_source_kind {
 	XB_SOURCE_IMAGE,     /**< an image: ask `image` */
 	XB_SOURCE_NAMED,     /**< an image given by --build-context: ask `image` */
 	XB_SOURCE_DIRECTORY, /**< a directory given by --build-context */
+	XB_SOURCE_REMOTE,    /**< a URL given by --build-context: ask `url` */
 };
 
 /** Where base images come from; passed in, so that planning does no I/O of its own. */
@@ -188,6 +213,15 @@ struct xb_plan_sources {
 	/** The image `name` for `platform`; borrowed, must outlive the plan. */
 	int (*image)(void *context, const char *name, const struct xb_platform *platform,
 		     const struct xb_image **ret, struct xb_error *err);
+	/** The URL of a XB_SOURCE_REMOTE, borrowed. */
+	const char *(*url)(void *context, const char *name);
+	/**
+	 * The time of something from elsewhere, for SOURCE_DATE_EPOCH: a commit's; of a file, when
+	 * it was last modified or, where that is unknown and it is an archive, the newest time in
+	 * it; -1: it has none. The only callback that waits for the network.
+	 */
+	int (*time)(void *context, const struct xb_step_fetch *fetch, int64_t *ret,
+		    struct xb_error *err);
 };
 
 /** What to plan; all borrowed. */
@@ -200,6 +234,7 @@ struct xb_plan_request {
 	const char *target;		  /**< stage name or number, NULL: the last */
 	const struct xb_strv *build_args; /**< "NAME=value" */
 	const struct xb_strv *labels;	  /**< "NAME=value", added to every target's config */
+	int64_t context_time;		  /**< of the build context, in seconds; -1: it has none */
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 };
@@ -208,7 +243,8 @@ struct xb_plan_request {
 size_t xb_step_input_count(const struct xb_step *step);
 /**
  * The step that makes tree number `i` (below xb_step_input_count()), or XB_STEP_NONE where that is
- * no step's: the parent is 0, the origin of COPY 1, that of mount `m` 1 + m.
+ * no step's: the parent is 0, the origin of COPY 1, what it takes from elsewhere 2 and on; the
+ * origin of mount `m` 1 + m.
  */
 size_t xb_step_input(const struct xb_step *step, size_t i);
 

@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/url.h"
 #include "builder/plan/plan.h"
 
 static const char *const kind_names[] = {
-	[XB_STEP_BASE] = "base",
-	[XB_STEP_RUN] = "run",
-	[XB_STEP_COPY] = "copy",
-	[XB_STEP_WORKDIR] = "workdir",
+	[XB_STEP_BASE] = "base",       [XB_STEP_RUN] = "run",	  [XB_STEP_COPY] = "copy",
+	[XB_STEP_WORKDIR] = "workdir", [XB_STEP_FETCH] = "fetch",
 };
 
 /* Whether some target needs another platform than the step runs on. */
@@ -178,6 +177,38 @@ static void set_flags(json_t *object, const struct xb_step_copy *copy)
 	}
 }
 
+static json_t *fetches_to_json(const struct xb_step_copy *copy)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < copy->fetch_count; i++) {
+		const struct xb_copy_fetch *fetch = &copy->fetches[i];
+		json_t *object = json_object();
+
+		xb_json_set_u64(object, "from", fetch->step);
+		xb_json_set_u64(object, "before", fetch->before);
+		xb_json_set_string(object, "path", fetch->path);
+		if (fetch->unpack)
+			xb_json_set_new(object, "unpack", json_true());
+		(void)json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *fetch_to_json(const struct xb_step_fetch *fetch)
+{
+	json_t *object = json_object();
+
+	xb_json_set_string(object, "type", fetch->git ? "git" : "http");
+	xb_json_set_string(object, "url", fetch->shown);
+	xb_json_set_string(object, "name", fetch->name);
+	xb_json_set_string(object, "checksum", fetch->checksum);
+	if (fetch->keep_git_dir != XB_GIT_UNSAID)
+		xb_json_set_new(object, "keepGitDir",
+				json_boolean(fetch->keep_git_dir == XB_GIT_ON));
+	return object;
+}
+
 static json_t *copy_to_json(const struct xb_step_copy *copy)
 {
 	json_t *object = json_object();
@@ -187,6 +218,8 @@ static json_t *copy_to_json(const struct xb_step_copy *copy)
 		xb_json_set_u64(object, "from", copy->from);
 	xb_json_set_string(object, "context", copy->from_name);
 	xb_json_set_new(object, "sources", list_to_json(copy->sources));
+	if (copy->fetch_count > 0)
+		xb_json_set_new(object, "fetches", fetches_to_json(copy));
 	if (copy->file_count > 0) {
 		json_t *files = json_array();
 
@@ -208,6 +241,7 @@ static json_t *copy_to_json(const struct xb_step_copy *copy)
 static json_t *step_to_json(const struct xb_plan *plan, size_t index)
 {
 	const struct xb_step *step = &plan->steps[index];
+	xb_auto_str struct xb_str source = XB_STR_INIT(XB_STR_OWN);
 	json_t *object = json_object();
 
 	xb_json_set_u64(object, "id", index);
@@ -217,7 +251,8 @@ static json_t *step_to_json(const struct xb_plan *plan, size_t index)
 	xb_json_set_string(object, "reason", step->reason);
 	xb_json_set_string(object, "stage", step->stage);
 	xb_json_set_u64(object, "line", step->instruction->at.line);
-	xb_json_set_string(object, "instruction", step->instruction->source);
+	xb_url_append_masked(&source, xb_view(step->instruction->source));
+	xb_json_set_string(object, "instruction", xb_str_text(&source));
 	xb_json_set_string(object, "identity", step->identity.text);
 	if (step->parent != XB_STEP_NONE)
 		xb_json_set_u64(object, "parent", step->parent);
@@ -234,6 +269,9 @@ static json_t *step_to_json(const struct xb_plan *plan, size_t index)
 		break;
 	case XB_STEP_WORKDIR:
 		xb_json_set_string(object, "path", step->workdir.path);
+		break;
+	case XB_STEP_FETCH:
+		xb_json_set_new(object, "fetch", fetch_to_json(&step->fetch));
 		break;
 	}
 	return object;

@@ -15,9 +15,10 @@ struct xb_planner {
 	const struct xb_plan_request *request;
 	struct xb_plan *plan; /**< its arena, its warnings */
 	struct xb_steps steps;
-	struct xb_map *consumed; /**< names of --build-arg that an ARG asked for */
-	size_t applied;		 /**< instructions, this far; bounded */
-	size_t bytes;		 /**< of all environments and here-documents, this far; bounded */
+	struct xb_strv build_args; /**< owned: of the request, with SOURCE_DATE_EPOCH as a number */
+	struct xb_map *consumed;   /**< names of --build-arg that an ARG asked for */
+	size_t applied;		   /**< instructions, this far; bounded */
+	size_t bytes;		   /**< of all environments and here-documents, this far; bounded */
 };
 
 /** Where a COPY or a mount takes its files from: what `from` came to, or the context. */

@@ -52,6 +52,15 @@ static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 	hash_parent(h, steps, copy->origin == XB_COPY_STEP ? copy->from : XB_STEP_NONE);
 	hash_text(h, copy->from_name);
 	hash_list(h, copy->sources);
+	xb_hasher_number(h, copy->fetch_count);
+	for (size_t i = 0; i < copy->fetch_count; i++) {
+		const struct xb_copy_fetch *fetch = &copy->fetches[i];
+
+		hash_parent(h, steps, fetch->step);
+		xb_hasher_number(h, fetch->before);
+		hash_text(h, fetch->path);
+		xb_hasher_number(h, fetch->unpack);
+	}
 	xb_hasher_number(h, copy->file_count);
 	for (size_t i = 0; i < copy->file_count; i++)
 		hash_file(h, &copy->files[i]);
@@ -86,6 +95,15 @@ static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const st
 	}
 }
 
+static void hash_fetch(struct xb_hasher *h, const struct xb_step_fetch *fetch)
+{
+	hash_text(h, fetch->url);
+	xb_hasher_number(h, fetch->git);
+	hash_text(h, fetch->name);
+	hash_text(h, fetch->checksum);
+	xb_hasher_number(h, fetch->keep_git_dir);
+}
+
 static struct xb_digest identity(const struct xb_steps *steps, const struct xb_step *step)
 {
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
@@ -105,6 +123,9 @@ static struct xb_digest identity(const struct xb_steps *steps, const struct xb_s
 	case XB_STEP_WORKDIR:
 		hash_text(h, step->workdir.path);
 		hash_text(h, step->workdir.user);
+		break;
+	case XB_STEP_FETCH:
+		hash_fetch(h, &step->fetch);
 		break;
 	}
 	return xb_hasher_finish(h);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "builder/cache/snapshot.h"
 #include "builder/context/select.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/tree.h"
@@ -20,9 +21,19 @@ struct origin {
 	bool keeps_owners;
 };
 
-static void origin_clear(struct origin *origin)
+/* All of a step: where its paths are looked up, and what it takes from elsewhere. */
+struct origins {
+	struct origin paths;
+	struct origin *fetched; /* as many as the step has fetches */
+	size_t fetched_count;
+};
+
+static void origins_clear(struct origins *origins)
 {
-	xb_cleanup_fd(&origin->owned);
+	xb_cleanup_fd(&origins->paths.owned);
+	for (size_t i = 0; i < origins->fetched_count; i++)
+		xb_cleanup_fd(&origins->fetched[i].owned);
+	free(origins->fetched);
 }
 
 static void post_warnings(struct xb_step_shared *shared, size_t index, const struct xb_strv *lines)
@@ -32,13 +43,12 @@ static void post_warnings(struct xb_step_shared *shared, size_t index, const str
 			       xb_view(lines->items[i]));
 }
 
-static int open_origin(struct xb_step_shared *shared, const struct xb_step *step,
-		       const struct xb_result *from, struct origin *ret, struct xb_error *err)
+static int open_paths(struct xb_step_shared *shared, const struct xb_step *step,
+		      const struct xb_result *from, struct origin *ret, struct xb_error *err)
 {
 	size_t index = (size_t)(step - shared->plan->steps);
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 
-	*ret = (struct origin){ .root = -1, .owned = -1 };
 	if (step->copy.sources[0] == NULL)
 		return 0;
 	if (step->copy.origin == XB_COPY_STEP) {
@@ -59,8 +69,33 @@ static int open_origin(struct xb_step_shared *shared, const struct xb_step *step
 	return 0;
 }
 
-/* Paths of the origin that are copied in the same way, one after the other. */
+/* `inputs` are the step's from the origin of its paths on. */
+static int open_origins(struct xb_step_shared *shared, const struct xb_step *step,
+			const struct xb_result *const *inputs, struct origins *ret,
+			struct xb_error *err)
+{
+	size_t count = step->copy.fetch_count;
+	int r;
+
+	*ret = (struct origins){ .paths = { .root = -1, .owned = -1 } };
+	r = open_paths(shared, step, inputs[0], &ret->paths, err);
+	ret->fetched = xb_calloc(count, sizeof(*ret->fetched));
+	for (; r == 0 && ret->fetched_count < count; ret->fetched_count++) {
+		const struct xb_result *tree = inputs[1 + ret->fetched_count];
+		struct origin *origin = &ret->fetched[ret->fetched_count];
+
+		origin->owned = -1;
+		r = xb_snapshot_open(shared->store, &tree->layers.items[0].snapshot, &origin->owned,
+				     err);
+		origin->root = origin->owned;
+	}
+	return r;
+}
+
+/* A path that is copied. */
 struct item {
+	const struct origin *origin;
+	bool unpack;
 	char *path;
 	const struct xb_select *select; /* borrowed from the list */
 };
@@ -81,6 +116,37 @@ static void items_clear(struct items *items)
 	xb_array_clear(&items->selects);
 }
 
+static void add_item(struct items *items, const struct origin *origin, bool unpack,
+		     const char *path, const struct xb_select *select)
+{
+	*xb_array_push(&items->paths) = (struct item){
+		.origin = origin,
+		.unpack = unpack,
+		.path = xb_strdup(path),
+		.select = select,
+	};
+}
+
+/* What comes from elsewhere and is copied before the source of index `before`. */
+static int expand_fetches(const struct origins *origins, const struct xb_step_copy *copy,
+			  size_t before, struct items *items, struct xb_error *err)
+{
+	for (size_t i = 0; i < copy->fetch_count; i++) {
+		const struct xb_copy_fetch *fetch = &copy->fetches[i];
+		struct xb_select *select = NULL;
+		int r;
+
+		if (fetch->before != before)
+			continue;
+		r = xb_select_new(NULL, copy->excludes, &select, err);
+		if (r < 0)
+			return r;
+		*xb_array_push(&items->selects) = select;
+		add_item(items, &origins->fetched[i], fetch->unpack, fetch->path, select);
+	}
+	return 0;
+}
+
 /* The paths that one source names, and what of them is wanted. */
 static int expand_source(const struct origin *origin, const struct xb_step_copy *copy,
 			 const char *source, struct items *items, struct xb_error *err)
@@ -97,24 +163,25 @@ static int expand_source(const struct origin *origin, const struct xb_step_copy 
 	if (r < 0)
 		return r;
 	*xb_array_push(&items->selects) = select;
-	for (size_t i = 0; i < paths.len; i++) {
-		struct item *item = xb_array_push(&items->paths);
-
-		item->path = xb_strdup(paths.items[i]);
-		item->select = select;
-	}
+	for (size_t i = 0; i < paths.len; i++)
+		add_item(items, origin, copy->unpack, paths.items[i], select);
 	return 0;
 }
 
 /* All that the sources of a step name, in order. */
-static int expand_sources(const struct origin *origin, const struct xb_step *step,
+static int expand_sources(const struct origins *origins, const struct xb_step *step,
 			  struct items *items, struct xb_error *err)
 {
+	const char *const *sources = step->copy.sources;
 	int r = 0;
+	size_t i;
 
-	for (const char *const *source = step->copy.sources; r == 0 && *source != NULL; source++)
-		r = expand_source(origin, &step->copy, *source, items, err);
-	return r;
+	for (i = 0; r == 0 && sources[i] != NULL; i++) {
+		r = expand_fetches(origins, &step->copy, i, items, err);
+		if (r == 0)
+			r = expand_source(&origins->paths, &step->copy, sources[i], items, err);
+	}
+	return r < 0 ? r : expand_fetches(origins, &step->copy, i, items, err);
 }
 
 /* Patterns may match nothing, but who wrote them expects something to be copied. */
@@ -131,25 +198,26 @@ static void warn_of_nothing(const struct xb_work *work, const struct items *item
 }
 
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
-		const struct xb_result *from, struct xb_hasher *h, struct xb_error *err)
+		const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err)
 {
-	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
+	XB_CLEANUP(origins_clear) struct origins origins;
 	XB_CLEANUP(items_clear) struct items items = { 0 };
 	struct xb_checksum_options options = { 0 };
-	int r = open_origin(shared, step, from, &origin, err);
+	int r = open_origins(shared, step, inputs, &origins, err);
 
 	if (r == 0)
-		r = expand_sources(&origin, step, &items, err);
-	options.owner = origin.keeps_owners;
+		r = expand_sources(&origins, step, &items, err);
 	xb_hasher_number(h, items.paths.len);
 	for (size_t i = 0; r == 0 && i < items.paths.len; i++) {
 		const struct item *item = &items.paths.items[i];
 		const char *slash = strrchr(item->path, '/');
 		struct xb_digest content;
 
+		options.owner = item->origin->keeps_owners;
 		options.select = item->select;
-		r = xb_context_checksum(origin.root, origin.rules, item->path, &options, &content,
-					err);
+		r = xb_context_checksum(item->origin->root, item->origin->rules, item->path,
+					&options, &content, err);
+		xb_hasher_number(h, item->unpack);
 		xb_hasher_field(h, xb_view(slash != NULL ? slash + 1 : item->path));
 		xb_hasher_field(h, xb_view(content.text));
 	}
@@ -211,11 +279,11 @@ static int extract(const struct xb_work *work, int archive, int root, const char
 	return r;
 }
 
-static int copy_one(const struct xb_work *work, const struct origin *origin,
-		    const struct item *item, int root, const struct xb_copy_options *options,
-		    struct xb_error *err)
+static int copy_one(const struct xb_work *work, const struct item *item, int root,
+		    const struct xb_copy_options *options, struct xb_error *err)
 {
 	const char *destination = work->step->copy.destination;
+	const struct origin *origin = item->origin;
 	struct decider decider = { .rules = origin->rules, .select = item->select };
 	struct xb_copy_options chosen = *options;
 	const char *source = item->path;
@@ -224,7 +292,7 @@ static int copy_one(const struct xb_work *work, const struct origin *origin,
 	/* What a link leads to must not be ignored; the copy has the name that was asked for. */
 	int r = xb_context_resolve(origin->root, origin->rules, source, true, &path, err);
 
-	if (r == 0 && work->step->copy.unpack)
+	if (r == 0 && item->unpack)
 		r = open_archive(origin, xb_str_text(&path), &archive, err);
 	if (r > 0)
 		return extract(work, archive, root, destination, options, err);
@@ -315,7 +383,7 @@ static int copy_items(const struct xb_work *work, const struct origin *origin,
 	if (r == 0)
 		r = set_owner(work, origin, root, &options, err);
 	for (size_t i = 0; r == 0 && i < items->paths.len; i++)
-		r = copy_one(work, origin, &items->paths.items[i], root, &options, err);
+		r = copy_one(work, &items->paths.items[i], root, &options, err);
 	if (r == 0)
 		r = copy_files(work, root, &options, err);
 	if (r == 0)
@@ -325,18 +393,18 @@ static int copy_items(const struct xb_work *work, const struct origin *origin,
 
 int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 {
-	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
+	XB_CLEANUP(origins_clear) struct origins origins;
 	XB_CLEANUP(items_clear) struct items items = { 0 };
 	xb_auto_fd int root = -1;
-	int r = open_origin(work->shared, work->step, work->inputs[1], &origin, err);
+	int r = open_origins(work->shared, work->step, work->inputs + 1, &origins, err);
 
 	if (r == 0)
-		r = expand_sources(&origin, work->step, &items, err);
+		r = expand_sources(&origins, work->step, &items, err);
 	if (r < 0)
 		return r;
 	warn_of_nothing(work, &items);
 	root = open_tree(work, err);
-	return root < 0 ? root : copy_items(work, &origin, &items, root, err);
+	return root < 0 ? root : copy_items(work, &origins.paths, &items, root, err);
 }
 
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err)

@@ -56,6 +56,12 @@ void xb_result_push(struct xb_result *result, const struct xb_record *record)
 	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s", record->media_type);
 }
 
+void xb_result_of_tree(struct xb_result *result, const struct xb_snapshot *snapshot,
+		       const struct xb_digest *identity)
+{
+	add_layer(result, identity)->snapshot = *snapshot;
+}
+
 void xb_result_of_image(struct xb_result *result, const struct xb_image *image)
 {
 	for (size_t i = 0; i < image->manifest.layers.len; i++) {

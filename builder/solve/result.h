@@ -41,6 +41,9 @@ const struct xb_digest *xb_result_chain(const struct xb_result *result);
 void xb_result_copy(struct xb_result *result, const struct xb_result *from);
 /** Put the layer of a record on top. */
 void xb_result_push(struct xb_result *result, const struct xb_record *record);
+/** Make `result` (empty) a tree that is no image's, `identity` standing for its chain ID. */
+void xb_result_of_tree(struct xb_result *result, const struct xb_snapshot *snapshot,
+		       const struct xb_digest *identity);
 /** Make `result` (empty) the layers of a base image. */
 void xb_result_of_image(struct xb_result *result, const struct xb_image *image);
 

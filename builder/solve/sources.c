@@ -6,6 +6,8 @@
 
 #include "builder/cache/blob.h"
 #include "builder/cache/tag.h"
+#include "builder/plan/fetch.h"
+#include "builder/solve/remote.h"
 #include "manifest/reference.h"
 
 #define LAYOUT_SCHEME "oci-layout://"
@@ -17,6 +19,7 @@ struct named {
 	char *reference;	    /* normalised as an image reference, or NULL */
 	struct xb_context *context; /* a directory, or NULL: an image */
 	char *image;		    /* the image that it is another name of, or NULL */
+	char *url;		    /* of something elsewhere, or NULL */
 	struct xb_layout *layout;
 	char *tag; /* within the layout, NULL: its only one */
 };
@@ -36,6 +39,7 @@ struct xb_sources {
 	struct xb_layout *store_layout; /* opened when a tag of the store is first used */
 	struct named_list named;
 	struct found_list found;
+	struct xb_fetch_options fetch;
 };
 
 /* What two spellings of an image's name have in common; NULL when it is none. */
@@ -72,6 +76,23 @@ static int check_image(const char *name, struct xb_error *err)
 	return xb_reference_parse(xb_view(name), &ref, err);
 }
 
+/* A directory, or what is fetched when it is needed. */
+static int open_files(struct named *named, const char *value, struct xb_error *err)
+{
+	int remote = xb_source_elsewhere(value, err);
+
+	if (remote > 0)
+		named->url = xb_strdup(value);
+	if (remote != 0)
+		return remote < 0 ? remote : 0;
+	if (strstr(value, "://") == NULL)
+		return xb_context_open(value, NULL, &named->context, err);
+	(void)xb_error_set(err, -EINVAL, "%s: this is no kind of build context", value);
+	(void)xb_error_hint(err, "give a directory, a URL, a git repository, "
+				 "oci-layout://DIR[:TAG] or docker-image://NAME");
+	return -EINVAL;
+}
+
 static int open_named(struct named *named, const char *value, struct xb_error *err)
 {
 	xb_autofree char *dir = NULL;
@@ -84,13 +105,8 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 		/* looked for when it is needed, not before */
 		named->image = xb_strdup(value + strlen(IMAGE_SCHEME));
 		r = check_image(named->image, err);
-	} else if (strstr(value, "://") != NULL) {
-		r = xb_error_set(err, -ENOTSUP,
-				 "%s: this kind of build context is not supported yet", value);
-		(void)xb_error_hint(err, "give a directory, oci-layout://DIR[:TAG] or "
-					 "docker-image://NAME");
 	} else {
-		r = xb_context_open(value, NULL, &named->context, err);
+		r = open_files(named, value, err);
 	}
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_USAGE);
@@ -105,6 +121,7 @@ int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct x
 	xb_auto_sources struct xb_sources *sources = xb_calloc(1, sizeof(*sources));
 
 	sources->store = store;
+	sources->fetch.cancel_fd = -1;
 	for (size_t i = 0; i < named->len; i++) {
 		struct xb_view value = xb_view(named->items[i]);
 		struct xb_view name;
@@ -136,6 +153,7 @@ void xb_sources_free(struct xb_sources *sources)
 		free(sources->named.items[i].name);
 		free(sources->named.items[i].reference);
 		free(sources->named.items[i].image);
+		free(sources->named.items[i].url);
 		free(sources->named.items[i].tag);
 		xb_context_free(sources->named.items[i].context);
 		xb_layout_free(sources->named.items[i].layout);
@@ -275,7 +293,27 @@ static enum xb_source_kind source_kind(void *context, const char *name)
 
 	if (named == NULL)
 		return XB_SOURCE_IMAGE;
+	if (named->url != NULL)
+		return XB_SOURCE_REMOTE;
 	return named->context != NULL ? XB_SOURCE_DIRECTORY : XB_SOURCE_NAMED;
+}
+
+static const char *source_url(void *context, const char *name)
+{
+	return find_named(context, name)->url;
+}
+
+static int source_time(void *context, const struct xb_step_fetch *fetch, int64_t *ret,
+		       struct xb_error *err)
+{
+	const struct xb_sources *sources = context;
+
+	return xb_fetch_time(sources->store, fetch, &sources->fetch, ret, err);
+}
+
+void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_options *how)
+{
+	sources->fetch = *how;
 }
 
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
@@ -284,6 +322,8 @@ struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
 		.context = sources,
 		.kind = source_kind,
 		.image = source_image,
+		.url = source_url,
+		.time = source_time,
 	};
 }
 

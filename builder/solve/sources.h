@@ -12,14 +12,16 @@
 #include "base/array.h"
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
+#include "builder/fetch/fetch.h"
 #include "builder/plan/plan.h"
 
 struct xb_sources;
 
 /**
- * Make the sources of a build. `named` holds NAME=VALUE, VALUE being a directory,
- * "oci-layout://DIR[:TAG][@DIGEST]" or "docker-image://NAME"; directories and layouts are opened
- * here, other names of images looked for when they are needed. `store` is borrowed.
+ * Make the sources of a build. `named` holds NAME=VALUE, VALUE being a directory, a URL of http or
+ * https, a git repository, "oci-layout://DIR[:TAG][@DIGEST]" or "docker-image://NAME"; directories
+ * and layouts are opened here, other names of images looked for, and what is elsewhere fetched,
+ * when they are needed. `store` is borrowed.
  * Errors: -EINVAL, fault usage; those of opening.
  */
 int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,
@@ -29,6 +31,9 @@ void xb_sources_free(struct xb_sources *sources);
 
 XB_DEFINE_CLEANUP(xb_sources_cleanup, struct xb_sources, xb_sources_free)
 #define xb_auto_sources XB_CLEANUP(xb_sources_cleanup)
+
+/** How times of things from elsewhere are fetched for the planner; all is borrowed. */
+void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_options *how);
 
 /** The view that the planner takes. */
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);

@@ -9,12 +9,13 @@
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
 #include "builder/solve/blob.h"
+#include "builder/solve/fetch.h"
 #include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/work.h"
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
-#define KEY_VERSION 3
+#define KEY_VERSION 4
 /* How often a step that waits for another process's looks whether it was cancelled, ms. */
 #define LOCK_POLL_MS 50
 
@@ -101,13 +102,14 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 		break;
 	case XB_STEP_COPY:
 		hash_copy(h, &step->copy);
-		r = xb_copy_key(shared, step, inputs[1], h, err);
+		r = xb_copy_key(shared, step, inputs + 1, h, err);
 		break;
 	case XB_STEP_WORKDIR:
 		xb_hasher_field(h, xb_view(step->workdir.path));
 		xb_hasher_field(h, xb_view(step->workdir.user));
 		break;
 	case XB_STEP_BASE:
+	case XB_STEP_FETCH:
 		break;
 	}
 	if (r < 0)
@@ -154,9 +156,10 @@ static int do_work(const struct xb_work *work, struct xb_error *err)
 	case XB_STEP_WORKDIR:
 		return xb_work_workdir(work, err);
 	case XB_STEP_BASE:
+	case XB_STEP_FETCH:
 		break;
 	}
-	return xb_error_set(err, -EINVAL, "a base image is not a step to carry out");
+	return xb_error_set(err, -EINVAL, "a step that has no snapshot of its own");
 }
 
 /* Carry the step out on a fresh snapshot, which `record` then names. */
@@ -282,12 +285,17 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      struct xb_error *err)
 {
 	struct xb_record record = { 0 };
+	enum xb_step_kind kind = shared->plan->steps[index].kind;
 	int r = cancelled(shared, err);
 
 	if (r < 0)
 		return r;
-	if (shared->plan->steps[index].kind == XB_STEP_BASE) {
+	if (kind == XB_STEP_BASE) {
 		r = carry_out_base(shared, index, ret, err);
+	} else if (kind == XB_STEP_FETCH) {
+		r = xb_store_explain(err, xb_step_fetch(shared, index, ret, err));
+		if (r < 0)
+			return add_place(&shared->plan->steps[index], r, err);
 	} else {
 		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
 		if (r < 0)

@@ -28,8 +28,11 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err);
 /** Make the directory of WORKDIR. */
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err);
 
-/** Add to a key what COPY and ADD take: names and contents, owners where they are kept. */
+/**
+ * Add to a key what COPY and ADD take: names and contents, owners where they are kept. `inputs` are
+ * the step's from the origin on.
+ */
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
-		const struct xb_result *from, struct xb_hasher *h, struct xb_error *err);
+		const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err);
 
 #endif
