@@ -42,6 +42,9 @@ struct fixture {
 	struct xb_strategy_options strategy;
 	const char *base_config; /* the member `config` of the image "base", as JSON */
 	const char *on_arm64;	 /* the architecture that the image "lying" has for arm64 */
+	int64_t context_time;	 /* of the build context */
+	int64_t time;		 /* of what is elsewhere; -2: it cannot be had */
+	char timed[256];	 /* what the time was last asked of */
 	struct made_images images;
 	struct xb_dockerfile *file;
 	struct xb_plan *plan;
@@ -79,6 +82,8 @@ static inline int fixture_setup(void **state)
 
 	if (f == NULL)
 		return -1;
+	f->context_time = -1;
+	f->time = -1;
 	f->build = platform("linux/amd64");
 	f->strategy.emulators.overrides = &f->emulators;
 	set_platforms(f, "linux/amd64");
@@ -120,6 +125,8 @@ static inline int fixture_teardown(void **state)
 static inline enum xb_source_kind fake_kind(void *context, const char *name)
 {
 	(void)context;
+	if (strncmp(name, "away", 4) == 0)
+		return XB_SOURCE_REMOTE;
 	if (strncmp(name, "given", 5) == 0)
 		return XB_SOURCE_NAMED;
 	return strncmp(name, "dir", 3) == 0 ? XB_SOURCE_DIRECTORY : XB_SOURCE_IMAGE;
@@ -167,6 +174,29 @@ static inline int fake_image(void *context, const char *name, const struct xb_pl
 	return 0;
 }
 
+static inline const char *fake_url(void *context, const char *name)
+{
+	(void)context;
+	return strcmp(name, "away-git") == 0 ? "https://u:pw@example.com/r.git#main"
+					     : "https://example.com/away.tar";
+}
+
+/* What is asked for is remembered; the time is that of the test. */
+static inline int fake_time(void *context, const struct xb_step_fetch *fetch, int64_t *ret,
+			    struct xb_error *err)
+{
+	struct fixture *f = context;
+
+	(void)snprintf(f->timed, sizeof(f->timed), "%s %s", fetch->git ? "git" : "http",
+		       fetch->url);
+	*ret = f->time;
+	if (f->time == -2) {
+		(void)xb_error_set(err, -EHOSTUNREACH, "no such host");
+		return xb_error_fault(err, XB_FAULT_REGISTRY);
+	}
+	return 0;
+}
+
 /** Plan `text`; the outcome is in `r`, `plan` and `err`. */
 static inline void try_plan(struct fixture *f, const char *text)
 {
@@ -179,7 +209,12 @@ static inline void try_plan(struct fixture *f, const char *text)
 		.build_args = &f->args,
 		.labels = &f->labels,
 		.strategy = &f->strategy,
-		.sources = { .context = f, .kind = fake_kind, .image = fake_image },
+		.context_time = f->context_time,
+		.sources = { .context = f,
+			     .kind = fake_kind,
+			     .image = fake_image,
+			     .url = fake_url,
+			     .time = fake_time },
 	};
 
 	forget_plan(f);

@@ -279,7 +279,7 @@ static void test_epoch(void **state)
 	assert_int_equal(plan_of(f, "ARG A=7\nARG SOURCE_DATE_EPOCH=${A}0\nFROM base\n")->epoch,
 			 70);
 	plan_fails(f, "ARG SOURCE_DATE_EPOCH=soon\nFROM base\n",
-		   "Dockerfile:1:23: SOURCE_DATE_EPOCH=soon", XB_FAULT_SOURCE);
+		   "Dockerfile:1:23: invalid SOURCE_DATE_EPOCH: soon", XB_FAULT_SOURCE);
 	plan_fails(f, "ARG SOURCE_DATE_EPOCH=-1\nFROM base\n",
 		   "Dockerfile:1:23: ", XB_FAULT_SOURCE);
 	xb_strv_push(&f->args, "SOURCE_DATE_EPOCH=5");

@@ -360,8 +360,6 @@ static void test_unsupported_is_an_error(void **state)
 		const char *text;
 		const char *place;
 	} cases[] = {
-		{ "FROM base\nADD https://example.com/x /\n", "Dockerfile:2:5: " },
-		{ "FROM base\nARG U=https://example.com/x\nADD $U /\n", "Dockerfile:3:5: " },
 		/* also in a stage that nothing needs: nobody reads a Dockerfile that closely */
 		{ "FROM base AS unused\nRUN --device=x make\nFROM base\n", "Dockerfile:2:5: " },
 	};

@@ -263,7 +263,7 @@ static void test_bad(void **state)
 		assert_int_equal(err.fault, XB_FAULT_USAGE);
 		assert_null(made);
 	}
-	assert_true(add_named("a", "https://", "x") < 0);
+	assert_true(add_named("a", "ftp://", "x") < 0);
 	assert_int_equal(error.fault, XB_FAULT_USAGE);
 	xb_strv_clear(&named);
 	assert_true(add_named("a", "docker-image://UPPER", "x") < 0);
