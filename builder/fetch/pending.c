@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stands in for http.c and archive.c: to be deleted by whoever adds them. */
+/* Stands in for archive.c: to be deleted by whoever adds that. */
 #include <errno.h>
 
 #include "builder/fetch/archive.h"
-#include "builder/fetch/http.h"
 
 static int not_yet(struct xb_error *err, const char *what)
 {
 	(void)xb_error_set(err, -ENOTSUP, "%s is not supported yet", what);
 	return xb_error_fault(err, XB_FAULT_SOURCE);
-}
-
-bool xb_fetch_is_http(const char *text)
-{
-	(void)text;
-	return false;
-}
-
-int xb_fetch_http(struct xb_store *store, const char *url, const struct xb_fetch_options *options,
-		  struct xb_fetched *ret, struct xb_error *err)
-{
-	(void)store, (void)url, (void)options, (void)ret;
-	return not_yet(err, "fetching a URL");
 }
 
 int xb_fetch_archive(struct xb_store *store, int fd, const struct xb_fetch_options *options,

@@ -54,7 +54,7 @@ static void test_each_attribute_counts(void **state)
 		{ BASE "RUN :\n", BASE "RUN [\"/busybox\", \"true\"]\n" },
 		{ BASE "RUN :\n", BASE "ENV A=1\nRUN :\n" },
 		{ BASE "ENV A=1\nRUN :\n", BASE "ENV A=2\nRUN :\n" },
-		{ BASE "ARG A=1\nRUN :\n", BASE "ARG A=2\nRUN :\n" },
+		{ BASE "ARG Z=1\nRUN :\n", BASE "ARG Z=2\nRUN :\n" },
 		{ BASE "ENV A=1 B=2\nRUN :\n", BASE "ENV A=\"1 B=2\"\nRUN :\n" },
 		{ BASE "RUN :\n", BASE "USER 1\nRUN :\n" },
 		{ BASE "USER 1\nRUN :\n", BASE "USER 1:2\nRUN :\n" },
