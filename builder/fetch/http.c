@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,13 +12,12 @@
 #include "base/http.h"
 #include "base/http_header.h"
 #include "base/http_url.h"
-#include "builder/cache/keylock.h"
 #include "builder/cache/record.h"
+#include "builder/fetch/shared.h"
 
 #define UNNAMED "__unnamed__"
 
 enum {
-	LOCK_POLL_MS = 100,
 	PROGRESS_NS = 1000000000,
 	MAX_FIELD = 480, /* bytes of a header that a record remembers */
 };
@@ -239,26 +237,6 @@ static int look(struct fetch *f, int64_t waited_since, struct xb_error *err)
 	return 0;
 }
 
-/* Take the key's lock, and tell since when it was waited for (-1: not at all). */
-static int take_turn(const struct fetch *f, struct xb_keylock **ret, int64_t *ret_since,
-		     struct xb_error *err)
-{
-	struct pollfd cancel = { .fd = f->options->cancel_fd, .events = POLLIN };
-	int r;
-
-	*ret_since = -1;
-	while ((r = xb_keylock_take(f->store, f->key, false, ret, err)) == -EAGAIN) {
-		xb_error_clear(err);
-		if (*ret_since < 0)
-			*ret_since = xb_clock_now();
-		if (poll(&cancel, 1, LOCK_POLL_MS) > 0) {
-			(void)xb_error_set(err, -ECANCELED, "interrupted");
-			return fault(err, -ECANCELED, XB_FAULT_INTERRUPTED);
-		}
-	}
-	return r;
-}
-
 /* receiving */
 
 static bool same_etag(struct xb_view a, struct xb_view b)
@@ -271,14 +249,6 @@ static bool same_etag(struct xb_view a, struct xb_view b)
 	return a.len > 0 && xb_view_eq(a, b);
 }
 
-static int disk_error(struct xb_error *err, int r, const char *doing)
-{
-	(void)xb_error_errno(err, r, "%s", doing);
-	if (r == -ENOSPC || r == -EDQUOT)
-		(void)xb_error_hint(err, "free space, or `xbuild cache prune`");
-	return fault(err, r, XB_FAULT_STORE);
-}
-
 static int make_file(struct fetch *f, struct xb_error *err)
 {
 	int r = xb_snapshot_begin(f->store, &f->snapshot, err);
@@ -289,7 +259,7 @@ static int make_file(struct fetch *f, struct xb_error *err)
 		return r;
 	f->file = openat(f->dir, f->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f->file < 0 || fchmod(f->file, 0600) < 0)
-		return disk_error(err, -errno, "making a file in the store");
+		return xb_fetch_disk_error(err, -errno);
 	return 0;
 }
 
@@ -309,7 +279,7 @@ static int on_begin(void *context, const struct xb_http_response *response, stru
 	if (r < 0)
 		return r;
 	if (ftruncate(f->file, 0) < 0 || lseek(f->file, 0, SEEK_SET) < 0)
-		return disk_error(err, -errno, "writing to the store");
+		return xb_fetch_disk_error(err, -errno);
 	xb_hasher_free(f->content);
 	xb_hasher_free(f->check);
 	f->content = xb_hasher_new();
@@ -342,7 +312,7 @@ static int on_write(void *context, const void *data, size_t len, struct xb_error
 	int r = xb_write_all(f->file, data, len, NULL);
 
 	if (r < 0)
-		return disk_error(err, r, "writing to the store");
+		return xb_fetch_disk_error(err, r);
 	xb_hasher_add(f->content, data, len);
 	if (f->check != NULL)
 		xb_hasher_add(f->check, data, len);
@@ -456,7 +426,7 @@ static int set_time(const struct fetch *f, const struct xb_record *record, struc
 	const struct timespec times[2] = { time, time };
 
 	if (futimens(f->file, times) < 0)
-		return disk_error(err, -errno, "writing to the store");
+		return xb_fetch_disk_error(err, -errno);
 	return 0;
 }
 
@@ -527,7 +497,7 @@ int xb_fetch_http(struct xb_store *store, const char *url, const struct xb_fetch
 	if (r >= 0)
 		r = look(&f, -1, err);
 	if (r == 0) {
-		r = take_turn(&f, &lock, &since, err);
+		r = xb_fetch_turn(store, f.key, options->cancel_fd, &lock, &since, err);
 		if (r >= 0)
 			r = look(&f, since, err);
 		if (r == 0)

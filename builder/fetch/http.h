@@ -29,8 +29,8 @@ bool xb_fetch_is_http(const char *text);
  * its scheme, host and port and nowhere else.
  *
  * The file's name is `name` of the options, or the last component of the URL's path, decoded;
- * "__unnamed__" when the path has none or it cannot be a file's name. Content-Disposition is not looked at: the Dockerfile
- * frontend too knows the name before it asks.
+ * "__unnamed__" when the path has none or it cannot be a file's name. Content-Disposition is not
+ * looked at: the Dockerfile frontend too knows the name before it asks.
  *
  * Errors, fault source: -EINVAL (not such a URL; a checksum that is none or of an algorithm other
  * than sha256, sha384, sha512), -EBADMSG (another checksum: both are named), -ENOENT (404, 410),

@@ -31,6 +31,7 @@ struct xb_apply {
 	struct late_times XB_ARRAY(struct late_time) times;
 	struct xb_strv warnings;
 	uint64_t count;
+	int64_t newest; /* time of a regular file, -1: none */
 	uint64_t size;
 };
 
@@ -51,6 +52,7 @@ struct xb_apply *xb_apply_new(const struct xb_apply_options *options)
 	a->link = XB_STR_INIT(XB_STR_OWN);
 	a->parent = XB_STR_INIT(XB_STR_OWN);
 	a->parent_fd = -1;
+	a->newest = -1;
 	return a;
 }
 
@@ -73,6 +75,11 @@ void xb_apply_free(struct xb_apply *a)
 uint64_t xb_apply_count(const struct xb_apply *a)
 {
 	return a->count;
+}
+
+int64_t xb_apply_newest(const struct xb_apply *a)
+{
+	return a->newest;
 }
 
 const struct xb_strv *xb_apply_warnings(const struct xb_apply *a)
@@ -581,6 +588,8 @@ static int count_item(struct xb_apply *a, const struct xb_tar_item *item, struct
 		return xb_error_hint(err, "raise the limit with --max-layer-size"), -EFBIG;
 	}
 	a->size += item->size;
+	if ((item->type == XB_TAR_FILE || item->type == XB_TAR_HARDLINK) && item->mtime > a->newest)
+		a->newest = item->mtime;
 	return 0;
 }
 

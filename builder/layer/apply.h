@@ -53,6 +53,8 @@ int xb_apply_all(struct xb_apply *a, struct xb_tar_reader *tar, struct xb_error 
 
 /** Entries applied so far. */
 uint64_t xb_apply_count(const struct xb_apply *a);
+/** The newest time of a regular file so far, in seconds; -1 without any. */
+int64_t xb_apply_newest(const struct xb_apply *a);
 /** What was left out and why; borrowed. */
 const struct xb_strv *xb_apply_warnings(const struct xb_apply *a);
 

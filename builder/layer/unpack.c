@@ -148,6 +148,7 @@ static int run(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 		xb_unpack_report_clear(report);
 		report->entries = answer.entries;
 		report->tar_size = answer.tar_size;
+		report->newest = answer.newest;
 		report->warnings = answer.warnings;
 		answer.warnings = XB_STRV_INIT;
 	}

@@ -37,10 +37,11 @@ struct xb_unpack_limits {
 struct xb_unpack_report {
 	uint64_t entries;	 /**< entries applied */
 	uint64_t tar_size;	 /**< bytes of the tar */
+	int64_t newest;		 /**< time of its newest regular file in seconds, -1 without any */
 	struct xb_strv warnings; /**< what was left out and why, at most 20 lines */
 };
 
-#define XB_UNPACK_REPORT_INIT ((struct xb_unpack_report){ .warnings = XB_STRV_INIT })
+#define XB_UNPACK_REPORT_INIT ((struct xb_unpack_report){ .newest = -1, .warnings = XB_STRV_INIT })
 
 /** Release what the report holds. */
 void xb_unpack_report_clear(struct xb_unpack_report *report);

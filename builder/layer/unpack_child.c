@@ -78,6 +78,7 @@ static int serve_tree(const struct xb_wire_request *request, int blob_fd, int de
 		return r;
 	answer->entries = xb_apply_count(apply);
 	answer->tar_size = xb_decoder_size(decoder);
+	answer->newest = xb_apply_newest(apply);
 	xb_strv_copy(&answer->warnings, xb_apply_warnings(apply));
 	return 0;
 }

@@ -10,6 +10,7 @@ struct head {
 	int32_t code;
 	uint64_t entries;
 	uint64_t tar_size;
+	int64_t newest;
 	uint32_t texts;
 };
 
@@ -33,6 +34,7 @@ void xb_wire_encode(const struct xb_wire_answer *answer, struct xb_str *out)
 		.code = answer->code,
 		.entries = answer->entries,
 		.tar_size = answer->tar_size,
+		.newest = answer->newest,
 		.texts = 2 + (uint32_t)answer->warnings.len,
 	};
 
@@ -76,6 +78,7 @@ int xb_wire_decode(struct xb_view bytes, struct xb_wire_answer *ret, struct xb_e
 	answer.code = head.code;
 	answer.entries = head.entries;
 	answer.tar_size = head.tar_size;
+	answer.newest = head.newest;
 	while (head.magic == MAGIC && index < head.texts && bytes.len > 0) {
 		size_t len = strnlen(bytes.data, bytes.len);
 

@@ -50,6 +50,7 @@ struct xb_wire_answer {
 	int code; /**< 0 or more, or a negative errno */
 	uint64_t entries;
 	uint64_t tar_size;
+	int64_t newest; /**< time of the newest regular file in seconds, -1 without any */
 	struct xb_strv warnings;
 	struct xb_error error; /**< its message and hint, when `code` is negative */
 };
