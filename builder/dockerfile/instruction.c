@@ -113,7 +113,6 @@ static const struct xb_instruction_rule rules[XB_INSTRUCTION_COUNT] = {
 				     .flags = no_flags },
 	[XB_INSTRUCTION_RUN] = { .name = "RUN",
 				 .operands = XB_OPERANDS_COMMAND,
-				 .min = 1,
 				 .flags = run_flags,
 				 .trigger = true,
 				 .layer = true,

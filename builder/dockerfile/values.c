@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -359,12 +360,25 @@ static int realtime(struct xb_view name)
 	return from_max ? SIGNAL_RTMAX - (int)n : SIGNAL_RTMIN + (int)n;
 }
 
+/* A number with or without a sign; 0 when it is none. */
+static int plain_number(struct xb_view text)
+{
+	bool negative = xb_view_starts(text, XB_VIEW("-"));
+	uint64_t number = 0;
+
+	if (negative || xb_view_starts(text, XB_VIEW("+")))
+		text = xb_view_sub(text, 1, text.len);
+	if (text.len == 0 || xb_view_parse_u64(text, INT_MAX, &number) < 0)
+		return 0;
+	return negative ? -(int)number : (int)number;
+}
+
 static int signal_number(struct xb_view name)
 {
-	uint64_t number;
+	int number = plain_number(name);
 
-	if (name.len > 0 && xb_view_parse_u64(name, SIGNAL_RTMAX, &number) == 0)
-		return (int)number;
+	if (number != 0)
+		return number;
 	if (xb_view_eq_nocase(xb_view_sub(name, 0, 3), XB_VIEW("SIG")))
 		name = xb_view_sub(name, 3, name.len);
 	for (size_t i = 0; i < XB_COUNT(signals); i++)

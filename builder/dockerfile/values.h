@@ -47,8 +47,9 @@ int xb_expose_parse(const char *spec, struct xb_strv *ports, struct xb_error *er
 int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err);
 
 /**
- * Read a signal: a number from 1 to 64, or a name in any case with or without "SIG", also
- * RTMIN, RTMIN+1 to RTMAX. The numbers are those of x86 and arm Linux, which containers use.
+ * Read a signal: a number that is not 0 (for the runtime to judge), or a name in any case with or
+ * without "SIG", also RTMIN, RTMIN+1 to RTMAX. The numbers are those of x86 and arm Linux, which
+ * containers use. Errors: -EINVAL, fault source.
  */
 int xb_signal_parse(const char *text, int *ret, struct xb_error *err);
 

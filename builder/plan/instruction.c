@@ -6,6 +6,7 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
+#include "builder/dockerfile/text.h"
 #include "builder/dockerfile/values.h"
 #include "builder/plan/apply.h"
 #include "builder/plan/history.h"
@@ -252,14 +253,30 @@ static int apply_expose(const struct xb_plan_apply *a, struct xb_error *err)
 	return 0;
 }
 
+/* A word without the white space around it, which the JSON form keeps. */
+static char *trimmed(const struct xb_word *word)
+{
+	size_t from = 0, to = strlen(word->text);
+
+	xb_text_trim(xb_view(word->text), &from, &to);
+	return xb_view_dup(xb_view_sub(xb_view(word->text), from, to - from));
+}
+
 static int apply_volume(const struct xb_plan_apply *a, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv paths = XB_STRV_INIT;
 
 	for (size_t i = 0; i < a->instruction->word_count; i++) {
 		xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
-		int r = xb_plan_apply_expand(a, &a->instruction->words[i], &path, err);
+		struct xb_word word = a->instruction->words[i];
+		xb_autofree char *text = trimmed(&word);
+		int r;
 
+		word.text = text;
+		r = xb_plan_apply_expand(a, &word, &path, err);
+		if (r == 0 && path.len == 0)
+			r = xb_location_error(a->file, a->instruction->words[i].at, err,
+					      "VOLUME specified can not be an empty string");
 		if (r < 0)
 			return r;
 		xb_strv_push(&paths, xb_str_text(&path));

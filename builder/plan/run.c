@@ -91,7 +91,8 @@ static char *with_documents(const struct xb_instruction *instruction)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
-	(void)xb_str_puts(&text, instruction->words[0].text);
+	if (instruction->word_count > 0)
+		(void)xb_str_puts(&text, instruction->words[0].text);
 	for (size_t i = 0; i < instruction->heredoc_count; i++)
 		(void)xb_str_printf(&text, "\n%s%s", instruction->heredocs[i].raw,
 				    instruction->heredocs[i].name);
@@ -141,6 +142,9 @@ static int command_of(const struct xb_plan_apply *a, struct xb_strv *argv,
 {
 	if (!a->instruction->json)
 		return shell_command(a, argv, ret_script, err);
+	if (a->instruction->word_count == 0)
+		return xb_location_error(a->file, a->instruction->at, err,
+					 "there is no command in the list");
 	for (size_t i = 0; i < a->instruction->word_count; i++)
 		xb_strv_push(argv, a->instruction->words[i].text);
 	return 0;

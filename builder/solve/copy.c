@@ -321,6 +321,7 @@ static int set_owner(const struct xb_work *work, const struct origin *origin, in
 		     struct xb_copy_options *options, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	bool empty = work->step->copy.link || work->lowers->len == 0;
 	uid_t uid = 0;
 	gid_t gid = 0;
 	int r = 0;
@@ -328,7 +329,8 @@ static int set_owner(const struct xb_work *work, const struct origin *origin, in
 	if (origin->keeps_owners)
 		return 0;
 	if (work->step->copy.chown != NULL)
-		r = xb_owner_resolve(root, work->step->copy.chown, &uid, &gid, &warnings, err);
+		r = xb_owner_resolve(empty ? -1 : root, work->step->copy.chown, &uid, &gid,
+				     &warnings, err);
 	post_warnings(work->shared, work->index, &warnings);
 	options->uid = uid;
 	options->gid = gid;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -44,19 +45,29 @@ static int find_line(int rootfd, const char *path, struct xb_view name, uint64_t
 }
 
 /*
- * What one half of an owner is in the image: a number, or a name of its files. As BuildKit has it,
- * a name that the image does not know, and an empty one, are root's; unlike there, it is said.
+ * As BuildKit has it, a user that the image does not know, and an empty one, is root, and such a
+ * group is the one that the user alone would have; unlike there, it is said.
  */
-static void unknown(const char *what, struct xb_view name, const char *file,
-		    struct xb_strv *warnings)
+static void unknown_user(struct xb_view name, struct xb_strv *warnings)
 {
 	if (name.len == 0)
-		xb_strv_printf(warnings, "the %s of the owner is empty: it is root's", what);
+		xb_strv_printf(warnings, "the user of the owner is empty: it is root's");
 	else
 		xb_strv_printf(warnings,
-			       "no %s called %.*s in the image's %s: it is root's. Give a number, "
-			       "or create the %s in an earlier RUN",
-			       what, XB_VIEW_ARGS(name), file, what);
+			       "no user called %.*s in the image's /etc/passwd: it is root's. Give "
+			       "a number, or create the user in an earlier RUN",
+			       XB_VIEW_ARGS(name));
+}
+
+static void unknown_group(struct xb_view name, uint64_t gid, struct xb_strv *warnings)
+{
+	if (name.len == 0)
+		xb_strv_printf(warnings, "the group of the owner is empty: it is %" PRIu64, gid);
+	else
+		xb_strv_printf(warnings,
+			       "no group called %.*s in the image's /etc/group: it is %" PRIu64
+			       ". Give a number, or create the group in an earlier RUN",
+			       XB_VIEW_ARGS(name), gid);
 }
 
 /* Whether `text` is a number; those that are no id are an error, lest they become root's. */
@@ -75,6 +86,15 @@ static int read_id(struct xb_view text, uint64_t *ret, struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_SOURCE);
 }
 
+/* Where there is no tree at all, BuildKit does not guess either. */
+static int no_tree(struct xb_view name, struct xb_error *err)
+{
+	(void)xb_error_set(err, -ENOENT, "no one can be called %.*s in an empty tree",
+			   XB_VIEW_ARGS(name));
+	(void)xb_error_hint(err, "give a number");
+	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
 int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
 		     struct xb_strv *warnings, struct xb_error *err)
 {
@@ -87,18 +107,23 @@ int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gi
 	(void)xb_view_split(&group, ':', &user);
 	r = read_id(user, &uid, err);
 	gid = uid;
+	if (r == 0 && rootfd < 0 && !xb_view_is(user, "root"))
+		return no_tree(user, err);
 	if (r == 0 && find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
 		uid = gid = 0;
 		if (!xb_view_is(user, "root"))
-			unknown("user", user, "/etc/passwd", warnings);
+			unknown_user(user, warnings);
 	}
 	if (r < 0)
 		return r;
 	r = group.data != NULL ? read_id(group, &gid, err) : 1;
+	if (r == 0 && rootfd < 0 && !xb_view_is(group, "root"))
+		return no_tree(group, err);
 	if (r == 0 && find_line(rootfd, "/etc/group", group, &gid, NULL) == 0) {
-		gid = 0;
-		if (!xb_view_is(group, "root"))
-			unknown("group", group, "/etc/group", warnings);
+		if (xb_view_is(group, "root"))
+			gid = 0;
+		else
+			unknown_group(group, gid, warnings);
 	}
 	if (r < 0)
 		return r;

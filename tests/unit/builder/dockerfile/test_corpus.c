@@ -115,9 +115,6 @@ static bool is_wrong(const char *id)
 		"copy-chown__Dockerfile.bad",
 		"copy-from__Dockerfile.bad",
 		"copy-multistage-paths__Dockerfile.invalid_from",
-		"run-scenarios__Dockerfile.cmd-empty-run",
-		"run-scenarios__Dockerfile.entrypoint-cmd-empty-run",
-		"run-scenarios__Dockerfile.entrypoint-empty-run",
 		"save-stages__Dockerfile.arg-build-stages-and-chained-build-stages",
 		"tonistiigi__xx__src__Dockerfile.rego",
 	};

@@ -203,11 +203,13 @@ static void test_signals(void **state)
 		const char *text;
 		int number; /* 0: wrong */
 	} examples[] = {
-		{ "SIGTERM", 15 }, { "term", 15 },	 { "9", 9 },	      { "SIGRTMIN", 34 },
-		{ "RTMIN+3", 37 }, { "SIGRTMAX-1", 63 }, { "rtmax", 64 },     { "SIGCHLD", 17 },
-		{ "64", 64 },	   { "0", 0 },		 { "65", 0 },	      { "", 0 },
-		{ "SIG", 0 },	   { "SIGNOPE", 0 },	 { "RTMIN+", 0 },     { "RTMIN-1", 0 },
-		{ "RTMIN+31", 0 }, { "-9", 0 },		 { "SIGSIGTERM", 0 },
+		{ "SIGTERM", 15 },   { "term", 15 },	   { "9", 9 },		{ "SIGRTMIN", 34 },
+		{ "RTMIN+3", 37 },   { "SIGRTMAX-1", 63 }, { "rtmax", 64 },	{ "SIGCHLD", 17 },
+		{ "64", 64 },	     { "0", 0 },	   { "65", 65 },	{ "", 0 },
+		{ "SIG", 0 },	     { "SIGNOPE", 0 },	   { "RTMIN+", 0 },	{ "RTMIN-1", 0 },
+		{ "RTMIN+31", 0 },   { "-9", -9 },	   { "SIGSIGTERM", 0 }, { "+9", 9 },
+		{ "999", 999 },	     { "-", 0 },	   { "9x", 0 },		{ "-0", 0 },
+		{ "4294967305", 0 },
 	};
 	int number;
 

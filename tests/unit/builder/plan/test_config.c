@@ -136,6 +136,9 @@ static void test_shell(void **state)
 	assert_list(step_of(plan, "RUN [")->run.argv, "/bin/c|d e");
 	assert_list(step_of(plan, "RUN f")->run.argv, "/bin/bash|-o|pipefail|-c|f");
 	assert_strv(&config_of(plan)->shell, "/bin/bash|-o|pipefail|-c");
+	/* the shell form without a command is the empty command */
+	plan = plan_of(f, "FROM base\nRUN\n");
+	assert_list(step_of(plan, "RUN")->run.argv, "/bin/sh|-c|");
 }
 
 static void test_sets(void **state)
@@ -143,7 +146,7 @@ static void test_sets(void **state)
 	struct fixture *f = *state;
 	const struct xb_image_config *c =
 		config_for(f, "FROM base\nEXPOSE 80 53/UDP 8000-8002\nEXPOSE 80/tcp\n"
-			      "VOLUME /a /b\nVOLUME [\"/c d\"]\nVOLUME /a\n"
+			      "VOLUME /a /b\nVOLUME [\" /c d\\t\"]\nVOLUME /a\n"
 			      "LABEL a=1 b=\"two words\"\nLABEL a=3\nSTOPSIGNAL SIGTERM\n"
 			      "MAINTAINER Some Body <a@b>\n");
 

@@ -229,6 +229,8 @@ static void test_errors_of_expansion(void **state)
 	plan_fails(f, "FROM base\nENV $X=1\n", "Dockerfile:2:5: a name must not be empty",
 		   XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nEXPOSE nine\n", "Dockerfile:2:8: ", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nVOLUME /v $X\n", "Dockerfile:2:11: ", XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nRUN []\n", "Dockerfile:2:1: ", XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nSTOPSIGNAL SIGNONE\n", "Dockerfile:2:12: ", XB_FAULT_SOURCE);
 	plan_fails(f, "FROM base\nCOPY --chmod=9 a b\n", "Dockerfile:2:6: ", XB_FAULT_SOURCE);
 	plan_fails(f, "ARG A=${B:?no B}\nFROM base\n", "Dockerfile:1:", XB_FAULT_SOURCE);

@@ -110,13 +110,13 @@ static void test_unknown(void **state)
 	unknown("prefixx", "prefixx");
 	unknown("broken", "broken");
 	unknown("# a comment", "# a comment");
-	resolves_with("me:them", 1000, 0, "no group called them");
-	resolves_with("me:US", 1000, 0, "US");
+	resolves_with("me:them", 1000, 1001, "no group called them");
+	resolves_with("me:US", 1000, 1001, "US");
 	unknown("-1", "-1");
 	unknown("+1", "+1");
 	unknown("0x10", "0x10");
 	unknown("", "the user of the owner is empty");
-	resolves_with("me:", 1000, 0, "the group of the owner is empty");
+	resolves_with("me:", 1000, 1001, "the group of the owner is empty");
 	resolves_with(":us", 0, 2000, "the user of the owner is empty");
 	/* (uid_t)-1 is nobody's, and larger numbers do not wrap around to root */
 	fails("4294967295");
@@ -132,6 +132,32 @@ static void test_without_files(void **state)
 	resolves("root", 0, 0);
 	unknown("me", "me");
 	unknown("0:us", "no group called us");
+	resolves_with("5:us", 5, 5, "no group called us");
+	resolves_with("5:", 5, 5, "the group of the owner is empty: it is 5");
+}
+
+/* On nothing, as after FROM scratch, there are numbers and root, and no guesses. */
+static void test_without_tree(void **state)
+{
+	static const char *const wrong[] = { "me", "5:us", ":5", "" };
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	uid_t u = 77;
+	gid_t g = 77;
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(wrong); i++) {
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_int_equal(xb_owner_resolve(-1, wrong[i], &u, &g, &warnings, &err), -ENOENT);
+		assert_int_equal(err.fault, XB_FAULT_SOURCE);
+		assert_int_equal(u, 77);
+	}
+	assert_int_equal(xb_owner_resolve(-1, "3:root", &u, &g, &warnings, NULL), 0);
+	assert_int_equal(u, 3);
+	assert_int_equal(g, 0);
+	assert_int_equal(xb_owner_resolve(-1, "root", &u, &g, &warnings, NULL), 0);
+	assert_int_equal(u, 0);
+	assert_int_equal(warnings.len, 0);
 }
 
 /* root is 0:0 whatever a broken line makes of it. */
@@ -194,6 +220,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names_and_numbers, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_without_files, setup, scratch_teardown),
+		cmocka_unit_test(test_without_tree),
 		cmocka_unit_test_setup_teardown(test_broken_root, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_other_kinds, setup, scratch_teardown),
