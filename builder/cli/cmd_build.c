@@ -103,6 +103,8 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.hosts = &request->host_lines,
 		.secrets = &request->secrets,
 		.agents = &request->agents,
+		.limits = &request->limits,
+		.devices = request->granted.cdi,
 		.epoch = request->epoch,
 		.max_layer = request->max_layer,
 		.no_cache = request->options.no_cache,
@@ -115,14 +117,31 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 	return xb_solve(&what, results, err);
 }
 
+/* Before any work, so that a build whose limits cannot be had ends at once. */
+static int open_cgroups(struct xb_build_request *request, struct xb_cgroups **ret,
+			struct xb_error *err)
+{
+	const char *parent = request->options.cgroup_parent;
+	int r;
+
+	if (parent == NULL && !xb_resources_any(&request->limits.resources))
+		return 0;
+	r = xb_cgroups_open(NULL, &request->limits.resources, parent, ret, err);
+	request->limits.cgroups = *ret;
+	return r;
+}
+
 static int build(const struct xb_invocation *invocation, struct xb_build_request *request,
 		 enum xb_progress_mode mode, struct xb_error *err)
 {
 	xb_auto_progress struct xb_progress *progress = NULL;
 	xb_auto_results struct xb_results results = { 0 };
 	xb_auto_assembled struct xb_assembled assembled = { 0 };
+	xb_auto_cgroups struct xb_cgroups *cgroups = NULL;
 	int r = xb_build_request_plan(invocation, request, err);
 
+	if (r == 0)
+		r = open_cgroups(request, &cgroups, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < request->plan->warnings.len; i++)

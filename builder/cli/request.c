@@ -39,6 +39,16 @@ const struct xb_option xb_build_option_table[] = {
 	  "secret of RUN --mount=type=secret: id=ID,src=PATH or id=ID,env=NAME" },
 	{ "ssh", 0, XB_OPTION_LIST, AT(agents), "ID[=SOCKET]",
 	  "SSH agent of RUN --mount=type=ssh: default, or ID=SOCKET" },
+	{ "allow", 0, XB_OPTION_LIST, AT(allowed), "WHAT",
+	  "let steps have security.insecure, device or device=NAME" },
+	{ "shm-size", 0, XB_OPTION_TEXT, AT(shm_size), "SIZE", "size of /dev/shm in steps (64m)" },
+	{ "ulimit", 0, XB_OPTION_LIST, AT(ulimits), "NAME=SOFT[:HARD]",
+	  "limit of steps' processes, such as nofile=1024:4096" },
+	{ "resource", 0, XB_OPTION_LIST, AT(resources), "KEY=VALUE",
+	  "limit of each step: memory, memory-swap, cpu-shares, cpu-period, cpu-quota, "
+	  "cpuset-cpus, cpuset-mems, pids" },
+	{ "cgroup-parent", 0, XB_OPTION_TEXT, AT(cgroup_parent), "PATH",
+	  "control group in which steps get theirs" },
 	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
 	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
@@ -60,17 +70,12 @@ const struct xb_option xb_build_option_table[] = {
 	{ "no-cache-filter", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "ulimit", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "shm-size", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "resource", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "allow", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "call", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "check", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "provenance", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "sbom", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "attest", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "builder", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "cgroup-parent", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
@@ -89,6 +94,9 @@ static void options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->hosts);
 	xb_strv_clear(&o->secrets);
 	xb_strv_clear(&o->agents);
+	xb_strv_clear(&o->ulimits);
+	xb_strv_clear(&o->resources);
+	xb_strv_clear(&o->allowed);
 	xb_strv_clear(&o->emulators);
 }
 
@@ -105,6 +113,8 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_strv_clear(&request->host_lines);
 	xb_secrets_clear(&request->secrets);
 	xb_agent_sources_clear(&request->agents);
+	xb_sandbox_limits_clear(&request->limits);
+	xb_granted_clear(&request->granted);
 	xb_strv_clear(&request->operands);
 	options_clear(&request->options);
 }
@@ -260,6 +270,18 @@ static int read_secrets(struct xb_build_request *request, struct xb_error *err)
 	return r;
 }
 
+static int read_limits(struct xb_build_request *request, struct xb_error *err)
+{
+	struct xb_limit_options options = {
+		.ulimits = &request->options.ulimits,
+		.resources = &request->options.resources,
+		.shm_size = request->options.shm_size,
+	};
+	int r = xb_limits_read(&options, &request->limits, err);
+
+	return r < 0 ? r : xb_granted_read(&request->options.allowed, &request->granted, err);
+}
+
 static int read_network(struct xb_build_request *request, struct xb_error *err)
 {
 	const char *mode = request->options.network;
@@ -353,7 +375,7 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_epoch, read_hosts,	    read_secrets,
+		read_platforms, read_epoch, read_hosts,	    read_secrets, read_limits,
 		read_network,	read_jobs,  read_max_layer, read_outputs,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
@@ -412,6 +434,7 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 		.labels = &request->options.labels,
 		.strategy = &request->strategy,
 		.sources = xb_sources_for_plan(request->sources),
+		.grants = xb_granted_for_plan(&request->granted),
 	};
 	int r = xb_plan_make(&what, &request->plan, err);
 

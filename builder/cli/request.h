@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
+#include "builder/cli/limits.h"
 #include "builder/cli/options.h"
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
@@ -30,6 +31,9 @@ struct xb_build_options {
 	struct xb_strv hosts;
 	struct xb_strv secrets;
 	struct xb_strv agents;
+	struct xb_strv ulimits;
+	struct xb_strv resources;
+	struct xb_strv allowed;
 	struct xb_strv emulators;
 	const char *file;
 	const char *target;
@@ -37,6 +41,8 @@ struct xb_build_options {
 	const char *metadata_file;
 	const char *iid_file;
 	const char *network;
+	const char *shm_size;
+	const char *cgroup_parent;
 	const char *jobs;
 	const char *max_layer;
 	const char *root;
@@ -62,6 +68,8 @@ struct xb_build_request {
 	struct xb_strv host_lines; /**< for /etc/hosts */
 	struct xb_secrets secrets;
 	struct xb_agent_sources agents;
+	struct xb_sandbox_limits limits;
+	struct xb_granted granted;
 	struct xb_strategy_options strategy;
 	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	unsigned jobs;

@@ -45,8 +45,8 @@ static const struct xb_flag_rule healthcheck_flags[] = {
 static const struct xb_flag_rule run_flags[] = {
 	{ .name = "mount", .type = XB_FLAG_LIST },
 	{ .name = "network", .type = XB_FLAG_TEXT },
-	{ .name = "security", .type = XB_FLAG_TEXT, .later = true },
-	{ .name = "device", .type = XB_FLAG_LIST, .later = true },
+	{ .name = "security", .type = XB_FLAG_TEXT },
+	{ .name = "device", .type = XB_FLAG_LIST },
 	END_OF_FLAGS,
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/csv.h"
+#include "base/size.h"
 #include "builder/dockerfile/instruction.h"
 
 #define ANY	   (~0u)
@@ -184,39 +185,9 @@ static int set_required(struct reading *r, const char *name, struct xb_view valu
 	return read_bool(name, value, &r->mount->required, err);
 }
 
-/* The factor of "k", "MB", "GiB" and the like, powers of 1024; 0: no unit. */
-static uint64_t unit_factor(struct xb_view unit)
-{
-	static const char units[] = "bkmgtp";
-	struct xb_view rest = xb_view_sub(unit, 1, unit.len);
-	const char *found;
-
-	if (unit.len == 0)
-		return 1;
-	found = strchr(units, unit.data[0] | 0x20);
-	if (found == NULL || (rest.len > 0 && found == units))
-		return 0;
-	if (rest.len > 0 && !xb_view_eq_nocase(rest, XB_VIEW("b")) &&
-	    !xb_view_eq_nocase(rest, XB_VIEW("ib")))
-		return 0;
-	return UINT64_C(1) << (10 * (found - units));
-}
-
-/* A size as Docker reads it: "64m", "1.5GiB", "512 kb", "4096". */
 static int set_size(struct reading *r, const char *name, struct xb_view value, struct xb_error *err)
 {
-	xb_autofree char *text = xb_view_dup(value);
-	size_t digits = strspn(text, "0123456789.");
-	uint64_t factor = unit_factor(xb_view_trim(xb_view(text + digits)));
-	char *end = NULL;
-	double size;
-
-	text[digits] = '\0';
-	size = strtod(text, &end) * (double)factor;
-	if (digits == 0 || *end != '\0' || factor == 0 || !(size < (double)INT64_MAX))
-		return bad_value(name, value, err);
-	r->mount->size = (uint64_t)size;
-	return 0;
+	return xb_size_parse(value, &r->mount->size) < 0 ? bad_value(name, value, err) : 0;
 }
 
 static int set_sharing(struct reading *r, const char *name, struct xb_view value,

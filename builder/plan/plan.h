@@ -92,6 +92,8 @@ struct xb_step_run {
 	const struct xb_step_mount *mounts;
 	size_t mount_count;
 	bool no_network;		   /**< --network=none */
+	bool insecure;			   /**< --security=insecure, which the user has granted */
+	const char *const *devices;	   /**< names of the machine's devices, ends with NULL */
 	const struct xb_step_file *script; /**< an executable in XB_STEP_SCRIPTS, or NULL */
 };
 
@@ -224,6 +226,22 @@ struct xb_plan_sources {
 		    struct xb_error *err);
 };
 
+/**
+ * What the user grants to commands beyond the sandbox. It holds for ONBUILD instructions of bases
+ * as for the user's own. Zeroed: nothing.
+ */
+struct xb_plan_grants {
+	bool insecure; /**< --allow security.insecure */
+	void *context;
+	/**
+	 * Append the names of the machine's devices that `name` of RUN --device stands for: none
+	 * when there is none and it is not required. Errors, without a place: -ENODEV, and -EPERM
+	 * for a device that is not granted. NULL: the machine has no devices.
+	 */
+	int (*devices)(void *context, const char *name, bool required, struct xb_strv *ret,
+		       struct xb_error *err);
+};
+
 /** What to plan; all borrowed. */
 struct xb_plan_request {
 	const struct xb_dockerfile *dockerfile;
@@ -237,6 +255,7 @@ struct xb_plan_request {
 	int64_t context_time;		  /**< of the build context, in seconds; -1: it has none */
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
+	struct xb_plan_grants grants;
 };
 
 /** How many trees a step reads: its parent, what COPY takes from, what each mount shows. */

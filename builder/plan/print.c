@@ -155,6 +155,10 @@ static json_t *run_to_json(const struct xb_step_run *run)
 		json_decref(mounts);
 	if (run->no_network)
 		xb_json_set_string(object, "network", "none");
+	if (run->insecure)
+		xb_json_set_string(object, "security", "insecure");
+	if (run->devices[0] != NULL)
+		xb_json_set_new(object, "devices", list_to_json(run->devices));
 	if (run->script != NULL)
 		xb_json_set_new(object, "script", file_to_json(run->script));
 	return object;

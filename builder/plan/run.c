@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "builder/dockerfile/device.h"
 #include "builder/dockerfile/heredoc.h"
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
@@ -171,6 +172,62 @@ static int run_network(const struct xb_plan_apply *a, bool *ret_none, struct xb_
 	return -EINVAL;
 }
 
+/* --security. What bases bring as ONBUILD comes here, too, and may no more than the user's own. */
+static int run_security(const struct xb_plan_apply *a, bool *ret_insecure, struct xb_error *err)
+{
+	const struct xb_flag *flag = xb_instruction_flag(a->instruction, "security");
+
+	*ret_insecure = flag != NULL && strcmp(flag->value, "insecure") == 0;
+	if (flag == NULL || strcmp(flag->value, "sandbox") == 0)
+		return 0;
+	if (!*ret_insecure)
+		return xb_location_error(a->file, flag->at, err,
+					 "the security mode is neither sandbox nor insecure: %s",
+					 flag->value);
+	if (a->planner->request->grants.insecure)
+		return 0;
+	(void)xb_location_error(a->file, flag->at, err,
+				"the build has not been allowed security.insecure");
+	(void)xb_error_hint(err, "add --allow security.insecure");
+	return -EINVAL;
+}
+
+static int run_device(const struct xb_plan_apply *a, const struct xb_flag *flag,
+		      struct xb_strv *devices, struct xb_error *err)
+{
+	const struct xb_plan_grants *grants = &a->planner->request->grants;
+	xb_auto_device struct xb_device_request device = { 0 };
+	xb_auto_strv struct xb_strv found = XB_STRV_INIT;
+	int r = xb_device_parse(flag->value, &device, err);
+
+	if (r == 0 && grants->devices != NULL)
+		r = grants->devices(grants->context, device.name, device.required, &found, err);
+	else if (r == 0 && device.required)
+		r = xb_error_set(err, -ENODEV, "the required device %s is not on this machine",
+				 device.name);
+	for (size_t i = 0; r == 0 && i < found.len; i++) {
+		if (xb_strv_find(devices, found.items[i]) < 0)
+			xb_strv_push(devices, found.items[i]);
+	}
+	return r < 0 ? xb_location_wrap(a->file, flag->at, err) : 0;
+}
+
+/* --device: names of the machine's devices, each once. */
+static int run_devices(const struct xb_plan_apply *a, struct xb_step_run *ret, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv devices = XB_STRV_INIT;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->instruction->flag_count; i++) {
+		const struct xb_flag *flag = &a->instruction->flags[i];
+
+		if (strcmp(flag->name, "device") == 0)
+			r = run_device(a, flag, &devices, err);
+	}
+	ret->devices = xb_plan_list(a->planner->plan, &devices);
+	return r;
+}
+
 /* Who runs what where. */
 static int fill_run(const struct xb_plan_apply *a, struct xb_strv *argv, struct xb_step_run *ret,
 		    struct xb_error *err)
@@ -184,6 +241,10 @@ static int fill_run(const struct xb_plan_apply *a, struct xb_strv *argv, struct 
 
 	if (r == 0)
 		r = run_network(a, &ret->no_network, err);
+	if (r == 0)
+		r = run_security(a, &ret->insecure, err);
+	if (r == 0)
+		r = run_devices(a, ret, err);
 	if (r < 0)
 		return r;
 	run_env(a, &env);

@@ -84,6 +84,8 @@ static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const st
 	hash_text(h, run->cwd);
 	hash_text(h, run->user);
 	xb_hasher_number(h, run->no_network);
+	xb_hasher_number(h, run->insecure);
+	hash_list(h, run->devices);
 	hash_file(h, run->script);
 	xb_hasher_number(h, run->mount_count);
 	for (size_t i = 0; i < run->mount_count; i++) {

@@ -142,6 +142,17 @@ static int reap_until(pid_t program)
 	return pid == program ? status : -1;
 }
 
+/* Process C. Its control groups hold the program and what that starts, and none of us. */
+static int run_program(struct xb_sandbox_spec *spec, const struct init_outside *outside,
+		       struct xb_error *err)
+{
+	int r = init_exec_enter(spec, outside, err);
+
+	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return r < 0 ? r : init_exec_step(spec, err);
+}
+
 static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside, int gate,
 		     struct xb_error *err)
 {
@@ -154,16 +165,14 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		return r;
 	/* What the step runs must not look into this process. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	if (spec->binfmt.len == 0)
 		(void)close(FD_BINFMT);
 	program = fork();
 	if (program < 0)
 		return xb_error_errno(err, -errno, "starting the step's program");
-	if (program == 0) {
-		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-		return init_exec_step(spec, err);
-	}
+	if (program == 0)
+		return run_program(spec, outside, err);
+	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	/* The standard descriptors are the program's alone: they end with it. */
 	(void)syscall(SYS_close_range, 0U, 2U, 0);
 	send_status(reap_until(program));
@@ -244,7 +253,7 @@ static int open_gate(const struct xb_sandbox_spec *spec, pid_t first, int gate,
 
 /* Wait until B has ended; kill it when the builder says so (SIGTERM), or the terminal (SIGHUP), or
  * when nobody holds the other end of the record's pipe any more. */
-static int watch(int pidfd, int signals, struct xb_error *err)
+static int watch(int pidfd, int signals, bool *ret_orphaned, struct xb_error *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = pidfd, .events = POLLIN },
@@ -260,6 +269,7 @@ static int watch(int pidfd, int signals, struct xb_error *err)
 		if (n > 0 && fds[0].revents != 0)
 			return 0;
 		if (n > 0 && (fds[1].revents != 0 || fds[2].revents != 0)) {
+			*ret_orphaned = fds[2].revents != 0;
 			(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 			fds[1].fd = fds[2].fd = -1;
 		}
@@ -280,10 +290,22 @@ static int end_of_first(pid_t first, struct xb_error *err)
 			    WTERMSIG(status));
 }
 
+/* The builder is gone and cannot do it. The last process may still be on its way out. */
+static void remove_groups(const struct xb_sandbox_spec *spec)
+{
+	for (size_t i = 0; i < spec->cgroups.len; i++) {
+		int tries = 1000;
+
+		while (rmdir(spec->cgroups.items[i]) < 0 && errno == EBUSY && tries-- > 0)
+			(void)poll(NULL, 0, 1);
+	}
+}
+
 /* The pipe is a process's own: only A and B have it, and B closes its writing end at once. */
 static int run_outside(struct xb_sandbox_spec *spec, int signals, struct xb_error *err)
 {
 	struct init_outside outside;
+	bool orphaned = false;
 	int gate[2], pidfd = -1;
 	pid_t first;
 	int r = init_outside_open(spec, &outside, err);
@@ -305,8 +327,12 @@ static int run_outside(struct xb_sandbox_spec *spec, int signals, struct xb_erro
 		(void)waitpid(first, NULL, __WALL);
 		return r;
 	}
-	r = watch(pidfd, signals, err);
-	return r < 0 ? r : end_of_first(first, err);
+	r = watch(pidfd, signals, &orphaned, err);
+	if (r >= 0)
+		r = end_of_first(first, err);
+	if (orphaned)
+		remove_groups(spec);
+	return r;
 }
 
 static int read_spec(struct xb_sandbox_spec *ret, struct xb_error *err)

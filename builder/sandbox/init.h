@@ -32,6 +32,8 @@ struct init_outside {
 	int nodes[INIT_NODES]; /**< bind mounts of the machine's device nodes */
 	int sys;	       /**< what to mount at /sys, when the step has the host's network */
 	int *binds;	       /**< one for each mount of the specification, -1 unless it is BIND */
+	int cgroup_fs;	       /**< what to mount at /sys/fs/cgroup, for a step without walls */
+	int *cgroups; /**< the lists of processes of the step's control groups, for writing */
 };
 
 /* init_outside.c */
@@ -129,6 +131,9 @@ void init_user_clear(struct init_user *user);
 
 /* init_exec.c */
 
+/** Enter the step's control groups, which `outside` has open, as their root. */
+int init_exec_enter(const struct xb_sandbox_spec *spec, const struct init_outside *outside,
+		    struct xb_error *err);
 /** Become the step's program: only returns, a negative errno, when that fails. */
 int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err);
 

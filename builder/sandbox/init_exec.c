@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,8 +28,8 @@ static int set_limits(const struct xb_sandbox_spec *spec, struct xb_error *err)
 		struct rlimit limit = { .rlim_cur = l->soft, .rlim_max = l->hard };
 
 		if (setrlimit((__rlimit_resource_t)l->resource, &limit) < 0)
-			return xb_error_errno(err, -errno, "setting resource limit %u",
-					      l->resource);
+			return xb_error_errno(err, -errno, "setting resource limit %u to %llu",
+					      l->resource, (unsigned long long)l->hard);
 	}
 	return 0;
 }
@@ -67,13 +68,16 @@ static int enter_cwd(int root, const char *cwd, const struct init_user *user, st
 	return 0;
 }
 
-static int set_capabilities(uint64_t permitted, uint64_t effective, struct xb_error *err)
+static int set_capabilities(uint64_t permitted, uint64_t inheritable, struct xb_error *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
-		{ .permitted = (uint32_t)permitted, .effective = (uint32_t)effective },
+		{ .permitted = (uint32_t)permitted,
+		  .effective = (uint32_t)permitted,
+		  .inheritable = (uint32_t)inheritable },
 		{ .permitted = (uint32_t)(permitted >> 32),
-		  .effective = (uint32_t)(effective >> 32) },
+		  .effective = (uint32_t)(permitted >> 32),
+		  .inheritable = (uint32_t)(inheritable >> 32) },
 	};
 
 	if (syscall(SYS_capset, &header, data) < 0)
@@ -94,6 +98,17 @@ static int drop_bounding(uint64_t mask, struct xb_error *err)
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "clearing the ambient capabilities");
+	return 0;
+}
+
+/* What every program of a step without walls has, whoever runs it. */
+static int raise_ambient(uint64_t mask, struct xb_error *err)
+{
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if ((mask >> cap & 1) != 0 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return xb_error_errno(err, -errno, "raising capability %lu", cap);
+	}
 	return 0;
 }
 
@@ -154,7 +169,7 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 		       struct xb_error *err)
 {
 	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
-	const uint64_t final = user->uid == 0 ? spec->capabilities : 0;
+	const uint64_t final = user->uid == 0 || spec->insecure ? spec->capabilities : 0;
 	int r = drop_bounding(spec->capabilities, err);
 
 	if (r >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
@@ -162,12 +177,14 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 	if (r >= 0)
 		r = become_user(user, err);
 	if (r >= 0)
-		r = set_capabilities(final | admin, final | admin, err);
+		r = set_capabilities(final | admin, 0, err);
 	if (r >= 0 && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "dropping capabilities");
 	if (r >= 0)
 		r = load_filter(&spec->seccomp, err);
-	return r < 0 ? r : set_capabilities(final, final, err);
+	if (r >= 0)
+		r = set_capabilities(final, spec->insecure ? final : 0, err);
+	return r < 0 || !spec->insecure ? r : raise_ambient(final, err);
 }
 
 static void reset_signals(void)
@@ -264,6 +281,27 @@ static int exec_program(const struct xb_sandbox_spec *spec, struct xb_error *err
 	return r;
 }
 
+int init_exec_enter(const struct xb_sandbox_spec *spec, const struct init_outside *outside,
+		    struct xb_error *err)
+{
+	for (size_t i = 0; i < spec->cgroups.len; i++) {
+		int r = xb_write_all(outside->cgroups[i], "0", 1, err);
+
+		if (r < 0)
+			return xb_error_wrap(err, r, "entering the control group %s",
+					     spec->cgroups.items[i]);
+	}
+	if (spec->cgroups.len > 0 && unshare(CLONE_NEWCGROUP) < 0)
+		return xb_error_errno(err, -errno, "making a cgroup namespace");
+	return 0;
+}
+
+static void add_groups(const struct xb_sandbox_spec *spec, struct init_user *user)
+{
+	for (size_t i = 0; i < spec->gids.len; i++)
+		*xb_array_push(&user->gids) = spec->gids.items[i];
+}
+
 int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	xb_auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -279,6 +317,7 @@ int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err)
 		r = enter_cwd(root, spec->cwd != NULL ? spec->cwd : "/", &user, err);
 	if (r < 0)
 		return r;
+	add_groups(spec, &user);
 	if (xb_env_get(&spec->env, XB_VIEW("HOME")) == NULL)
 		xb_env_set(&spec->env, XB_VIEW("HOME"), xb_view(user.home));
 	(void)umask(spec->umask);

@@ -97,6 +97,8 @@ static int mount_proc(struct mounting *m, struct xb_error *err)
 				     "masked (docker run --security-opt systempaths=unconfined)");
 	if (r >= 0)
 		r = init_mount_attach_at(proc, m->root, "/proc", err);
+	if (r < 0 || m->spec->insecure)
+		return r < 0 ? r : 0;
 	for (size_t i = 0; r >= 0 && i < XB_COUNT(masked_in_proc); i++)
 		r = mask(m, proc, masked_in_proc[i], err);
 	for (size_t i = 0; r >= 0 && i < XB_COUNT(read_only_in_proc); i++)
@@ -108,10 +110,11 @@ static int mount_proc(struct mounting *m, struct xb_error *err)
  * empty directory is there instead. */
 static int make_sys(struct mounting *m, struct xb_error *err)
 {
+	unsigned attributes = QUIET | (m->spec->insecure ? 0 : (unsigned)MOUNT_ATTR_RDONLY);
 	int fd = XB_STEAL_FD(m->outside->sys);
 
 	if (fd < 0)
-		fd = init_mount_new("sysfs", NULL, 0, QUIET | MOUNT_ATTR_RDONLY, NULL);
+		fd = init_mount_new("sysfs", NULL, 0, attributes, NULL);
 	if (fd < 0)
 		fd = init_mount_new("tmpfs", NULL, 0, QUIET | MOUNT_ATTR_RDONLY, err);
 	return fd;
@@ -122,6 +125,10 @@ static int mount_sys(struct mounting *m, struct xb_error *err)
 	xb_auto_fd int sys = make_sys(m, err);
 	int r = sys < 0 ? sys : init_mount_attach_at(sys, m->root, "/sys", err);
 
+	if (r >= 0 && m->outside->cgroup_fs >= 0)
+		r = init_mount_attach_at(m->outside->cgroup_fs, m->root, "/sys/fs/cgroup", err);
+	if (r < 0 || m->spec->insecure)
+		return r < 0 ? r : 0;
 	for (size_t i = 0; r >= 0 && i < XB_COUNT(masked_in_sys); i++)
 		r = mask(m, sys, masked_in_sys[i], err);
 	return r < 0 ? r : 0;
@@ -207,8 +214,9 @@ static int mount_special(const struct mounting *m, int dev, struct xb_error *err
 static int mount_dev(struct mounting *m, struct xb_error *err)
 {
 	static const struct init_option options[] = { { "mode", "0755" }, { "size", "64m" } };
-	xb_auto_fd int dev = init_mount_new("tmpfs", options, XB_COUNT(options),
-					    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	unsigned attributes =
+		MOUNT_ATTR_NOSUID | (m->spec->insecure ? 0 : (unsigned)MOUNT_ATTR_NODEV);
+	xb_auto_fd int dev = init_mount_new("tmpfs", options, XB_COUNT(options), attributes, err);
 	int r = dev < 0 ? dev : init_mount_attach_at(dev, m->root, "/dev", err);
 
 	for (size_t i = 0; r >= 0 && i < INIT_NODES; i++)

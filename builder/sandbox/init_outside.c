@@ -40,10 +40,10 @@ static int open_node(const struct init_node *node, int *ret, struct xb_error *er
 
 /* A new sysfs shows the devices of the builder's network namespace, as the step has it. A plain
  * user's namespace does not own that one: there the machine's is bound, with all below it. */
-static int open_sys(struct xb_error *err)
+static int open_sys(const struct xb_sandbox_spec *spec, struct xb_error *err)
 {
-	unsigned attributes =
-		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+			      (spec->insecure ? 0 : (unsigned)MOUNT_ATTR_RDONLY);
 	int fd = init_mount_new("sysfs", NULL, 0, attributes, NULL);
 
 	return fd >= 0 ? fd : init_mount_clone(AT_FDCWD, "/sys", attributes, true, err);
@@ -63,7 +63,7 @@ static int take_detached(int source, unsigned attributes, struct xb_error *err)
 
 static int open_bind(const struct xb_sandbox_mount *m, struct xb_error *err)
 {
-	unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+	unsigned attributes = MOUNT_ATTR_NOSUID | (m->device ? 0 : (unsigned)MOUNT_ATTR_NODEV) |
 			      (m->read_only ? (unsigned)MOUNT_ATTR_RDONLY : 0);
 	int fd;
 
@@ -76,17 +76,38 @@ static int open_bind(const struct xb_sandbox_mount *m, struct xb_error *err)
 	return take_detached(m->source_fd, attributes, err);
 }
 
+/* A step without walls sees the machine's control groups; where there are none, neither does it. */
+static int open_cgroup_fs(const struct xb_sandbox_spec *spec)
+{
+	unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+	return spec->insecure ? init_mount_clone(AT_FDCWD, "/sys/fs/cgroup", attributes, true, NULL)
+			      : -1;
+}
+
+/* Opened with the builder's rights, which are what counts when the program's process writes. */
+static int open_cgroup(const char *path, int *ret, struct xb_error *err)
+{
+	xb_autofree char *procs = xb_format("%s/cgroup.procs", path);
+
+	*ret = open(procs, O_WRONLY | O_CLOEXEC);
+	return *ret < 0 ? xb_error_errno(err, -errno, "opening the step's control group") : 0;
+}
+
 int init_outside_open(const struct xb_sandbox_spec *spec, struct init_outside *ret,
 		      struct xb_error *err)
 {
-	struct init_outside o = { .sys = -1 };
+	struct init_outside o = { .sys = -1, .cgroup_fs = open_cgroup_fs(spec) };
 	int r = 0;
 
 	o.binds = xb_calloc(spec->mounts.len + 1, sizeof(*o.binds));
+	o.cgroups = xb_calloc(spec->cgroups.len + 1, sizeof(*o.cgroups));
+	for (size_t i = 0; r >= 0 && i < spec->cgroups.len; i++)
+		r = open_cgroup(spec->cgroups.items[i], &o.cgroups[i], err);
 	for (size_t i = 0; r >= 0 && i < INIT_NODES; i++)
 		r = open_node(&init_nodes[i], &o.nodes[i], err);
 	if (r >= 0 && spec->network == XB_SANDBOX_NET_HOST)
-		r = o.sys = open_sys(err);
+		r = o.sys = open_sys(spec, err);
 	for (size_t i = 0; r >= 0 && i < spec->mounts.len; i++) {
 		const struct xb_sandbox_mount *m = &spec->mounts.items[i];
 

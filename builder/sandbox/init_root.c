@@ -13,7 +13,10 @@
 
 /* The root has no device nodes that work: what a foreign image, or a step with CAP_MKNOD, calls
  * /x may be the machine's disk. Nodes can be made, and come out in the layer. */
-#define ROOT_ATTRIBUTES MOUNT_ATTR_NODEV
+static unsigned root_attributes(const struct xb_sandbox_spec *spec)
+{
+	return spec->insecure ? 0 : MOUNT_ATTR_NODEV;
+}
 
 /* The parts that the step's root is put together from. */
 struct parts {
@@ -104,7 +107,7 @@ static int make_view(struct parts *p, enum stub_layer stubs, struct xb_error *er
 		.work = p->work,
 		/* Killed half-way a step runs again; done, the builder syncs its snapshot. */
 		.lose_on_crash = p->upper >= 0,
-		.attributes = ROOT_ATTRIBUTES,
+		.attributes = root_attributes(p->spec),
 	};
 
 	if (stubs == STUBS_TOP) {
@@ -115,7 +118,7 @@ static int make_view(struct parts *p, enum stub_layer stubs, struct xb_error *er
 	}
 	o.lower_count += stubs != STUBS_NONE;
 	if (o.lower_count == 1 && o.upper < 0)
-		return init_mount_clone(o.lowers[0], "", ROOT_ATTRIBUTES | MOUNT_ATTR_RDONLY, false,
+		return init_mount_clone(o.lowers[0], "", o.attributes | MOUNT_ATTR_RDONLY, false,
 					err);
 	return xb_overlay_mount(&o, err);
 }

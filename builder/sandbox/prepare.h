@@ -18,6 +18,7 @@ struct xb_sandbox_request {
 	const struct xb_strategy_options *strategy;
 	const struct xb_strv *hosts; /**< lines for /etc/hosts, NULL: none */
 	bool no_network;
+	bool insecure; /**< no walls but the root: all that the builder itself may do */
 };
 
 /**

@@ -6,7 +6,7 @@
 
 /* "XBS" and the version of the encoding: xbuild-init is of the same build as its parent, so a
  * difference means that something else wrote the bytes. */
-#define MAGIC UINT64_C(0x0000000158425300)
+#define MAGIC UINT64_C(0x0000000258425300)
 /* Stands for the length of a string that is NULL. */
 #define NO_TEXT UINT64_MAX
 
@@ -156,6 +156,7 @@ static void code_mount(struct coder *c, struct xb_sandbox_mount *m)
 	code_text(c, &m->target);
 	code_blob(c, &m->content);
 	code_bool(c, &m->read_only);
+	code_bool(c, &m->device);
 	code_u32(c, &m->mode);
 	code_u32(c, &m->uid);
 	code_u32(c, &m->gid);
@@ -166,7 +167,7 @@ static void code_mount(struct coder *c, struct xb_sandbox_mount *m)
 
 static void code_mounts(struct coder *c, struct xb_sandbox_mounts *mounts)
 {
-	size_t count = code_count(c, mounts->len, 10 * sizeof(uint64_t));
+	size_t count = code_count(c, mounts->len, 11 * sizeof(uint64_t));
 
 	for (size_t i = 0; i < count && c->r >= 0; i++)
 		code_mount(c, reading(c) ? xb_array_push(mounts) : &mounts->items[i]);
@@ -186,6 +187,14 @@ static void code_rlimits(struct coder *c, struct xb_sandbox_rlimits *limits)
 	}
 }
 
+static void code_gids(struct coder *c, struct xb_sandbox_gids *gids)
+{
+	size_t count = code_count(c, gids->len, sizeof(uint64_t));
+
+	for (size_t i = 0; i < count && c->r >= 0; i++)
+		code_u32(c, reading(c) ? xb_array_push(gids) : &gids->items[i]);
+}
+
 static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 {
 	if (code_number(c, MAGIC, 0) != MAGIC && c->r >= 0)
@@ -200,6 +209,7 @@ static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 	code_strv(c, &s->env);
 	code_text(c, &s->cwd);
 	code_text(c, &s->user);
+	code_gids(c, &s->gids);
 	code_u32(c, &s->umask);
 	code_text(c, &s->hostname);
 	s->network = (enum xb_sandbox_network)code_number(c, s->network, XB_SANDBOX_NET_COUNT_);
@@ -207,6 +217,8 @@ static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 	code_strv(c, &s->binfmt);
 	code_u64(c, &s->capabilities);
 	code_blob(c, &s->seccomp);
+	code_bool(c, &s->insecure);
+	code_strv(c, &s->cgroups);
 	code_rlimits(c, &s->rlimits);
 	code_u64(c, &s->shm_size);
 	code_bool(c, &s->terminal);
@@ -245,6 +257,8 @@ void xb_sandbox_spec_clear(struct xb_sandbox_spec *spec)
 	xb_strv_clear(&spec->binfmt);
 	xb_str_clear(&spec->seccomp);
 	xb_array_clear(&spec->rlimits);
+	xb_array_clear(&spec->gids);
+	xb_strv_clear(&spec->cgroups);
 	*spec = (struct xb_sandbox_spec){ 0 };
 }
 

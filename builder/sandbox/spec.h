@@ -46,7 +46,7 @@ enum xb_sandbox_mount_kind {
 /**
  * One thing mounted into the step's root, in the order of the list, after /proc, /sys and /dev.
  * A target that the root lacks appears for the step only and leaves nothing in the upper directory.
- * Devices and setuid programs do not work through any of them.
+ * Setuid programs do not work through any of them, devices through those alone that say so.
  */
 struct xb_sandbox_mount {
 	enum xb_sandbox_mount_kind kind;
@@ -56,6 +56,7 @@ struct xb_sandbox_mount {
 	char *target;	       /**< absolute, resolved inside the step's root */
 	struct xb_str content; /**< FILE: its bytes */
 	bool read_only;
+	bool device;   /**< BIND: device nodes work */
 	uint32_t mode; /**< FILE, TMPFS: permission bits */
 	uint32_t uid;  /**< FILE, TMPFS: its owner */
 	uint32_t gid;
@@ -70,6 +71,9 @@ struct xb_sandbox_rlimit {
 	uint64_t hard;
 };
 struct xb_sandbox_rlimits XB_ARRAY(struct xb_sandbox_rlimit);
+
+/** Group numbers. */
+struct xb_sandbox_gids XB_ARRAY(uint32_t);
 
 /** A step's process. */
 struct xb_sandbox_spec {
@@ -91,6 +95,7 @@ struct xb_sandbox_spec {
 	char *cwd;	     /**< absolute; made for the user when missing */
 	char *user; /**< "user[:group]" as in USER, names looked up in the root's /etc/passwd
 			 and /etc/group; NULL or "": root */
+	struct xb_sandbox_gids gids; /**< supplementary groups besides the user's own */
 	uint32_t umask;
 
 	/* the walls */
@@ -101,6 +106,11 @@ struct xb_sandbox_spec {
 				    own; needs `private_userns` */
 	uint64_t capabilities; /**< bounding set, and what root gets: mask of 1 << CAP_x */
 	struct xb_str seccomp; /**< struct sock_filter[]; empty: no filter */
+	bool insecure; /**< nothing of /proc and /sys is hidden or read-only, device nodes work in
+			    the root and in /dev, every user has `capabilities` */
+	struct xb_strv cgroups; /**< directories of control groups that the program enters, in the
+				     builder's mount namespace; whoever made them removes them, or
+				     xbuild-init when that one is gone */
 	struct xb_sandbox_rlimits rlimits;
 	uint64_t shm_size; /**< of /dev/shm, bytes */
 	bool terminal;	   /**< standard input and output are the user's terminal: stay in its

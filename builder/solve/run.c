@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/solve/mask.h"
@@ -29,6 +32,7 @@ struct run {
 	struct xb_strv tail;
 	struct xb_mask mask; /* what must not be shown */
 	struct xb_mounts mounts;
+	struct xb_cgroup *cgroup; /* NULL: the builder's */
 };
 
 static void run_clear(struct run *run)
@@ -40,6 +44,7 @@ static void run_clear(struct run *run)
 	xb_strv_clear(&run->tail);
 	xb_mask_clear(&run->mask);
 	xb_mounts_close(&run->mounts);
+	xb_cgroup_free(run->cgroup);
 }
 
 /* Show what there is of a line, which goes on with `more`. */
@@ -116,7 +121,7 @@ static void follow(struct run *run, struct xb_sandbox *sandbox)
 
 /* ---- failure ------------------------------------------------------------------------------ */
 
-static void describe_end(const struct xb_sandbox_result *result, struct xb_str *out)
+static void describe_signal(const struct xb_sandbox_result *result, struct xb_str *out)
 {
 	if (result->signal == 0)
 		(void)xb_str_printf(out, "exit status %d", result->exit_code);
@@ -124,6 +129,28 @@ static void describe_end(const struct xb_sandbox_result *result, struct xb_str *
 		(void)xb_str_printf(out, "killed by signal %d (%s)%s", result->signal,
 				    strsignal(result->signal),
 				    result->oom ? ", the machine is out of memory" : "");
+}
+
+/* A limit of the control group may have hit the program itself or what it has started. */
+static void describe_end(const struct run *run, const struct xb_sandbox_result *result,
+			 struct xb_str *out)
+{
+	const struct xb_sandbox_limits *limits = run->work->shared->limits;
+	struct xb_cgroup_events events = { 0 };
+
+	if (run->cgroup != NULL)
+		events = xb_cgroup_events(run->cgroup);
+	if (events.oom_kills == 0 || result->signal != SIGKILL)
+		describe_signal(result, out);
+	if (events.oom_kills > 0) {
+		(void)xb_str_puts(out, out->len > 0 ? "; a process of it was " : "");
+		(void)xb_str_puts(out, "killed: out of memory (limit ");
+		xb_size_print(limits->resources.memory, out);
+		(void)xb_str_puts(out, ")");
+	}
+	if (events.refused > 0)
+		(void)xb_str_printf(out, "; it came to its limit of %" PRIu64 " processes",
+				    limits->resources.pids);
 }
 
 /* Put the command and its last lines of output below the source line that the error shows. */
@@ -185,6 +212,7 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 		.strategy = work->shared->strategy,
 		.hosts = work->shared->hosts,
 		.no_network = work->shared->no_network || run->no_network,
+		.insecure = run->insecure,
 	};
 
 	xb_strv_copy(&spec->lowers, work->lowers);
@@ -202,7 +230,38 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 	spec->user = xb_strdup(run->user);
 	if (run->script != NULL)
 		add_script(spec, run->script);
+	if (work->shared->limits != NULL)
+		xb_sandbox_limits_apply(work->shared->limits, spec);
 	return xb_sandbox_prepare(spec, &request, err);
+}
+
+/* --device. Last, so that its nodes lie above what else is mounted. */
+static int add_devices(const struct xb_work *work, struct xb_sandbox_spec *spec,
+		       struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	int r = 0;
+
+	for (const char *const *name = work->step->run.devices; r == 0 && *name != NULL; name++)
+		r = xb_cdi_apply(work->shared->devices, *name, spec, &warnings, err);
+	for (size_t i = 0; i < warnings.len; i++)
+		xb_events_post(work->shared->events, XB_EVENT_WARNING, work->index, 0,
+			       xb_view(warnings.items[i]));
+	return r;
+}
+
+/* Make the control group that the step's program enters. */
+static int join_cgroup(struct run *run, struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	const struct xb_sandbox_limits *limits = run->work->shared->limits;
+	int r;
+
+	if (limits == NULL || limits->cgroups == NULL)
+		return 0;
+	r = xb_cgroup_new(limits->cgroups, &run->cgroup, err);
+	if (r == 0)
+		xb_cgroup_paths(run->cgroup, &spec->cgroups);
+	return r;
 }
 
 /* Make a stream's pipe: the reading end stays here, the writing end is `*ret_write`. */
@@ -231,6 +290,10 @@ static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
 	r = fill_spec(run->work, &spec, err);
 	if (r == 0)
 		r = xb_mounts_open(run->work, &run->mounts, &spec, err);
+	if (r == 0)
+		r = add_devices(run->work, &spec, err);
+	if (r == 0)
+		r = join_cgroup(run, &spec, err);
 	if (r == 0)
 		r = make_stream(&run->streams[0], 1, &out, err);
 	if (r == 0)
@@ -273,6 +336,6 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err)
 	if (r < 0)
 		(void)xb_str_puts(&how, cause.message);
 	else
-		describe_end(&result, &how);
+		describe_end(&run, &result, &how);
 	return step_failed(&run, xb_str_text(&how), err);
 }

@@ -11,6 +11,8 @@
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
 #include "builder/plan/plan.h"
+#include "builder/sandbox/cdi.h"
+#include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
 #include "builder/solve/secret.h"
@@ -23,10 +25,12 @@ struct xb_step_shared {
 	const struct xb_sources *sources;
 	const struct xb_context *context; /**< NULL: there is none */
 	const struct xb_strategy_options *strategy;
-	const struct xb_strv *hosts;	       /**< lines for /etc/hosts, NULL: none */
-	const struct xb_secrets *secrets;      /**< NULL: none */
-	const struct xb_agent_sources *agents; /**< NULL: none */
-	int64_t epoch;			       /**< SOURCE_DATE_EPOCH, -1: none */
+	const struct xb_strv *hosts;		/**< lines for /etc/hosts, NULL: none */
+	const struct xb_secrets *secrets;	/**< NULL: none */
+	const struct xb_agent_sources *agents;	/**< NULL: none */
+	const struct xb_sandbox_limits *limits; /**< of every RUN, NULL: none */
+	const struct xb_cdi *devices;		/**< those of the machine, NULL: none */
+	int64_t epoch;				/**< SOURCE_DATE_EPOCH, -1: none */
 	uint64_t max_layer;   /**< bytes that a layer or archive may unpack to; 0: the default */
 	bool no_cache;	      /**< look nothing up */
 	bool no_network;      /**< steps have no network */

@@ -240,6 +240,8 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.context = request->context,
 			.strategy = request->strategy,
 			.hosts = request->hosts,
+			.limits = request->limits,
+			.devices = request->devices,
 			.secrets = request->secrets,
 			.agents = request->agents,
 			.epoch = request->epoch,

@@ -14,6 +14,8 @@
 #include "builder/cache/store.h"
 #include "builder/context/context.h"
 #include "builder/plan/plan.h"
+#include "builder/sandbox/cdi.h"
+#include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
 #include "builder/solve/result.h"
@@ -37,10 +39,12 @@ struct xb_solve_request {
 	const struct xb_sources *sources;
 	const struct xb_context *context; /**< NULL: none */
 	const struct xb_strategy_options *strategy;
-	const struct xb_strv *hosts;	       /**< lines for /etc/hosts, or NULL */
-	const struct xb_secrets *secrets;      /**< of --secret, or NULL */
-	const struct xb_agent_sources *agents; /**< of --ssh, or NULL */
-	int64_t epoch;			       /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	const struct xb_strv *hosts;		/**< lines for /etc/hosts, or NULL */
+	const struct xb_secrets *secrets;	/**< of --secret, or NULL */
+	const struct xb_agent_sources *agents;	/**< of --ssh, or NULL */
+	const struct xb_sandbox_limits *limits; /**< of every RUN, or NULL */
+	const struct xb_cdi *devices;		/**< that steps of the plan name, or NULL */
+	int64_t epoch;				/**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
 	bool no_cache;
 	bool no_network;

@@ -50,6 +50,24 @@ static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 	}
 }
 
+/*
+ * What a command can read of its limits counts, as in BuildKit; what its control group limits does
+ * not, since that makes it slow or makes it fail.
+ */
+static void hash_limits(struct xb_hasher *h, const struct xb_step_run *run,
+			const struct xb_sandbox_limits *limits)
+{
+	xb_hasher_number(h, run->insecure);
+	hash_list(h, run->devices);
+	xb_hasher_number(h, limits != NULL ? limits->shm_size : 0);
+	xb_hasher_number(h, limits != NULL ? limits->rlimits.len : 0);
+	for (size_t i = 0; limits != NULL && i < limits->rlimits.len; i++) {
+		xb_hasher_number(h, limits->rlimits.items[i].resource);
+		xb_hasher_number(h, limits->rlimits.items[i].soft);
+		xb_hasher_number(h, limits->rlimits.items[i].hard);
+	}
+}
+
 static void hash_copy(struct xb_hasher *h, const struct xb_step_copy *copy)
 {
 	xb_hasher_number(h, copy->add);
@@ -98,6 +116,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 	switch (step->kind) {
 	case XB_STEP_RUN:
 		hash_run(h, step, shared);
+		hash_limits(h, &step->run, shared->limits);
 		r = xb_mounts_key(shared, step, inputs + 1, h, err);
 		break;
 	case XB_STEP_COPY:

@@ -361,7 +361,8 @@ static void test_unsupported_is_an_error(void **state)
 		const char *place;
 	} cases[] = {
 		/* also in a stage that nothing needs: nobody reads a Dockerfile that closely */
-		{ "FROM base AS unused\nRUN --device=x make\nFROM base\n", "Dockerfile:2:5: " },
+		{ "FROM base AS unused\nADD https://example.com/x /\nFROM base\n",
+		  "Dockerfile:2:5: " },
 	};
 	struct fixture *f = *state;
 
