@@ -202,6 +202,8 @@ static int apply_command(const struct xb_plan_apply *a, struct xb_error *err)
 	if (a->instruction->kind == XB_INSTRUCTION_CMD) {
 		xb_strv_copy(&config->cmd, &argv);
 		config->has_cmd = true;
+		config->args_escaped =
+			true; /* means something on Windows; BuildKit says it always */
 		a->state->own_cmd = true;
 		record(a, xb_history_quoted("CMD", &argv));
 		return 0;

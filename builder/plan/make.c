@@ -111,12 +111,19 @@ static int stage_platform(struct planning *p, struct xb_stage_state *state, stru
 	return 0;
 }
 
+/* As in BuildKit, each image has a PATH, whatever its base has; Windows has one of its own. */
+static void complete_path(struct xb_stage_state *state)
+{
+	if (strcmp(state->platform.os, "windows") != 0 &&
+	    xb_env_get(&state->config.env, XB_VIEW("PATH")) == NULL)
+		xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
+}
+
 static void from_scratch(struct xb_stage_state *state)
 {
 	state->tip = XB_STEP_NONE;
 	state->config.platform = state->platform;
-	if (strcmp(state->platform.os, "windows") != 0)
-		xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
+	complete_path(state);
 	xb_image_config_set(&state->config.working_dir, "/");
 }
 
@@ -268,6 +275,7 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 		return r;
 	xb_image_config_copy(&state->config, &step.base.image->config);
 	complete_platform(state);
+	complete_path(state);
 	/* What other builders left about themselves (docker_version, container_config) ends here.
 	 */
 	free(state->config.extra);

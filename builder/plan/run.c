@@ -10,8 +10,6 @@
 #include "builder/plan/history.h"
 #include "builder/plan/mount.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 /* The environment of a RUN: what ENV set, and the build arguments, which know what came last. */
 static void run_env(const struct xb_plan_apply *a, struct xb_strv *env)
 {
@@ -23,8 +21,6 @@ static void run_env(const struct xb_plan_apply *a, struct xb_strv *env)
 		if (xb_view_split(&value, '=', &name))
 			xb_env_set(env, name, value);
 	}
-	if (xb_env_get(env, XB_VIEW("PATH")) == NULL)
-		xb_strv_push(env, "PATH=" DEFAULT_PATH);
 }
 
 /* The value of a proxy argument in whichever case it was given. */

@@ -28,7 +28,9 @@ static void test_inherited(void **state)
 	c = config_for(f, "FROM base AS b\nRUN x\nFROM b\nRUN y\n");
 	assert_string_equal(c->user, "me");
 	assert_string_equal(c->working_dir, "/srv");
-	assert_strv(&c->env, "A=1");
+	/* each image has a PATH */
+	assert_strv(&c->env,
+		    "A=1|PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	assert_strv(&c->entrypoint, "/e");
 	assert_strv(&c->cmd, "c");
 	assert_string_equal(xb_annotations_get(&c->labels, "l"), "1");
