@@ -354,24 +354,6 @@ static void test_platform_of_a_stage(void **state)
 			 "FROM base\nCOPY --from=b x x\n");
 }
 
-static void test_unsupported_is_an_error(void **state)
-{
-	static const struct {
-		const char *text;
-		const char *place;
-	} cases[] = {
-		/* also in a stage that nothing needs: nobody reads a Dockerfile that closely */
-		{ "FROM base AS unused\nADD https://example.com/x /\nFROM base\n",
-		  "Dockerfile:2:5: " },
-	};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < XB_COUNT(cases); i++) {
-		plan_fails(f, cases[i].text, cases[i].place, XB_FAULT_SOURCE);
-		assert_non_null(strstr(f->err.message, "not supported yet"));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,7 +375,6 @@ int main(void)
 		plan_test(test_cross),
 		plan_test(test_pinned_final_stage),
 		plan_test(test_platform_of_a_stage),
-		plan_test(test_unsupported_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
