@@ -45,39 +45,20 @@ static int find_line(int rootfd, const char *path, struct xb_view name, uint64_t
 }
 
 /*
- * As BuildKit has it, a user that the image does not know, and an empty one, is root, and such a
- * group is the one that the user alone would have; unlike there, it is said.
+ * Whether `text` is a number, or, as BuildKit has it, root or nothing, which are 0 whatever the
+ * image says; numbers that are no id are an error, lest they become root's.
  */
-static void unknown_user(struct xb_view name, struct xb_strv *warnings)
-{
-	if (name.len == 0)
-		xb_strv_printf(warnings, "the user of the owner is empty: it is root's");
-	else
-		xb_strv_printf(warnings,
-			       "no user called %.*s in the image's /etc/passwd: it is root's. Give "
-			       "a number, or create the user in an earlier RUN",
-			       XB_VIEW_ARGS(name));
-}
-
-static void unknown_group(struct xb_view name, uint64_t gid, struct xb_strv *warnings)
-{
-	if (name.len == 0)
-		xb_strv_printf(warnings, "the group of the owner is empty: it is %" PRIu64, gid);
-	else
-		xb_strv_printf(warnings,
-			       "no group called %.*s in the image's /etc/group: it is %" PRIu64
-			       ". Give a number, or create the group in an earlier RUN",
-			       XB_VIEW_ARGS(name), gid);
-}
-
-/* Whether `text` is a number; those that are no id are an error, lest they become root's. */
 static int read_id(struct xb_view text, uint64_t *ret, struct xb_error *err)
 {
 	size_t digits = 0;
 
+	if (text.len == 0 || xb_view_is(text, "root")) {
+		*ret = 0;
+		return 1;
+	}
 	while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
 		digits++;
-	if (digits == 0 || digits < text.len)
+	if (digits < text.len)
 		return 0;
 	if (xb_view_parse_u64(text, MAX_ID, ret) == 0)
 		return 1;
@@ -86,10 +67,22 @@ static int read_id(struct xb_view text, uint64_t *ret, struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_SOURCE);
 }
 
-/* Where there is no tree at all, BuildKit does not guess either. */
-static int no_tree(struct xb_view name, struct xb_error *err)
+/*
+ * As BuildKit has it, a user that the image does not know is root, and such a group is the one that
+ * the user alone would have; unlike there, it is said. Where there is no tree at all, BuildKit does
+ * not guess either.
+ */
+static int unknown(int rootfd, const char *what, struct xb_view name, const char *file,
+		   uint64_t instead, struct xb_strv *warnings, struct xb_error *err)
 {
-	(void)xb_error_set(err, -ENOENT, "no one can be called %.*s in an empty tree",
+	if (rootfd >= 0) {
+		xb_strv_printf(warnings,
+			       "no %s called %.*s in the image's %s: %" PRIu64
+			       " is taken. Give a number, or create the %s in an earlier RUN",
+			       what, XB_VIEW_ARGS(name), file, instead, what);
+		return 0;
+	}
+	(void)xb_error_set(err, -ENOENT, "no %s can be called %.*s in an empty tree", what,
 			   XB_VIEW_ARGS(name));
 	(void)xb_error_hint(err, "give a number");
 	return xb_error_fault(err, XB_FAULT_SOURCE);
@@ -107,24 +100,15 @@ int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gi
 	(void)xb_view_split(&group, ':', &user);
 	r = read_id(user, &uid, err);
 	gid = uid;
-	if (r == 0 && rootfd < 0 && !xb_view_is(user, "root"))
-		return no_tree(user, err);
 	if (r == 0 && find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
 		uid = gid = 0;
-		if (!xb_view_is(user, "root"))
-			unknown_user(user, warnings);
+		r = unknown(rootfd, "user", user, "/etc/passwd", 0, warnings, err);
 	}
 	if (r < 0)
 		return r;
 	r = group.data != NULL ? read_id(group, &gid, err) : 1;
-	if (r == 0 && rootfd < 0 && !xb_view_is(group, "root"))
-		return no_tree(group, err);
-	if (r == 0 && find_line(rootfd, "/etc/group", group, &gid, NULL) == 0) {
-		if (xb_view_is(group, "root"))
-			gid = 0;
-		else
-			unknown_group(group, gid, warnings);
-	}
+	if (r == 0 && find_line(rootfd, "/etc/group", group, &gid, NULL) == 0)
+		r = unknown(rootfd, "group", group, "/etc/group", gid, warnings, err);
 	if (r < 0)
 		return r;
 	*ret_uid = (uid_t)uid;
