@@ -74,7 +74,7 @@ static int check_layer_count(const struct xb_image *image, struct xb_error *err)
 			    image->descriptor.digest.text, layers, ids);
 }
 
-static int load_documents(const struct xb_layout *layout, const struct xb_descriptor *found,
+static int read_documents(const struct xb_layout *layout, const struct xb_descriptor *found,
 			  struct xb_image *image, struct xb_error *err)
 {
 	int r;
@@ -89,10 +89,15 @@ static int load_documents(const struct xb_layout *layout, const struct xb_descri
 	r = xb_image_read_config(layout, &image->manifest, &image->config, err);
 	if (r < 0)
 		return r;
-	r = check_layer_count(image, err);
-	if (r < 0)
-		return r;
-	return check_platform(found, &image->config, err);
+	return check_layer_count(image, err);
+}
+
+static int load_documents(const struct xb_layout *layout, const struct xb_descriptor *found,
+			  struct xb_image *image, struct xb_error *err)
+{
+	int r = read_documents(layout, found, image, err);
+
+	return r < 0 ? r : check_platform(found, &image->config, err);
 }
 
 /* The only image there is. */
@@ -169,6 +174,30 @@ static int load(const struct xb_layout *layout, const char *tag, const struct xb
 	if (r < 0)
 		return r;
 	r = xb_image_check_layers(layout, &image, err);
+	if (r < 0)
+		return r;
+	*ret = image;
+	image = XB_IMAGE_INIT;
+	return 0;
+}
+
+int xb_image_load_any(const struct xb_layout *layout, const char *tag,
+		      const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err)
+{
+	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
+	xb_auto_descriptors struct xb_descriptors images = { 0 };
+	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
+	const struct xb_descriptor *found = NULL;
+	int r = xb_layout_resolve(layout, tag, &root, err);
+
+	if (r == 0)
+		r = xb_image_list(layout, &root, &images, err);
+	if (r == 0 && xb_descriptors_select(&images, wanted, &found, NULL) < 0)
+		r = select_only(&images, &found, err);
+	if (r == 0)
+		r = read_documents(layout, found, &image, err);
+	if (r == 0)
+		r = xb_image_check_layers(layout, &image, err);
 	if (r < 0)
 		return r;
 	*ret = image;

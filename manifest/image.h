@@ -45,6 +45,12 @@ void xb_image_clear(struct xb_image *image);
 int xb_image_load(const struct xb_layout *layout, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err);
 /**
+ * As xb_image_load(), for those who want it in spite of its platform: the image for `wanted` if
+ * there is one, else the only one, and its config may be of another platform than its index says.
+ */
+int xb_image_load_any(const struct xb_layout *layout, const char *tag,
+		      const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err);
+/**
  * As xb_image_load(), without looking for the layers' blobs, and starting from a descriptor (of an
  * index or a manifest).
  */

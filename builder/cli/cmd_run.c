@@ -215,7 +215,8 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	const struct xb_image *image = NULL;
 	struct xb_result result = { 0 };
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-	int r = sources.image(sources.context, run->operands.items[0], &run->platform, &image, err);
+	int r = sources.image(sources.context, run->operands.items[0], &run->platform, false,
+			      &image, err);
 
 	if (r == 0)
 		r = xb_sources_import(run->sources, image, err);

@@ -6,39 +6,10 @@
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/text.h"
 
-/* Quoting as Go's %q. */
-
-static void append_rune(uint32_t rune, struct xb_str *out)
-{
-	static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
-	const char *found = rune != 0 && rune < 0x80 ? strchr(from, (int)rune) : NULL;
-
-	if (found != NULL)
-		(void)xb_str_printf(out, "\\%c", to[found - from]);
-	else if (xb_rune_is_print(rune))
-		xb_rune_append(out, rune);
-	else if (rune >= XB_RUNE_BYTE)
-		(void)xb_str_printf(out, "\\x%02x", rune - XB_RUNE_BYTE);
-	else if (rune < 0x20 || rune == 0x7F)
-		(void)xb_str_printf(out, "\\x%02x", rune);
-	else
-		(void)xb_str_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
-}
-
-static void append_quoted(struct xb_view text, struct xb_str *out)
-{
-	size_t pos = 0;
-
-	(void)xb_str_putc(out, '"');
-	while (pos < text.len)
-		append_rune(xb_rune_next(text, &pos), out);
-	(void)xb_str_putc(out, '"');
-}
-
 static void append_word(struct xb_view text, struct xb_str *out)
 {
 	(void)xb_str_putc(out, ' ');
-	append_quoted(text, out);
+	xb_text_quote(text, out);
 }
 
 static void dump_flags(const struct xb_instruction *instruction, struct xb_str *out)
@@ -50,7 +21,7 @@ static void dump_flags(const struct xb_instruction *instruction, struct xb_str *
 				  flag->value != NULL ? flag->value : "");
 
 		(void)xb_str_puts(out, i == 0 ? " [" : " ");
-		append_quoted(xb_view(text), out);
+		xb_text_quote(xb_view(text), out);
 	}
 	if (instruction->flag_count > 0)
 		(void)xb_str_putc(out, ']');

@@ -8,8 +8,12 @@
 
 #include <stddef.h>
 
-/** Bytes of a Dockerfile or .dockerignore; the largest real ones found are below 100 KiB. */
-#define XB_MAX_DOCKERFILE ((size_t)4 << 20)
+/**
+ * Bytes of a Dockerfile or .dockerignore. The largest real ones found are below 100 KiB; generated
+ * ones of a million lines (10 MB) are to work, and take less than a second and 40 bytes of memory
+ * for each of theirs.
+ */
+#define XB_MAX_DOCKERFILE ((size_t)16 << 20)
 /** Bytes of one line of the source; Linux takes no argument above 128 KiB in execve(). */
 #define XB_MAX_DOCKERFILE_LINE ((size_t)1 << 20)
 /** Bytes that one word may expand to; keeps ARG b=$a$a, ARG c=$b$b, ... from growing on. */

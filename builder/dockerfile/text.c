@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/dockerfile/text.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 
 struct range {
@@ -156,4 +158,33 @@ void xb_text_trim(struct xb_view text, size_t *from, size_t *to)
 			solid = pos;
 	}
 	*to = solid < *from ? *from : solid;
+}
+
+/* Quoting as Go's %q. */
+
+static void append_quoted_rune(uint32_t rune, struct xb_str *out)
+{
+	static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
+	const char *found = rune != 0 && rune < 0x80 ? strchr(from, (int)rune) : NULL;
+
+	if (found != NULL)
+		(void)xb_str_printf(out, "\\%c", to[found - from]);
+	else if (xb_rune_is_print(rune))
+		xb_rune_append(out, rune);
+	else if (rune >= XB_RUNE_BYTE)
+		(void)xb_str_printf(out, "\\x%02x", rune - XB_RUNE_BYTE);
+	else if (rune < 0x20 || rune == 0x7F)
+		(void)xb_str_printf(out, "\\x%02x", rune);
+	else
+		(void)xb_str_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
+}
+
+void xb_text_quote(struct xb_view text, struct xb_str *out)
+{
+	size_t pos = 0;
+
+	(void)xb_str_putc(out, '"');
+	while (pos < text.len)
+		append_quoted_rune(xb_rune_next(text, &pos), out);
+	(void)xb_str_putc(out, '"');
 }

@@ -31,4 +31,7 @@ size_t xb_text_space(struct xb_view text, size_t pos);
 /** Move `*from` and `*to` inward past white space. */
 void xb_text_trim(struct xb_view text, size_t *from, size_t *to);
 
+/** Append `text` in double quotes, with escapes, as Go's %q writes it. */
+void xb_text_quote(struct xb_view text, struct xb_str *out);
+
 #endif

@@ -31,10 +31,7 @@ int xb_plan_apply_run(const struct xb_plan_apply *a, struct xb_error *err);
 /** COPY and ADD: a step. */
 int xb_plan_apply_copy(const struct xb_plan_apply *a, struct xb_error *err);
 
-/**
- * Count bytes that the plan has to hold because of this instruction. Error: -EINVAL, at the
- * instruction, when all together are too many.
- */
+/** As xb_stage_count(), for this instruction. */
 int xb_plan_apply_count(const struct xb_plan_apply *a, size_t bytes, struct xb_error *err);
 
 /**

@@ -10,6 +10,7 @@
 #include "builder/dockerfile/values.h"
 #include "builder/plan/apply.h"
 #include "builder/plan/fetch.h"
+#include "builder/plan/history.h"
 #include "builder/plan/path.h"
 
 /* Operands and flags of a COPY or ADD after expansion. */
@@ -59,11 +60,10 @@ static int add_document(const struct xb_plan_apply *a, const struct xb_heredoc *
 {
 	struct xb_arena *arena = a->planner->plan->arena;
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	struct xb_scope scope = xb_stage_scope(a->state);
 	int r = xb_plan_apply_check_name(a, heredoc, err);
 
 	if (r == 0 && heredoc->expand)
-		r = xb_scope_expand_document(&scope, a->file, heredoc, &text, err);
+		r = xb_scope_expand_document(&a->state->vars, a->file, heredoc, &text, err);
 	else if (r == 0)
 		(void)xb_str_puts(&text, heredoc->content);
 	if (r == 0)
@@ -319,7 +319,7 @@ static char *copy_history(const struct xb_step_copy *copy, const struct operands
 		(void)xb_str_printf(&text, " %s", o->shown.items[i]);
 	for (size_t i = 0; i < o->file_count; i++)
 		(void)xb_str_printf(&text, " <<%s", o->files[i].name);
-	(void)xb_str_printf(&text, " %s", o->destination);
+	(void)xb_str_printf(&text, " %s" XB_HISTORY_MARK, o->destination);
 	return xb_str_steal(&text);
 }
 

@@ -15,7 +15,7 @@
 struct epoch {
 	struct xb_planner *planner;
 	const struct xb_dockerfile *file;
-	const struct xb_strv *globals;
+	const struct xb_vars *globals;
 	const char *value;
 };
 
@@ -24,7 +24,7 @@ static const struct xb_pair *find_pair(const struct epoch *e)
 {
 	const struct xb_pair *found = NULL;
 
-	if (xb_env_get(&e->planner->build_args, XB_VIEW(EPOCH)) != NULL)
+	if (xb_vars_get(&e->planner->build_args, XB_VIEW(EPOCH)) != NULL)
 		return NULL;
 	for (size_t i = 0; i < e->file->arg_count; i++) {
 		for (size_t k = 0; k < e->file->args[i].pair_count; k++) {
@@ -81,10 +81,9 @@ static int unfit(const struct epoch *e, struct xb_location at, struct xb_error *
 
 /* Describe what the only ADD of the stage fetches. */
 static int read_add(const struct epoch *e, const struct xb_instruction *add,
-		    const struct xb_strv *args, struct xb_step_fetch *ret, struct xb_error *err)
+		    const struct xb_vars *args, struct xb_step_fetch *ret, struct xb_error *err)
 {
 	const struct xb_flag *flag = xb_instruction_flag(add, "checksum");
-	struct xb_scope scope = { .args = args };
 	xb_auto_str struct xb_str url = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str checksum = XB_STR_INIT(XB_STR_OWN);
 	xb_autofree char *name = NULL;
@@ -93,7 +92,7 @@ static int read_add(const struct epoch *e, const struct xb_instruction *add,
 
 	if (add->word_count != 2 || add->heredoc_count > 0)
 		return unfit(e, add->at, err, "adds more than one source");
-	r = xb_scope_expand(&scope, e->file, &add->words[0], &url, err);
+	r = xb_scope_expand(args, e->file, &add->words[0], &url, err);
 	if (r == 0 && xb_fetch_kind_of(xb_str_text(&url), &kind, err) < 0)
 		return xb_location_wrap(e->file, add->words[0].at, err);
 	if (r == 0 && kind == XB_FETCH_NONE)
@@ -101,7 +100,7 @@ static int read_add(const struct epoch *e, const struct xb_instruction *add,
 	if (r == 0 && flag != NULL && flag->value != NULL) {
 		struct xb_word word = { .text = flag->value, .at = flag->at };
 
-		r = xb_scope_expand(&scope, e->file, &word, &checksum, err);
+		r = xb_scope_expand(args, e->file, &word, &checksum, err);
 		if (r == 0 && xb_fetch_check_checksum(kind, xb_str_text(&checksum), err) < 0)
 			return xb_location_wrap(e->file, flag->at, err);
 	}
@@ -113,17 +112,21 @@ static int read_add(const struct epoch *e, const struct xb_instruction *add,
 	return 0;
 }
 
-static int declare(const struct epoch *e, const struct xb_instruction *arg, struct xb_strv *args,
+static int declare(const struct epoch *e, const struct xb_instruction *arg, struct xb_vars *args,
 		   struct xb_error *err)
 {
-	struct xb_scope scope = { .args = args };
+	const struct xb_scope_arguments arguments = {
+		.file = e->file,
+		.build_args = &e->planner->build_args,
+		.globals = e->globals,
+		.may_shadow = true, /* it names no platform */
+	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < arg->pair_count; i++) {
 		xb_autofree char *shown = NULL;
 
-		r = xb_scope_declare(&scope, e->file, &arg->pairs[i], &e->planner->build_args, args,
-				     args, &shown, err);
+		r = xb_scope_declare(&arguments, &arg->pairs[i], args, &shown, err);
 	}
 	return r;
 }
@@ -132,15 +135,14 @@ static int time_of_stage(const struct epoch *e, const struct xb_stage *stage, in
 			 struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &e->planner->request->sources;
-	xb_auto_strv struct xb_strv args = XB_STRV_INIT;
+	xb_auto_vars struct xb_vars args = { 0 };
 	xb_auto_str struct xb_str base = XB_STR_INIT(XB_STR_OWN);
-	struct xb_scope scope = { .args = e->globals };
 	struct xb_step_fetch fetch = { 0 };
-	int r = xb_scope_expand(&scope, e->file, &stage->from->words[0], &base, err);
+	int r = xb_scope_expand(e->globals, e->file, &stage->from->words[0], &base, err);
 
 	if (r == 0 && !xb_view_is(xb_str_view(&base), "scratch"))
 		r = unfit(e, stage->from->at, err, "is not FROM scratch");
-	xb_strv_copy(&args, e->globals);
+	xb_vars_set_all(&args, &e->globals->items);
 	for (size_t i = 0; r == 0 && i < stage->instruction_count; i++) {
 		const struct xb_instruction *instruction = &stage->instructions[i];
 
@@ -193,20 +195,20 @@ static int resolve(const struct epoch *e, int64_t *ret, struct xb_error *err)
 	return stage != NULL ? time_of_stage(e, stage, ret, err) : no_time(e, err);
 }
 
-int xb_epoch_resolve(struct xb_planner *planner, const struct xb_strv *globals,
+int xb_epoch_resolve(struct xb_planner *planner, const struct xb_vars *globals,
 		     struct xb_error *err)
 {
 	struct epoch e = {
 		.planner = planner,
 		.file = planner->request->dockerfile,
 		.globals = globals,
-		.value = xb_env_get(&planner->build_args, XB_VIEW(EPOCH)),
+		.value = xb_vars_get(&planner->build_args, XB_VIEW(EPOCH)),
 	};
 	int64_t seconds = -1;
 	int r;
 
 	if (e.value == NULL)
-		e.value = xb_env_get(globals, XB_VIEW(EPOCH));
+		e.value = xb_vars_get(globals, XB_VIEW(EPOCH));
 	if (e.value == NULL || *e.value == '\0')
 		return 0;
 	r = resolve(&e, &seconds, err);
@@ -217,19 +219,19 @@ int xb_epoch_resolve(struct xb_planner *planner, const struct xb_strv *globals,
 }
 
 /* In `vars`, if it is there at all. */
-static void put(struct xb_strv *vars, int64_t epoch)
+static void put(struct xb_vars *vars, int64_t epoch)
 {
 	xb_autofree char *number = xb_format("%lld", (long long)epoch);
 
-	if (xb_env_get(vars, XB_VIEW(EPOCH)) == NULL)
+	if (xb_vars_get(vars, XB_VIEW(EPOCH)) == NULL)
 		return;
 	if (epoch >= 0)
-		xb_env_set(vars, XB_VIEW(EPOCH), xb_view(number));
+		xb_vars_set(vars, XB_VIEW(EPOCH), xb_view(number));
 	else
-		xb_env_unset(vars, XB_VIEW(EPOCH));
+		xb_vars_unset(vars, XB_VIEW(EPOCH));
 }
 
-void xb_epoch_apply(struct xb_planner *planner, struct xb_strv *globals)
+void xb_epoch_apply(struct xb_planner *planner, struct xb_vars *globals)
 {
 	put(&planner->build_args, planner->plan->epoch);
 	put(globals, planner->plan->epoch);

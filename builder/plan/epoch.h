@@ -18,10 +18,10 @@
  * scope. Errors: -EINVAL, fault source (of a value that means nothing; of a stage that is other
  * than above); those of the sources' `time`.
  */
-int xb_epoch_resolve(struct xb_planner *planner, const struct xb_strv *globals,
+int xb_epoch_resolve(struct xb_planner *planner, const struct xb_vars *globals,
 		     struct xb_error *err);
 
 /** Put the plan's `epoch` for the value in the build arguments and in `globals`. */
-void xb_epoch_apply(struct xb_planner *planner, struct xb_strv *globals);
+void xb_epoch_apply(struct xb_planner *planner, struct xb_vars *globals);
 
 #endif

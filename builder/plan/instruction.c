@@ -13,13 +13,10 @@
 #include "builder/plan/path.h"
 
 /*
- * A Dockerfile may come from strangers. Each name is looked for among all others, and each RUN has
- * its environment for itself, so that what a plan costs grows faster than the file. So can the
- * here-documents, which variables are put into.
+ * Stages that several platforms want are planned for each. So many instructions are some seconds'
+ * work and a few GB, and more than the largest Dockerfile has for one platform.
  */
-#define MAX_NAMES	 10000
-#define MAX_INSTRUCTIONS 20000
-#define MAX_BYTES	 ((size_t)64 << 20)
+#define MAX_INSTRUCTIONS ((size_t)8 << 20)
 
 static void record(const struct xb_plan_apply *a, char *created_by)
 {
@@ -29,9 +26,7 @@ static void record(const struct xb_plan_apply *a, char *created_by)
 int xb_plan_apply_expand(const struct xb_plan_apply *a, const struct xb_word *word,
 			 struct xb_str *ret, struct xb_error *err)
 {
-	struct xb_scope scope = xb_stage_scope(a->state);
-
-	return xb_scope_expand(&scope, a->file, word, ret, err);
+	return xb_scope_expand(&a->state->vars, a->file, word, ret, err);
 }
 
 int xb_plan_apply_expand_flag(const struct xb_plan_apply *a, const char *name, struct xb_str *ret,
@@ -75,14 +70,7 @@ void xb_plan_apply_shell(const struct xb_plan_apply *a, struct xb_strv *ret)
 
 int xb_plan_apply_count(const struct xb_plan_apply *a, size_t bytes, struct xb_error *err)
 {
-	size_t *all = &a->planner->bytes;
-
-	*all += bytes;
-	if (*all <= MAX_BYTES)
-		return 0;
-	return xb_location_error(a->file, a->instruction->at, err,
-				 "the environments and here-documents of all steps together are "
-				 "too large");
+	return xb_stage_count(a->planner, a->file, a->instruction, bytes, err);
 }
 
 int xb_plan_apply_check_name(const struct xb_plan_apply *a, const struct xb_heredoc *heredoc,
@@ -99,33 +87,35 @@ int xb_plan_apply_check_name(const struct xb_plan_apply *a, const struct xb_here
 
 /* ---- variables ---------------------------------------------------------------------------- */
 
+/* One after the other: each pair sees what those before it set. */
 static int apply_arg(const struct xb_plan_apply *a, struct xb_error *err)
 {
 	struct xb_stage_state *state = a->state;
 	xb_auto_strv struct xb_strv shown = XB_STRV_INIT;
-	/* Other than in ENV, each pair sees those before it. */
-	struct xb_scope scope = xb_stage_scope(state);
+	const struct xb_scope_arguments arguments = {
+		.file = a->file,
+		.build_args = &a->planner->build_args,
+		.globals = state->globals,
+		.may_shadow = a->planner->request->allow.shadowed_arg,
+	};
 
 	for (size_t i = 0; i < a->instruction->pair_count; i++) {
 		const struct xb_pair *pair = &a->instruction->pairs[i];
-		xb_autofree char *text = NULL;
-		struct xb_view name;
-		int r = xb_scope_declare(&scope, a->file, pair, &a->planner->build_args,
-					 &state->globals, &state->args, &text, err);
+		char *text = NULL;
+		int r = xb_scope_declare(&arguments, pair, &state->vars, &text, err);
 
 		if (r < 0)
 			return r;
-		name = xb_view(text);
-		if (xb_view_find(name, '=') >= 0)
-			name.len = (size_t)xb_view_find(name, '=');
-		(void)xb_map_set(a->planner->consumed, name, a->planner);
-		xb_strv_take(&shown, XB_STEAL(text));
+		xb_strv_take(&shown, text);
+		xb_vars_set(&state->declared, xb_view(pair->name.text), XB_VIEW(""));
+		(void)xb_map_set(a->planner->consumed, xb_view(pair->name.text), a->planner);
 	}
+	state->run_env = NULL;
 	record(a, xb_history_words("ARG", &shown));
 	return 0;
 }
 
-/* Expand the pairs of ENV and LABEL, all in the scope as it is before the instruction. */
+/* Expand the pairs of ENV and LABEL, all as the variables are before the instruction. */
 static int expand_pairs(const struct xb_plan_apply *a, struct xb_annotations *ret,
 			struct xb_strv *shown, struct xb_error *err)
 {
@@ -133,6 +123,7 @@ static int expand_pairs(const struct xb_plan_apply *a, struct xb_annotations *re
 		const struct xb_pair *pair = &a->instruction->pairs[i];
 		xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
 		xb_auto_str struct xb_str value = XB_STR_INIT(XB_STR_OWN);
+		struct xb_annotation *expanded;
 		int r = xb_plan_apply_expand(a, &pair->name, &name, err);
 
 		if (r == 0)
@@ -142,21 +133,22 @@ static int expand_pairs(const struct xb_plan_apply *a, struct xb_annotations *re
 		if (name.len == 0)
 			return xb_location_error(a->file, pair->name.at, err,
 						 "a name must not be empty");
-		xb_annotations_set(ret, xb_str_text(&name), xb_str_text(&value));
 		xb_strv_printf(shown, "%s=%s", xb_str_text(&name), xb_str_text(&value));
+		expanded = xb_array_push(ret);
+		expanded->name = xb_str_steal(&name);
+		expanded->value = xb_str_steal(&value);
 	}
 	return 0;
 }
 
 static void set_env(struct xb_stage_state *state, const struct xb_annotation *pair)
 {
-	xb_env_set(&state->config.env, xb_view(pair->name), xb_view(pair->value));
-	xb_scope_set_env(&state->args, xb_view(pair->name), xb_view(pair->value));
+	xb_stage_set_env(state, xb_view(pair->name), xb_view(pair->value));
 }
 
 static void set_label(struct xb_stage_state *state, const struct xb_annotation *pair)
 {
-	xb_annotations_set(&state->config.labels, pair->name, pair->value);
+	xb_stage_set_label(state, pair->name, pair->value);
 }
 
 static int apply_pairs(const struct xb_plan_apply *a, const char *instruction,
@@ -202,8 +194,7 @@ static int apply_command(const struct xb_plan_apply *a, struct xb_error *err)
 	if (a->instruction->kind == XB_INSTRUCTION_CMD) {
 		xb_strv_copy(&config->cmd, &argv);
 		config->has_cmd = true;
-		config->args_escaped =
-			true; /* means something on Windows; BuildKit says it always */
+		config->args_escaped = true;
 		a->state->own_cmd = true;
 		record(a, xb_history_quoted("CMD", &argv));
 		return 0;
@@ -219,38 +210,54 @@ static int apply_command(const struct xb_plan_apply *a, struct xb_error *err)
 	return 0;
 }
 
-/* Add items to a set; a range of ports may be tens of thousands. */
-static void add_all(struct xb_strv *set, const struct xb_strv *items)
-{
-	xb_auto_map struct xb_map *known = xb_map_new();
+struct word_refs XB_ARRAY(const struct xb_word *);
 
-	for (size_t i = 0; i < set->len; i++)
-		(void)xb_map_set(known, xb_view(set->items[i]), set);
-	for (size_t i = 0; i < items->len; i++) {
-		if (xb_map_set(known, xb_view(items->items[i]), set) == NULL)
-			xb_strv_push(set, items->items[i]);
+static void word_refs_clear(struct word_refs *words)
+{
+	xb_array_clear(words);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp((*(const struct xb_word *const *)a)->text,
+		      (*(const struct xb_word *const *)b)->text);
+}
+
+/* The words as they are written, in order: as BuildKit has them in the history. */
+static void sorted_words(const struct xb_instruction *instruction, struct word_refs *ret)
+{
+	for (size_t i = 0; i < instruction->word_count; i++)
+		*xb_array_push(ret) = &instruction->words[i];
+	if (ret->len > 1)
+		qsort(ret->items, ret->len, sizeof(*ret->items), compare_words);
+}
+
+static int expose_word(const struct xb_plan_apply *a, const struct xb_word *word,
+		       struct xb_strv *ports, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv texts = XB_STRV_INIT;
+	int r = xb_scope_expand_split(&a->state->vars, a->file, word, &texts, err);
+
+	for (size_t t = 0; r == 0 && t < texts.len; t++) {
+		if (xb_expose_parse(texts.items[t], ports, err) < 0)
+			r = xb_location_wrap(a->file, word->at, err);
 	}
+	return r;
 }
 
 static int apply_expose(const struct xb_plan_apply *a, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv ports = XB_STRV_INIT;
-	struct xb_scope scope = xb_stage_scope(a->state);
+	XB_CLEANUP(word_refs_clear) struct word_refs words = { 0 };
+	int r = 0;
 
-	for (size_t i = 0; i < a->instruction->word_count; i++) {
-		const struct xb_word *word = &a->instruction->words[i];
-		xb_auto_strv struct xb_strv texts = XB_STRV_INIT;
-		int r = xb_scope_expand_split(&scope, a->file, word, &texts, err);
-
-		for (size_t t = 0; r == 0 && t < texts.len; t++) {
-			if (xb_expose_parse(texts.items[t], &ports, err) < 0)
-				r = xb_location_wrap(a->file, word->at, err);
-		}
-		if (r < 0)
-			return r;
-	}
-	xb_strv_sort(&ports);
-	add_all(&a->state->config.exposed_ports, &ports);
+	sorted_words(a->instruction, &words);
+	for (size_t i = 0; r == 0 && i < words.len; i++)
+		r = expose_word(a, words.items[i], &ports, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ports.len; i++)
+		xb_set_add(&a->state->config.exposed_ports, &a->state->ports, ports.items[i]);
 	record(a, xb_history_list("EXPOSE", &ports));
 	return 0;
 }
@@ -284,7 +291,7 @@ static int apply_volume(const struct xb_plan_apply *a, struct xb_error *err)
 		xb_strv_push(&paths, xb_str_text(&path));
 	}
 	for (size_t i = 0; i < paths.len; i++)
-		xb_image_config_add(&a->state->config.volumes, paths.items[i]);
+		xb_set_add(&a->state->config.volumes, &a->state->volumes, paths.items[i]);
 	record(a, xb_history_list("VOLUME", &paths));
 	return 0;
 }
@@ -367,7 +374,7 @@ static int apply_healthcheck(const struct xb_plan_apply *a, struct xb_error *err
 		xb_strv_push(&check->test, a->instruction->json ? "CMD" : "CMD-SHELL");
 		words_to_strv(a->instruction, 1, &check->test);
 	}
-	record(a, xb_history_quoted("HEALTHCHECK", &check->test));
+	record(a, xb_history_healthcheck(check));
 	return 0;
 }
 
@@ -415,7 +422,8 @@ static int apply_workdir(const struct xb_plan_apply *a, struct xb_error *err)
 	step.workdir.path = xb_arena_dup(a->planner->plan->arena, xb_view(path));
 	step.workdir.user = xb_arena_dup(a->planner->plan->arena, xb_view(state->config.user));
 	state->tip = xb_steps_add(&a->planner->steps, &step);
-	xb_stage_record(a->planner, state, xb_format("WORKDIR %s", path), state->tip);
+	xb_stage_record(a->planner, state, xb_format("WORKDIR %s", state->config.working_dir),
+			state->tip);
 	return 0;
 }
 
@@ -444,18 +452,11 @@ static int (*const instructions[XB_INSTRUCTION_COUNT])(const struct xb_plan_appl
 
 static int check_size(const struct xb_plan_apply *a, struct xb_error *err)
 {
-	const struct xb_stage_state *state = a->state;
-	size_t names = state->config.env.len + state->args.len + state->config.labels.len +
-		       a->instruction->pair_count;
-
-	if (names > MAX_NAMES)
-		return xb_location_error(a->file, a->instruction->at, err,
-					 "more than %d variables and labels", MAX_NAMES);
-	if (++a->planner->applied > MAX_INSTRUCTIONS)
-		return xb_location_error(a->file, a->instruction->at, err,
-					 "more than %d instructions for all platforms together",
-					 MAX_INSTRUCTIONS);
-	return 0;
+	if (++a->planner->applied <= MAX_INSTRUCTIONS)
+		return 0;
+	return xb_location_error(a->file, a->instruction->at, err,
+				 "more than %zu instructions for all platforms together",
+				 MAX_INSTRUCTIONS);
 }
 
 static int no_text(const struct xb_plan_apply *a, struct xb_error *err)
@@ -476,8 +477,9 @@ static int check_text(const struct xb_plan_apply *a, struct xb_error *err)
 		return 0;
 	if (kind == XB_INSTRUCTION_ONBUILD)
 		return xb_stage_is_text(on_build->items[on_build->len - 1]) ? 0 : no_text(a, err);
-	/* The entry of history has all that the instruction came to. */
-	if (xb_stage_is_text(history->items[history->len - 1].created_by))
+	/* The entry of history has all that the instruction came to, but for quoted words. */
+	if (xb_stage_is_text(history->items[history->len - 1].created_by) &&
+	    xb_stage_is_text(a->instruction->source))
 		return 0;
 	return no_text(a, err);
 }

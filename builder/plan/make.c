@@ -6,22 +6,26 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
+#include "builder/plan/base.h"
 #include "builder/plan/epoch.h"
 #include "builder/plan/fetch.h"
 #include "builder/plan/instruction.h"
+#include "builder/plan/names.h"
 #include "builder/plan/stage.h"
 #include "builder/plan/trigger.h"
 
-#define DEFAULT_ENV_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 /* A stage that stands on another is a level of recursion, and copies what the other has. */
 #define MAX_STAGES 1000
+
+/* About what a variable, a label or an entry of history costs that a stage has from another. */
+#define ENTRY_BYTES ((size_t)64)
 
 /* The planner's memory of what it has made: one state for each stage and target, when wanted. */
 struct planning {
 	struct xb_planner planner;
 	struct xb_stage_state **states; /* [stage * platform_count + target], NULL until wanted */
-	struct xb_strv *globals;	/* by target */
+	struct xb_vars *globals;	/* by target */
+	struct xb_stage_names names;
 };
 
 /* A stage that is being made for a target. */
@@ -42,28 +46,46 @@ static const struct xb_dockerfile *file_of(const struct planning *p)
 
 /* ---- the global scope --------------------------------------------------------------------- */
 
+/* What TARGETSTAGE is: the name of the stage that is built. */
+static const char *target_name(const struct planning *p)
+{
+	const char *name = p->planner.request->target;
+
+	if (name != NULL && *name != '\0')
+		return name;
+	return file_of(p)->stages[file_of(p)->stage_count - 1].name;
+}
+
+static int declare_global(struct planning *p, struct xb_vars *globals, const struct xb_pair *pair,
+			  struct xb_error *err)
+{
+	const struct xb_scope_arguments arguments = {
+		.file = file_of(p),
+		.build_args = &p->planner.build_args,
+		.may_shadow = p->planner.request->allow.shadowed_arg,
+	};
+	xb_autofree char *shown = NULL;
+	int r = xb_scope_declare(&arguments, pair, globals, &shown, err);
+
+	if (r == 0)
+		(void)xb_map_set(p->planner.consumed, xb_view(pair->name.text), p);
+	return r;
+}
+
 static int declare_globals(struct planning *p, size_t target, struct xb_error *err)
 {
 	const struct xb_plan_request *request = p->planner.request;
 	const struct xb_dockerfile *file = file_of(p);
-	struct xb_strv *globals = &p->globals[target];
-	struct xb_scope scope = { .args = globals };
+	struct xb_vars *globals = &p->globals[target];
+	int r = 0;
 
 	xb_scope_automatic(globals, &request->build_platform, &request->platforms[target],
-			   request->target);
+			   target_name(p), &p->planner.build_args);
 	for (size_t i = 0; i < file->arg_count; i++) {
-		for (size_t k = 0; k < file->args[i].pair_count; k++) {
-			const struct xb_pair *pair = &file->args[i].pairs[k];
-			xb_autofree char *shown = NULL;
-			int r = xb_scope_declare(&scope, file, pair, &p->planner.build_args,
-						 globals, globals, &shown, err);
-
-			if (r < 0)
-				return r;
-			(void)xb_map_set(p->planner.consumed, xb_view(pair->name.text), p);
-		}
+		for (size_t k = 0; r == 0 && k < file->args[i].pair_count; k++)
+			r = declare_global(p, globals, &file->args[i].pairs[k], err);
 	}
-	return 0;
+	return r;
 }
 
 /* One time for all platforms: what it comes to for the first. */
@@ -80,21 +102,10 @@ static int make_globals(struct planning *p, size_t target, struct xb_error *err)
 
 /* ---- FROM --------------------------------------------------------------------------------- */
 
-/* Index of the stage called `name` among the first `before`, or XB_STEP_NONE. */
-static size_t find_stage(const struct xb_dockerfile *file, const char *name, size_t before)
-{
-	for (size_t i = before; i-- > 0;) {
-		if (file->stages[i].name != NULL && strcasecmp(file->stages[i].name, name) == 0)
-			return i;
-	}
-	return XB_STEP_NONE;
-}
-
 static int stage_platform(struct planning *p, struct xb_stage_state *state, struct xb_error *err)
 {
 	const struct xb_flag *flag = xb_instruction_flag(state->ast->from, "platform");
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	struct xb_scope scope = { .args = &state->globals };
 	struct xb_word word;
 	int r;
 
@@ -102,7 +113,7 @@ static int stage_platform(struct planning *p, struct xb_stage_state *state, stru
 	if (flag == NULL)
 		return 0;
 	word = (struct xb_word){ .text = flag->value != NULL ? flag->value : "", .at = flag->at };
-	r = xb_scope_expand(&scope, file_of(p), &word, &text, err);
+	r = xb_scope_expand(state->globals, file_of(p), &word, &text, err);
 	if (r < 0)
 		return r;
 	if (xb_platform_parse(xb_str_view(&text), &p->planner.request->build_platform,
@@ -111,19 +122,10 @@ static int stage_platform(struct planning *p, struct xb_stage_state *state, stru
 	return 0;
 }
 
-/* As in BuildKit, each image has a PATH, whatever its base has; Windows has one of its own. */
-static void complete_path(struct xb_stage_state *state)
-{
-	if (strcmp(state->platform.os, "windows") != 0 &&
-	    xb_env_get(&state->config.env, XB_VIEW("PATH")) == NULL)
-		xb_strv_push(&state->config.env, DEFAULT_ENV_PATH);
-}
-
 static void from_scratch(struct xb_stage_state *state)
 {
 	state->tip = XB_STEP_NONE;
 	state->config.platform = state->platform;
-	complete_path(state);
 	xb_image_config_set(&state->config.working_dir, "/");
 }
 
@@ -135,11 +137,26 @@ static int other_platform(struct planning *p, const struct xb_stage_state *state
 	(void)xb_location_error(file_of(p), flag->at, err, "stage %s is of %s and cannot become %s",
 				parent->label, xb_platform_name(&parent->platform).text,
 				xb_platform_name(&state->platform).text);
-	(void)xb_error_hint(err, "drop --platform here, or set it on the FROM of stage %s",
+	(void)xb_error_hint(err,
+			    "drop --platform here, or set it on the FROM of stage %s; "
+			    "--allow-mismatch=stage-platform ignores it",
 			    parent->label);
 	if (err != NULL)
 		err->fault = XB_FAULT_PROOF;
 	return -EINVAL;
+}
+
+/* What each stage has for itself of the one it stands on. */
+static int count_inherited(struct planning *p, const struct xb_stage_state *state,
+			   const struct xb_stage_state *parent, struct xb_error *err)
+{
+	size_t entries = parent->vars.items.len + parent->env.items.len +
+			 parent->declared.items.len + parent->config.labels.len +
+			 parent->config.exposed_ports.len + parent->config.volumes.len +
+			 parent->history.len;
+
+	return xb_stage_count(&p->planner, file_of(p), state->ast->from, entries * ENTRY_BYTES,
+			      err);
 }
 
 static int from_stage(struct planning *p, struct xb_stage_state *state, size_t stage, size_t target,
@@ -149,67 +166,22 @@ static int from_stage(struct planning *p, struct xb_stage_state *state, size_t s
 	const struct xb_stage_state *parent = NULL;
 	int r = build_stage(p, stage, target, &parent, err);
 
+	if (r == 0)
+		r = count_inherited(p, state, parent, err);
 	if (r < 0)
 		return r;
-	if (flag != NULL && !xb_platform_eq(&state->platform, &parent->platform))
+	if (flag != NULL && !xb_platform_eq(&state->platform, &parent->platform) &&
+	    !p->planner.request->allow.stage_platform)
 		return other_platform(p, state, parent, flag, err);
 	state->platform = parent->platform;
+	state->own_platform = parent->own_platform;
 	state->tip = parent->tip;
 	xb_image_config_copy(&state->config, &parent->config);
-	xb_strv_copy(&state->args, &parent->args);
-	xb_scope_inherit(&state->args, &parent->config.env);
+	xb_vars_set_all(&state->vars, &parent->vars.items);
+	xb_vars_set_all(&state->declared, &parent->declared.items);
+	xb_strv_copy(&state->config.env, &parent->env.items);
 	for (size_t i = 0; i < parent->history.len; i++)
 		*xb_array_push(&state->history) = parent->history.items[i];
-	return 0;
-}
-
-/* An older relative in place of the platform asked for is never taken in silence. */
-static void warn_fallback(struct planning *p, const char *name, const struct xb_platform *wanted,
-			  const struct xb_image *image)
-{
-	struct xb_strv *warnings = &p->planner.plan->warnings;
-	xb_autofree char *line = NULL;
-
-	if (xb_platform_rank(wanted, &image->config.platform) == 0)
-		return;
-	line = xb_format("%s has no image for %s: its image for %s is used", name,
-			 xb_platform_name(wanted).text,
-			 xb_platform_name(&image->config.platform).text);
-	if (xb_strv_find(warnings, line) < 0)
-		xb_strv_push(warnings, line);
-}
-
-/* The step that is the tree of an image. */
-static int image_step(struct planning *p, struct xb_stage_state *state,
-		      const struct xb_dockerfile *file, const struct xb_instruction *instruction,
-		      const char *name, struct xb_location at, struct xb_step *ret,
-		      struct xb_error *err)
-{
-	const struct xb_plan_sources *sources = &p->planner.request->sources;
-	struct xb_plan *plan = p->planner.plan;
-	struct xb_platform_name shown = xb_platform_name(&state->platform);
-	const struct xb_image *image = NULL;
-	int r = sources->image(sources->context, name, &state->platform, &image, err);
-
-	if (r < 0) {
-		(void)xb_error_wrap(err, r, "image %s for %s", name, shown.text);
-		(void)xb_location_wrap(file, at, err);
-		return r;
-	}
-	warn_fallback(p, name, &state->platform, image);
-	*ret = (struct xb_step){
-		.kind = XB_STEP_BASE,
-		.parent = XB_STEP_NONE,
-		.platform = state->platform,
-		.strategy = XB_STRATEGY_NATIVE,
-		.reason = "the builder's own work",
-		.stage = state->label,
-		.title = xb_arena_format(plan->arena, "[%s %s] FROM %s", shown.text, state->label,
-					 xb_stage_line(plan, name)),
-		.file = file,
-		.instruction = instruction,
-		.base = { .name = xb_arena_dup(plan->arena, xb_view(name)), .image = image },
-	};
 	return 0;
 }
 
@@ -265,17 +237,24 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 		      struct xb_error *err)
 {
 	const struct xb_instruction *from = state->ast->from;
+	const struct xb_plan_base base = { .planner = &p->planner,
+					   .state = state,
+					   .file = file_of(p),
+					   .instruction = from,
+					   .name = name,
+					   .at = from->words[0].at };
 	struct xb_step step;
 	int r;
 
 	if (xb_named_is_files(&p->planner, name))
 		return from_files(p, state, name, err);
-	r = image_step(p, state, file_of(p), from, name, from->words[0].at, &step, err);
+	r = xb_plan_base_step(&base, &step, err);
 	if (r < 0)
 		return r;
+	state->own_platform = !xb_platform_eq(&state->platform, &step.platform);
+	state->platform = step.platform;
 	xb_image_config_copy(&state->config, &step.base.image->config);
 	complete_platform(state);
-	complete_path(state);
 	/* What other builders left about themselves (docker_version, container_config) ends here.
 	 */
 	free(state->config.extra);
@@ -289,26 +268,25 @@ static int apply_from(struct planning *p, struct xb_stage_state *state, size_t s
 {
 	const struct xb_word *word = &state->ast->from->words[0];
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
-	struct xb_scope scope = { .args = &state->globals };
 	size_t parent;
 	int r = stage_platform(p, state, err);
 
 	if (r == 0)
-		r = xb_scope_expand(&scope, file_of(p), word, &name, err);
+		r = xb_scope_expand(state->globals, file_of(p), word, &name, err);
 	if (r < 0)
 		return r;
 	if (name.len == 0)
 		return xb_location_error(file_of(p), word->at, err,
 					 "the base image's name is empty after expansion");
 	state->layers = 1;
-	if (strcmp(xb_str_text(&name), "scratch") == 0) {
+	parent = xb_stage_names_find(&p->names, xb_str_text(&name), stage);
+	if (strcmp(xb_str_text(&name), "scratch") == 0)
 		from_scratch(state);
-		return 0;
-	}
-	parent = find_stage(file_of(p), xb_str_text(&name), stage);
-	if (parent != XB_STEP_NONE)
-		return from_stage(p, state, parent, target, err);
-	return from_image(p, state, xb_str_text(&name), err);
+	else if (parent != XB_STAGE_NONE)
+		r = from_stage(p, state, parent, target, err);
+	else
+		r = from_image(p, state, xb_str_text(&name), err);
+	return r;
 }
 
 /* ---- COPY --from, RUN --mount=from= ------------------------------------------------------- */
@@ -324,34 +302,53 @@ struct origin {
 	const char *name;
 };
 
-/* Which stage it means, by name or number; XB_STEP_NONE when it means something else. */
+/* A stage that comes later is not there yet. */
+static int check_earlier(struct planning *p, const struct origin *o, size_t stage,
+			 struct xb_error *err)
+{
+	const struct xb_dockerfile *file = file_of(p);
+	const char *flag = strcmp(o->flag->name, "from") == 0 ? "--from" : "from";
+
+	if (stage < o->stage)
+		return 0;
+	if (stage == o->stage)
+		(void)xb_location_error(o->file, o->flag->at, err, "%s=%s is this stage itself",
+					flag, o->name);
+	else
+		(void)xb_location_error(
+			o->file, o->flag->at, err,
+			"%s=%s is not a stage before this one: it begins in line %u", flag, o->name,
+			file->stages[stage].from->at.line);
+	(void)xb_error_hint(err, "move that stage in front of this one");
+	return -EINVAL;
+}
+
+/* Which stage it means, by name or number; XB_STAGE_NONE when it means something else. */
 static int origin_stage(struct planning *p, const struct origin *o, size_t *ret,
 			struct xb_error *err)
 {
-	const struct xb_dockerfile *file = file_of(p);
-	uint64_t number = 0;
-	bool is_number = xb_view_parse_u64(xb_view(o->name), SIZE_MAX, &number) != -EINVAL;
+	uint64_t number;
 
-	*ret = XB_STEP_NONE;
+	*ret = XB_STAGE_NONE;
 	if (kind_of(p, o->name) != XB_SOURCE_IMAGE)
 		return 0;
-	*ret = find_stage(file, o->name, o->stage);
-	if (*ret != XB_STEP_NONE)
+	*ret = xb_stage_names_origin(&p->names, o->name, o->stage);
+	if (*ret != XB_STAGE_NONE)
+		return check_earlier(p, o, *ret, err);
+	if (xb_view_parse_u64(xb_view(o->name), SIZE_MAX, &number) == -EINVAL)
 		return 0;
-	if (is_number && number < o->stage) {
-		*ret = (size_t)number;
-		return 0;
-	}
-	if (is_number || find_stage(file, o->name, file->stage_count) != XB_STEP_NONE)
-		return xb_location_error(
-			o->file, o->flag->at, err, "%s=%s is not a stage before this one",
-			strcmp(o->flag->name, "from") == 0 ? "--from" : "from", o->name);
-	return 0;
+	return xb_location_error(o->file, o->flag->at, err, "there is no stage number %s", o->name);
 }
 
 static int find_origin(struct planning *p, const struct origin *o, struct xb_copy_source *ret,
 		       struct xb_error *err)
 {
+	const struct xb_plan_base base = { .planner = &p->planner,
+					   .state = o->state,
+					   .file = o->file,
+					   .instruction = o->instruction,
+					   .name = o->name,
+					   .at = o->flag->at };
 	const struct xb_stage_state *other = NULL;
 	struct xb_step step;
 	size_t index;
@@ -359,7 +356,7 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 
 	if (r < 0)
 		return r;
-	if (index != XB_STEP_NONE) {
+	if (index != XB_STAGE_NONE) {
 		r = build_stage(p, index, o->target, &other, err);
 		if (r == 0)
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, other->tip, NULL };
@@ -368,7 +365,7 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 	if (xb_named_is_files(&p->planner, o->name))
 		return xb_named_files(&p->planner, o->state, o->file, o->instruction, o->name, ret,
 				      err);
-	r = image_step(p, o->state, o->file, o->instruction, o->name, o->flag->at, &step, err);
+	r = xb_plan_base_step(&base, &step, err);
 	if (r == 0)
 		*ret = (struct xb_copy_source){ XB_COPY_STEP,
 						xb_steps_add(&p->planner.steps, &step), NULL };
@@ -476,7 +473,11 @@ static int apply_named(const struct place *at, struct xb_error *err)
 {
 	int r = stage_platform(at->p, at->state, err);
 
-	return r < 0 ? r : from_image(at->p, at->state, at->state->ast->name, err);
+	if (r == 0)
+		r = from_image(at->p, at->state, at->state->ast->name, err);
+	if (r == 0)
+		xb_stage_take_env(at->state);
+	return r;
 }
 
 static int apply_all(const struct place *at, struct xb_error *err)
@@ -487,9 +488,10 @@ static int apply_all(const struct place *at, struct xb_error *err)
 	if (ast->name != NULL && kind_of(at->p, ast->name) != XB_SOURCE_IMAGE)
 		return apply_named(at, err);
 	r = apply_from(at->p, at->state, at->stage, at->target, err);
-
-	if (r == 0)
+	if (r == 0) {
+		xb_stage_take_env(at->state);
 		r = apply_triggers(at, err);
+	}
 	for (size_t i = 0; r == 0 && i < ast->instruction_count; i++)
 		r = apply_one(at, file_of(at->p), &ast->instructions[i], err);
 	return r;
@@ -514,7 +516,7 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 		state->target = p->planner.request->platforms[target];
 		state->tip = XB_STEP_NONE;
 		state->layers_total = count_layers(ast);
-		xb_strv_copy(&state->globals, &p->globals[target]);
+		state->globals = &p->globals[target];
 		r = apply_all(&(struct place){ p, state, stage, target }, err);
 		if (r < 0)
 			return r;
@@ -534,15 +536,21 @@ static int target_stage(struct planning *p, size_t *ret, struct xb_error *err)
 	*ret = file->stage_count - 1;
 	if (name == NULL || *name == '\0')
 		return 0;
-	*ret = find_stage(file, name, file->stage_count);
-	if (*ret == XB_STEP_NONE && file->stage_count > 0 &&
+	*ret = xb_stage_names_find(&p->names, name, file->stage_count);
+	if (*ret == XB_STAGE_NONE &&
 	    xb_view_parse_u64(xb_view(name), file->stage_count - 1, &number) == 0)
 		*ret = (size_t)number;
-	if (*ret != XB_STEP_NONE)
+	if (*ret != XB_STAGE_NONE)
 		return 0;
 	(void)xb_error_set(err, -ENOENT, "%s has no stage called %s", file->path, name);
 	(void)xb_error_hint(err, "name a stage of the Dockerfile with --target");
 	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
+/* Whether the image gets the name of the platform asked for, whatever its files are for. */
+static bool is_stamped(const struct planning *p, const struct xb_stage_state *state)
+{
+	return state->own_platform || p->planner.request->allow.pinned_target;
 }
 
 /*
@@ -555,7 +563,7 @@ static int check_pinned(struct planning *p, const struct xb_stage_state *state,
 	struct xb_platform_name made = xb_platform_name(&state->platform);
 	struct xb_platform_name wanted = xb_platform_name(&state->target);
 
-	if (xb_platform_eq(&state->platform, &state->target))
+	if (xb_platform_eq(&state->platform, &state->target) || is_stamped(p, state))
 		return 0;
 	if (p->planner.request->platform_count == 1) {
 		xb_strv_printf(&p->planner.plan->warnings,
@@ -566,10 +574,34 @@ static int check_pinned(struct planning *p, const struct xb_stage_state *state,
 	(void)xb_location_error(file_of(p), state->ast->from->at, err,
 				"the final stage is pinned to %s, but %s is asked for", made.text,
 				wanted.text);
-	(void)xb_error_hint(err, "drop --platform from this FROM");
+	(void)xb_error_hint(err, "drop --platform from this FROM; --allow-mismatch=pinned-target "
+				 "gives the image the platform that was asked for");
 	if (err != NULL)
 		err->fault = XB_FAULT_PROOF;
 	return -EINVAL;
+}
+
+/* Those of the command line win over the Dockerfile's. */
+static int add_labels(const struct xb_plan_request *request, struct xb_image_config *config,
+		      struct xb_error *err)
+{
+	for (size_t i = 0; i < request->labels->len; i++) {
+		struct xb_view label = xb_view(request->labels->items[i]);
+		xb_autofree char *key = NULL;
+		xb_autofree char *value = NULL;
+		struct xb_view name;
+
+		if (!xb_stage_is_text(request->labels->items[i])) {
+			(void)xb_error_set(err, -EINVAL, "--label %s: not UTF-8",
+					   request->labels->items[i]);
+			return xb_error_fault(err, XB_FAULT_USAGE);
+		}
+		(void)xb_view_split(&label, '=', &name);
+		key = xb_view_dup(name);
+		value = xb_view_dup(label);
+		xb_annotations_set(&config->labels, key, value);
+	}
+	return 0;
 }
 
 static int make_target(struct planning *p, size_t stage, size_t target, struct xb_error *err)
@@ -589,26 +621,15 @@ static int make_target(struct planning *p, size_t stage, size_t target, struct x
 	history = xb_arena_alloc(plan->arena, state->history.len + 1, sizeof(*history));
 	for (size_t i = 0; i < state->history.len; i++)
 		history[i] = state->history.items[i];
-	made->platform = state->platform;
+	made->platform = is_stamped(p, state) ? state->target : state->platform;
 	made->step = state->tip;
 	made->history = history;
 	made->history_count = state->history.len;
 	xb_image_config_copy(&made->config, &state->config);
-	for (size_t i = 0; i < request->labels->len; i++) {
-		struct xb_view label = xb_view(request->labels->items[i]);
-		struct xb_view name;
-
-		if (!xb_stage_is_text(request->labels->items[i])) {
-			(void)xb_error_set(err, -EINVAL, "--label %s: not UTF-8",
-					   request->labels->items[i]);
-			return xb_error_fault(err, XB_FAULT_USAGE);
-		}
-		(void)xb_view_split(&label, '=', &name);
-		xb_autofree char *key = xb_view_dup(name);
-		xb_autofree char *value = xb_view_dup(label);
-		xb_annotations_set(&made->config.labels, key, value);
-	}
-	return 0;
+	xb_strv_copy(&made->config.env, &state->env.items);
+	if (!xb_platform_eq(&made->platform, &state->platform))
+		made->config.platform = made->platform;
+	return add_labels(request, &made->config, err);
 }
 
 /* A --build-arg that nothing asked for is a misspelling more often than not. */
@@ -649,6 +670,8 @@ static int make_all(struct planning *p, struct xb_error *err)
 	int r = check_size(file_of(p), err);
 
 	if (r == 0)
+		r = xb_stage_names_check_circles(&p->names, err);
+	if (r == 0)
 		r = target_stage(p, &stage, err);
 	for (size_t t = 0; r == 0 && t < p->planner.request->platform_count; t++) {
 		r = make_globals(p, t, err);
@@ -671,11 +694,12 @@ static void planning_clear(struct planning *p)
 	}
 	free(p->states);
 	for (size_t t = 0; t < platforms; t++)
-		xb_strv_clear(&p->globals[t]);
+		xb_vars_clear(&p->globals[t]);
 	free(p->globals);
+	xb_stage_names_clear(&p->names);
+	xb_vars_clear(&p->planner.build_args);
 	xb_steps_clear(&p->planner.steps);
 	xb_map_free(p->planner.consumed);
-	xb_strv_clear(&p->planner.build_args);
 }
 
 int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, struct xb_error *err)
@@ -686,7 +710,7 @@ int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, st
 		.planner = { .request = request, .plan = plan, .consumed = xb_map_new() },
 		.states = xb_calloc(request->dockerfile->stage_count * request->platform_count,
 				    sizeof(struct xb_stage_state *)),
-		.globals = xb_calloc(request->platform_count, sizeof(struct xb_strv)),
+		.globals = xb_calloc(request->platform_count, sizeof(*p.globals)),
 	};
 	int r;
 
@@ -697,7 +721,8 @@ int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, st
 	plan->targets = xb_calloc(request->platform_count, sizeof(*plan->targets));
 	plan->target_count = request->platform_count;
 	xb_steps_init(&p.planner.steps);
-	xb_strv_copy(&p.planner.build_args, request->build_args);
+	xb_stage_names_init(&p.names, request->dockerfile);
+	xb_vars_set_all(&p.planner.build_args, request->build_args);
 
 	r = make_all(&p, err);
 	if (r < 0)

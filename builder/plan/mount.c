@@ -150,8 +150,7 @@ static int read_mount(struct xb_planner *planner, const struct xb_stage_state *s
 		      const struct xb_copy_source *source, struct xb_step_mount *ret,
 		      struct xb_error *err)
 {
-	struct xb_scope scope = xb_stage_scope(state);
-	struct xb_expand_env env = xb_scope_env(&scope, file);
+	struct xb_expand_env env = xb_scope_env(&state->vars, file);
 	xb_auto_mount struct xb_mount mount = { 0 };
 	struct planning p = { .plan = planner->plan, .state = state, .mount = &mount };
 	int r = xb_mount_parse(text, &env, &mount, err);

@@ -212,8 +212,9 @@ struct xb_plan_sources {
 	void *context;
 	/** What `name` stands for; never fails (unknown names are images). */
 	enum xb_source_kind (*kind)(void *context, const char *name);
-	/** The image `name` for `platform`; borrowed, must outlive the plan. */
-	int (*image)(void *context, const char *name, const struct xb_platform *platform,
+	/** The image `name` for `platform`; borrowed, must outlive the plan. `any`: a name of one
+	 * image gives it whatever its platform is. */
+	int (*image)(void *context, const char *name, const struct xb_platform *platform, bool any,
 		     const struct xb_image **ret, struct xb_error *err);
 	/** The URL of a XB_SOURCE_REMOTE, borrowed. */
 	const char *(*url)(void *context, const char *name);
@@ -242,6 +243,19 @@ struct xb_plan_grants {
 		       struct xb_error *err);
 };
 
+/**
+ * What is an error unless it is allowed (--allow-mismatch): each makes an image for a platform of
+ * what belongs to another.
+ */
+struct xb_plan_allow {
+	bool shadowed_arg;   /**< a default that hides TARGETARCH or one of its relatives */
+	bool stage_platform; /**< FROM --platform on a stage of another platform: has no effect */
+	bool pinned_target;  /**< the last stage has a platform of its own: stamped with that asked
+				  for */
+	bool digest_pin;     /**< a base by digest, which is for another platform */
+	bool base_platform;  /**< a base by name, which is for another platform */
+};
+
 /** What to plan; all borrowed. */
 struct xb_plan_request {
 	const struct xb_dockerfile *dockerfile;
@@ -253,6 +267,7 @@ struct xb_plan_request {
 	const struct xb_strv *build_args; /**< "NAME=value" */
 	const struct xb_strv *labels;	  /**< "NAME=value", added to every target's config */
 	int64_t context_time;		  /**< of the build context, in seconds; -1: it has none */
+	struct xb_plan_allow allow;
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 	struct xb_plan_grants grants;

@@ -10,19 +10,6 @@
 #include "builder/plan/history.h"
 #include "builder/plan/mount.h"
 
-/* The environment of a RUN: what ENV set, and the build arguments, which know what came last. */
-static void run_env(const struct xb_plan_apply *a, struct xb_strv *env)
-{
-	xb_strv_append(env, &a->state->config.env);
-	for (size_t i = 0; i < a->state->args.len; i++) {
-		struct xb_view value = xb_view(a->state->args.items[i]);
-		struct xb_view name;
-
-		if (xb_view_split(&value, '=', &name))
-			xb_env_set(env, name, value);
-	}
-}
-
 /* The value of a proxy argument in whichever case it was given. */
 static const char *proxy_value(const struct xb_strv *args, struct xb_view name)
 {
@@ -40,25 +27,34 @@ static const char *proxy_value(const struct xb_strv *args, struct xb_view name)
  * Proxies given with --build-arg reach every RUN, in both spellings since programs differ in which
  * they read, but no key and no history.
  */
-static void run_proxies(const struct xb_plan_apply *a, const struct xb_strv *env,
-			struct xb_strv *proxies)
+static void run_proxies(const struct xb_plan_apply *a, struct xb_strv *proxies)
 {
 	for (const char *const *name = xb_scope_proxy_names; *name != NULL; name++) {
 		const char *value = proxy_value(a->planner->request->build_args, xb_view(*name));
 
-		if (value != NULL && xb_env_get(env, xb_view(*name)) == NULL)
+		if (value != NULL && xb_vars_get(&a->state->vars, xb_view(*name)) == NULL)
 			xb_strv_printf(proxies, "%s=%s", *name, value);
 	}
 }
 
-/* Count what the environment costs. */
-static int count_env(const struct xb_plan_apply *a, const struct xb_strv *env, struct xb_error *err)
+/* The environment of a RUN; commands between which nothing is set share it. */
+static int run_env(const struct xb_plan_apply *a, const char *const **ret, struct xb_error *err)
 {
+	struct xb_stage_state *state = a->state;
+	const struct xb_strv *items = &state->vars.items;
 	size_t bytes = 0;
+	int r;
 
-	for (size_t i = 0; i < env->len; i++)
-		bytes += strlen(env->items[i]) + 1 + sizeof(char *);
-	return xb_plan_apply_count(a, bytes, err);
+	if (state->run_env == NULL) {
+		for (size_t i = 0; i < items->len; i++)
+			bytes += strlen(items->items[i]) + 1 + sizeof(char *);
+		r = xb_plan_apply_count(a, bytes, err);
+		if (r < 0)
+			return r;
+		state->run_env = xb_plan_list(a->planner->plan, items);
+	}
+	*ret = state->run_env;
+	return 0;
 }
 
 /* How the step runs; one that cannot run at all fails the plan here, before any work. */
@@ -230,7 +226,6 @@ static int fill_run(const struct xb_plan_apply *a, struct xb_strv *argv, struct 
 {
 	struct xb_plan *plan = a->planner->plan;
 	const struct xb_image_config *config = &a->state->config;
-	xb_auto_strv struct xb_strv env = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv proxies = XB_STRV_INIT;
 	const char *cwd = config->working_dir;
 	int r = command_of(a, argv, &ret->script, err);
@@ -241,15 +236,12 @@ static int fill_run(const struct xb_plan_apply *a, struct xb_strv *argv, struct 
 		r = run_security(a, &ret->insecure, err);
 	if (r == 0)
 		r = run_devices(a, ret, err);
+	if (r == 0)
+		r = run_env(a, &ret->env, err);
 	if (r < 0)
 		return r;
-	run_env(a, &env);
-	r = count_env(a, &env, err);
-	if (r < 0)
-		return r;
-	run_proxies(a, &env, &proxies);
+	run_proxies(a, &proxies);
 	ret->argv = xb_plan_list(plan, argv);
-	ret->env = xb_plan_list(plan, &env);
 	ret->proxy = xb_plan_list(plan, &proxies);
 	ret->cwd = xb_arena_dup(plan->arena, xb_view(cwd != NULL && *cwd != '\0' ? cwd : "/"));
 	ret->user = xb_arena_dup(plan->arena, xb_view(config->user));
@@ -262,13 +254,18 @@ int xb_plan_apply_run(const struct xb_plan_apply *a, struct xb_error *err)
 	xb_auto_strv struct xb_strv argv = XB_STRV_INIT;
 	struct xb_step step =
 		xb_stage_step(a->planner, state, XB_STEP_RUN, a->file, a->instruction);
+	xb_autofree char *history = NULL;
 	int r = decide(a, &step, err);
 
 	if (r == 0)
 		r = fill_run(a, &argv, &step.run, err);
 	if (r < 0)
 		return r;
+	history = xb_history_run(&state->declared, &state->vars, &argv);
+	r = xb_plan_apply_count(a, state->declared.items.len > 0 ? strlen(history) : 0, err);
+	if (r < 0)
+		return r;
 	state->tip = xb_steps_add(&a->planner->steps, &step);
-	xb_stage_record(a->planner, state, xb_history_run(&state->args, &argv), state->tip);
+	xb_stage_record(a->planner, state, XB_STEAL(history), state->tip);
 	return 0;
 }

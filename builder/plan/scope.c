@@ -11,63 +11,71 @@ const char *const xb_scope_proxy_names[] = { "HTTP_PROXY",  "http_proxy", "HTTPS
 					     "NO_PROXY",    "no_proxy",	  "ALL_PROXY",
 					     "all_proxy",   NULL };
 
-static void platform_args(struct xb_strv *args, const char *prefix, const struct xb_platform *p)
+static void set_automatic(struct xb_vars *vars, const struct xb_vars *build_args,
+			  const char *prefix, const char *suffix, const char *value)
+{
+	xb_autofree char *name = xb_format("%s%s", prefix, suffix);
+	const char *given = xb_vars_get(build_args, xb_view(name));
+
+	xb_vars_set(vars, xb_view(name), xb_view(given != NULL ? given : value));
+}
+
+static void platform_args(struct xb_vars *vars, const struct xb_vars *build_args,
+			  const char *prefix, const struct xb_platform *p)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
 	(void)xb_platform_format(p, &text);
-	xb_strv_printf(args, "%sPLATFORM=%s", prefix, xb_str_text(&text));
-	xb_strv_printf(args, "%sOS=%s", prefix, p->os);
-	xb_strv_printf(args, "%sARCH=%s", prefix, p->arch);
-	xb_strv_printf(args, "%sVARIANT=%s", prefix, p->variant);
-	xb_strv_printf(args, "%sOSVERSION=%s", prefix, p->os_version);
+	set_automatic(vars, build_args, prefix, "PLATFORM", xb_str_text(&text));
+	set_automatic(vars, build_args, prefix, "OS", p->os);
+	set_automatic(vars, build_args, prefix, "OSVERSION", p->os_version);
+	set_automatic(vars, build_args, prefix, "ARCH", p->arch);
+	set_automatic(vars, build_args, prefix, "VARIANT", p->variant);
 }
 
-void xb_scope_automatic(struct xb_strv *args, const struct xb_platform *build,
-			const struct xb_platform *target, const char *stage)
+void xb_scope_automatic(struct xb_vars *vars, const struct xb_platform *build,
+			const struct xb_platform *target, const char *stage,
+			const struct xb_vars *build_args)
 {
-	platform_args(args, "BUILD", build);
-	platform_args(args, "TARGET", target);
-	xb_strv_printf(args, "TARGETSTAGE=%s", stage != NULL ? stage : "default");
+	platform_args(vars, build_args, "BUILD", build);
+	platform_args(vars, build_args, "TARGET", target);
+	set_automatic(vars, build_args, "TARGET", "STAGE", stage != NULL ? stage : "default");
 }
 
 static bool lookup(void *context, struct xb_view name, const char **ret_value)
 {
-	const struct xb_scope *scope = context;
-	const char *value = scope->args != NULL ? xb_env_get(scope->args, name) : NULL;
+	const char *value = xb_vars_get(context, name);
 
-	if (value == NULL && scope->env != NULL)
-		value = xb_env_get(scope->env, name);
 	if (value == NULL)
 		return false;
 	*ret_value = value;
 	return true;
 }
 
-struct xb_expand_env xb_scope_env(const struct xb_scope *scope, const struct xb_dockerfile *file)
+struct xb_expand_env xb_scope_env(const struct xb_vars *vars, const struct xb_dockerfile *file)
 {
 	return (struct xb_expand_env){
 		.lookup = lookup,
-		.ctx = (void *)(uintptr_t)scope,
+		.ctx = (void *)(uintptr_t)vars,
 		.escape = file->directives.escape,
 	};
 }
 
-int xb_scope_expand(const struct xb_scope *scope, const struct xb_dockerfile *file,
+int xb_scope_expand(const struct xb_vars *vars, const struct xb_dockerfile *file,
 		    const struct xb_word *word, struct xb_str *ret, struct xb_error *err)
 {
-	struct xb_expand_env env = xb_scope_env(scope, file);
+	struct xb_expand_env env = xb_scope_env(vars, file);
 
 	if (xb_expand_word(word->text, &env, ret, err) < 0)
 		return xb_location_wrap(file, word->at, err);
 	return 0;
 }
 
-int xb_scope_expand_document(const struct xb_scope *scope, const struct xb_dockerfile *file,
+int xb_scope_expand_document(const struct xb_vars *vars, const struct xb_dockerfile *file,
 			     const struct xb_heredoc *heredoc, struct xb_str *ret,
 			     struct xb_error *err)
 {
-	struct xb_expand_env env = xb_scope_env(scope, file);
+	struct xb_expand_env env = xb_scope_env(vars, file);
 
 	env.escape = '\\';
 	env.keep_quotes = true;
@@ -76,48 +84,35 @@ int xb_scope_expand_document(const struct xb_scope *scope, const struct xb_docke
 	return 0;
 }
 
-int xb_scope_expand_split(const struct xb_scope *scope, const struct xb_dockerfile *file,
+int xb_scope_expand_split(const struct xb_vars *vars, const struct xb_dockerfile *file,
 			  const struct xb_word *word, struct xb_strv *ret, struct xb_error *err)
 {
-	struct xb_expand_env env = xb_scope_env(scope, file);
+	struct xb_expand_env env = xb_scope_env(vars, file);
 
 	if (xb_expand_words(word->text, &env, ret, err) < 0)
 		return xb_location_wrap(file, word->at, err);
 	return 0;
 }
 
-void xb_scope_set_env(struct xb_strv *args, struct xb_view name, struct xb_view value)
-{
-	if (xb_env_get(args, name) != NULL)
-		xb_env_set(args, name, value);
-}
-
-void xb_scope_inherit(struct xb_strv *args, const struct xb_strv *env)
-{
-	for (size_t i = 0; i < env->len; i++) {
-		struct xb_view value = xb_view(env->items[i]);
-		struct xb_view name;
-
-		if (xb_view_split(&value, '=', &name))
-			xb_scope_set_env(args, name, value);
-	}
-}
-
 /* A default that hides what a platform is would build every platform as one. */
-static int check_shadow(const struct xb_dockerfile *file, const struct xb_pair *pair,
-			const char *name, const char *fallback, const char *automatic,
-			struct xb_error *err)
+static int check_shadow(const struct xb_scope_arguments *arguments, const struct xb_pair *pair,
+			const char *fallback, const char *automatic, struct xb_error *err)
 {
 	static const char *const names[] = { "TARGETPLATFORM", "TARGETOS", "TARGETARCH",
 					     "TARGETVARIANT" };
+	const char *name = pair->name.text;
 
 	for (size_t i = 0; i < XB_COUNT(names); i++) {
-		if (strcmp(names[i], name) != 0 || strcmp(fallback, automatic) == 0)
+		if (strcmp(names[i], name) != 0 || automatic == NULL ||
+		    strcmp(fallback, automatic) == 0 || arguments->may_shadow)
 			continue;
-		(void)xb_location_error(file, pair->name.at, err,
+		(void)xb_location_error(arguments->file, pair->name.at, err,
 					"the default \"%s\" of %s would hide its value \"%s\"",
 					fallback, name, automatic);
-		(void)xb_error_hint(err, "write ARG %s without a default", name);
+		(void)xb_error_hint(err,
+				    "write ARG %s without a default, or build with "
+				    "--allow-mismatch=shadowed-arg",
+				    name);
 		if (err != NULL)
 			err->fault = XB_FAULT_PROOF;
 		return -EINVAL;
@@ -125,40 +120,38 @@ static int check_shadow(const struct xb_dockerfile *file, const struct xb_pair *
 	return 0;
 }
 
-int xb_scope_declare(const struct xb_scope *scope, const struct xb_dockerfile *file,
-		     const struct xb_pair *pair, const struct xb_strv *build_args,
-		     const struct xb_strv *inherited, struct xb_strv *args, char **ret_shown,
-		     struct xb_error *err)
+/* The default, expanded; one that is not used may well demand, with ${x:?}, what is not there. */
+static int expand_default(const struct xb_scope_arguments *arguments, const struct xb_pair *pair,
+			  const struct xb_vars *vars, struct xb_str *ret, struct xb_error *err)
 {
-	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_str struct xb_str fallback = XB_STR_INIT(XB_STR_OWN);
-	const char *automatic = NULL;
-	const char *value;
-	int r = xb_scope_expand(scope, file, &pair->name, &name, err);
+	const struct xb_vars *globals = arguments->globals != NULL ? arguments->globals : vars;
+	int r = xb_scope_expand(vars, arguments->file, &pair->value, ret, err);
 
 	if (r < 0)
 		return r;
-	if (inherited != NULL)
-		automatic = xb_env_get(inherited, xb_str_view(&name));
-	value = xb_env_get(build_args, xb_str_view(&name));
-	/* A default that is not used may well demand, with ${x:?}, what is not there. */
-	if (value == NULL && pair->value.text != NULL)
-		r = xb_scope_expand(scope, file, &pair->value, &fallback, err);
-	if (r < 0)
-		return r;
+	return check_shadow(arguments, pair, xb_str_text(ret),
+			    xb_vars_get(globals, xb_view(pair->name.text)), err);
+}
+
+int xb_scope_declare(const struct xb_scope_arguments *arguments, const struct xb_pair *pair,
+		     struct xb_vars *vars, char **ret_shown, struct xb_error *err)
+{
+	xb_auto_str struct xb_str fallback = XB_STR_INIT(XB_STR_OWN);
+	struct xb_view name = xb_view(pair->name.text);
+	const char *value = xb_vars_get(arguments->build_args, name);
+	int r = 0;
+
 	if (value == NULL && pair->value.text != NULL) {
+		r = expand_default(arguments, pair, vars, &fallback, err);
 		value = xb_str_text(&fallback);
-		if (automatic != NULL)
-			r = check_shadow(file, pair, xb_str_text(&name), value, automatic, err);
-	} else if (value == NULL) {
-		value = automatic;
+	} else if (value == NULL && arguments->globals != NULL) {
+		value = xb_vars_get(arguments->globals, name);
 	}
 	if (r < 0)
 		return r;
-	*ret_shown = value != NULL ? xb_format("%s=%s", xb_str_text(&name), value)
-				   : xb_strdup(xb_str_text(&name));
-	/* Last: in the global scope `value` is a string of `args` itself. */
+	*ret_shown = value != NULL ? xb_format("%s=%s", pair->name.text, value)
+				   : xb_strdup(pair->name.text);
 	if (value != NULL)
-		xb_env_set(args, xb_str_view(&name), xb_view(value));
+		xb_vars_set(vars, name, xb_view(value));
 	return 0;
 }

@@ -15,10 +15,10 @@ struct xb_planner {
 	const struct xb_plan_request *request;
 	struct xb_plan *plan; /**< its arena, its warnings */
 	struct xb_steps steps;
-	struct xb_strv build_args; /**< owned: of the request, with SOURCE_DATE_EPOCH as a number */
+	struct xb_vars build_args; /**< of the request, with SOURCE_DATE_EPOCH as a number */
 	struct xb_map *consumed;   /**< names of --build-arg that an ARG asked for */
 	size_t applied;		   /**< instructions, this far; bounded */
-	size_t bytes;		   /**< of all environments and here-documents, this far; bounded */
+	size_t bytes;		   /**< of what is kept many times, this far; bounded */
 };
 
 /** Where a COPY or a mount takes its files from: what `from` came to, or the context. */
@@ -37,9 +37,16 @@ struct xb_stage_state {
 	struct xb_platform target;     /**< the platform asked for */
 	struct xb_platform platform;   /**< the platform its commands run on */
 	size_t tip;		       /**< step, or XB_STEP_NONE */
-	struct xb_image_config config; /**< owned */
-	struct xb_strv args;	       /**< build arguments in effect */
-	struct xb_strv globals;	       /**< arguments of the global scope for this platform */
+	struct xb_image_config config; /**< owned; its `env` is empty until the stage is done */
+	struct xb_vars env;	       /**< what becomes the config's */
+	struct xb_vars vars;	       /**< what words see and a RUN gets: `env` and arguments */
+	struct xb_vars declared;       /**< the names of arguments, in order; the values are "" */
+	const struct xb_vars *globals; /**< the global scope for this platform; borrowed */
+	const char *const *run_env;    /**< `vars` as a RUN has them, or NULL when they changed */
+	struct xb_map *ports;	       /**< see xb_set_add() */
+	struct xb_map *volumes;	       /**< likewise */
+	struct xb_map *labels;	       /**< name to place in the config's labels, from 1 */
+	bool own_platform;	       /**< the base's, which is not what was wanted: allowed */
 	bool own_cmd;		       /**< CMD was set in this stage */
 	struct xb_plan_histories history;
 	size_t layers;	     /**< instructions that make a layer, this far */
@@ -49,8 +56,21 @@ struct xb_stage_state {
 /** Release what a state owns. */
 void xb_stage_state_clear(struct xb_stage_state *state);
 
-/** What the words of the stage's next instruction may refer to. */
-struct xb_scope xb_stage_scope(const struct xb_stage_state *state);
+/** Set a variable that words and RUN see. */
+void xb_stage_set_var(struct xb_stage_state *state, struct xb_view name, struct xb_view value);
+/** Set a variable that the image's config has, too. */
+void xb_stage_set_env(struct xb_stage_state *state, struct xb_view name, struct xb_view value);
+/** Take over the environment of the config, that of the base. */
+void xb_stage_take_env(struct xb_stage_state *state);
+/** Set a label of the config, in time that does not depend on how many there are. */
+void xb_stage_set_label(struct xb_stage_state *state, const char *name, const char *value);
+
+/**
+ * Count bytes that the plan has to hold because of an instruction. Error: -EINVAL, at the
+ * instruction, when all together are too many.
+ */
+int xb_stage_count(struct xb_planner *planner, const struct xb_dockerfile *file,
+		   const struct xb_instruction *instruction, size_t bytes, struct xb_error *err);
 
 /** Add a history entry; `created_by` is taken over (freed). `step` XB_STEP_NONE: no layer. */
 void xb_stage_record(struct xb_planner *planner, struct xb_stage_state *state, char *created_by,

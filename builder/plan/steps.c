@@ -71,7 +71,20 @@ static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 	hash_text(h, copy->chmod);
 }
 
-static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const struct xb_step *step)
+/* What an environment comes to: computed once for the steps that share it. */
+static const char *env_digest(struct xb_steps *steps, const char *const *env)
+{
+	if (steps->env != env) {
+		xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
+
+		hash_list(h, env);
+		steps->env_digest = xb_hasher_finish(h);
+		steps->env = env;
+	}
+	return steps->env_digest.text;
+}
+
+static void hash_run(struct xb_hasher *h, struct xb_steps *steps, const struct xb_step *step)
 {
 	const struct xb_step_run *run = &step->run;
 	xb_auto_str struct xb_str platform = XB_STR_INIT(XB_STR_OWN);
@@ -79,7 +92,7 @@ static void hash_run(struct xb_hasher *h, const struct xb_steps *steps, const st
 	(void)xb_platform_format(&step->platform, &platform);
 	hash_text(h, xb_str_text(&platform));
 	hash_list(h, run->argv);
-	hash_list(h, run->env);
+	hash_text(h, env_digest(steps, run->env));
 	hash_list(h, run->proxy);
 	hash_text(h, run->cwd);
 	hash_text(h, run->user);
@@ -106,7 +119,7 @@ static void hash_fetch(struct xb_hasher *h, const struct xb_step_fetch *fetch)
 	xb_hasher_number(h, fetch->keep_git_dir);
 }
 
-static struct xb_digest identity(const struct xb_steps *steps, const struct xb_step *step)
+static struct xb_digest identity(struct xb_steps *steps, const struct xb_step *step)
 {
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
 

@@ -16,6 +16,8 @@ struct xb_steps {
 	size_t len;
 	size_t cap;
 	struct xb_map *by_identity; /**< identity -> index + 1, as a pointer-sized number */
+	const char *const *env; /**< the environment that was hashed last: many steps share one */
+	struct xb_digest env_digest;
 };
 
 /** An empty list. */

@@ -5,8 +5,8 @@
 #include "builder/cache/blob.h"
 #include "manifest/image.h"
 
-/* What history says of whoever made an entry. */
-#define HISTORY_COMMENT "xbuild"
+/* What history says of whoever made an entry: BuildKit's word, which tools look for. */
+#define HISTORY_COMMENT "buildkit.dockerfile.v0"
 
 void xb_assembled_clear(struct xb_assembled *a)
 {

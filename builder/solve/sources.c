@@ -257,7 +257,7 @@ static const struct found *find_found(const struct xb_sources *sources, const ch
 }
 
 static int source_image(void *context, const char *name, const struct xb_platform *platform,
-			const struct xb_image **ret, struct xb_error *err)
+			bool any, const struct xb_image **ret, struct xb_error *err)
 {
 	struct xb_sources *sources = context;
 	const struct found *known = find_found(sources, name, platform);
@@ -273,7 +273,8 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 	}
 	r = locate(sources, name, &layout, &tag, err);
 	if (r == 0)
-		r = xb_image_load(layout, tag, platform, &image, err);
+		r = any ? xb_image_load_any(layout, tag, platform, &image, err)
+			: xb_image_load(layout, tag, platform, &image, err);
 	if (r < 0)
 		return r;
 	found = xb_array_push(&sources->found);

@@ -46,11 +46,12 @@ static enum xb_source_kind kind(void *context, const char *name)
 	return name[0] == 'd' ? XB_SOURCE_DIRECTORY : XB_SOURCE_IMAGE;
 }
 
-static int image(void *context, const char *name, const struct xb_platform *platform,
+static int image(void *context, const char *name, const struct xb_platform *platform, bool any,
 		 const struct xb_image **ret, struct xb_error *err)
 {
 	(void)context;
 	(void)name;
+	(void)any;
 	(void)err;
 	*ret = &images[strcmp(platform->arch, "arm64") == 0];
 	return 0;

@@ -5,8 +5,8 @@
  *
  * Every name is an image, for every platform, with the config of `configs` (else an empty one); but
  * names that begin with "dir" are directories, those with "given" are images given by
- * --build-context, and "missing" is not there. Include it after
- * cmocka.h.
+ * --build-context, "single..." is for linux/amd64 alone, and "missing" is not there. Include it
+ * after cmocka.h.
  */
 #ifndef XB_TESTS_UNIT_PLAN_FIXTURE_H
 #define XB_TESTS_UNIT_PLAN_FIXTURE_H
@@ -38,6 +38,7 @@ struct fixture {
 	bool no_network;
 	struct xb_strv args;
 	struct xb_strv labels;
+	struct xb_plan_allow allow;
 	struct xb_strv emulators;
 	struct xb_strategy_options strategy;
 	const char *base_config; /* the member `config` of the image "base", as JSON */
@@ -149,9 +150,10 @@ static inline void make_image(const struct fixture *f, const char *name,
 	assert_int_equal(xb_image_config_parse(xb_view(text), &made->image.config, NULL), 0);
 }
 
-static inline int fake_image(void *context, const char *name, const struct xb_platform *p,
+static inline int fake_image(void *context, const char *name, const struct xb_platform *p, bool any,
 			     const struct xb_image **ret, struct xb_error *err)
 {
+	static const struct xb_platform amd64 = { .os = "linux", .arch = "amd64" };
 	struct fixture *f = context;
 	xb_autofree char *key = xb_format("%s %s", name, xb_platform_name(p).text);
 	struct made_image *made;
@@ -159,6 +161,12 @@ static inline int fake_image(void *context, const char *name, const struct xb_pl
 	if (strcmp(name, "missing") == 0) {
 		(void)xb_error_set(err, -ENOENT, "no image called missing");
 		return xb_error_fault(err, XB_FAULT_REGISTRY);
+	}
+	if (strncmp(name, "single", 6) == 0 && strcmp(p->arch, "amd64") != 0) {
+		if (any)
+			return fake_image(context, name, &amd64, false, ret, err);
+		(void)xb_error_set(err, -ENOENT, "no image for %s", xb_platform_name(p).text);
+		return xb_error_fault(err, XB_FAULT_PLATFORM);
 	}
 	for (size_t i = 0; i < f->images.len; i++) {
 		if (strcmp(f->images.items[i]->key, key) == 0) {
@@ -208,6 +216,7 @@ static inline void try_plan(struct fixture *f, const char *text)
 		.target = f->target,
 		.build_args = &f->args,
 		.labels = &f->labels,
+		.allow = f->allow,
 		.strategy = &f->strategy,
 		.context_time = f->context_time,
 		.sources = { .context = f,

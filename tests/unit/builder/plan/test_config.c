@@ -28,7 +28,7 @@ static void test_inherited(void **state)
 	c = config_for(f, "FROM base AS b\nRUN x\nFROM b\nRUN y\n");
 	assert_string_equal(c->user, "me");
 	assert_string_equal(c->working_dir, "/srv");
-	/* each image has a PATH */
+	/* a PATH is always there */
 	assert_strv(&c->env,
 		    "A=1|PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	assert_strv(&c->entrypoint, "/e");
@@ -219,29 +219,40 @@ static void test_history(void **state)
 		{ "ARG A=1 B", false },
 		{ "ENV E=f g", false },
 		{ "WORKDIR /w/x", true },
-		{ "RUN |1 A=1 /bin/sh -c make  all", true },
-		{ "RUN |1 A=1 make all", true },
-		{ "COPY a b c/", true },
-		{ "COPY --chown=1:2 --chmod=755 a /b", true },
-		{ "ADD a /b", true },
+		{ "RUN |2 A=1 B= /bin/sh -c make  all # buildkit", true },
+		{ "RUN |2 A=1 B= make all # buildkit", true },
+		{ "COPY a b c/ # buildkit", true },
+		{ "COPY --chown=1:2 --chmod=755 a /b # buildkit", true },
+		{ "COPY a <<doc /c/ # buildkit", true },
+		{ "ADD a /b # buildkit", true },
 		{ "USER me", false },
 		{ "EXPOSE [53/udp 80/tcp]", false },
 		{ "VOLUME [/v]", false },
 		{ "LABEL a=b c=d e", false },
 		{ "STOPSIGNAL 9", false },
 		{ "SHELL [/bin/bash -c]", false },
-		{ "HEALTHCHECK [\"CMD-SHELL\" \"x\"]", false },
-		{ "ENTRYPOINT [\"/a\" \"\\\"q\\\" \\\\ \\t\"]", false },
+		{ "HEALTHCHECK {Test:[CMD-SHELL x] Interval:1h1m1.5s Timeout:20ms "
+		  "StartPeriod:1m0s StartInterval:0s Retries:3}",
+		  false },
+		{ "HEALTHCHECK {Test:[NONE] Interval:0s Timeout:0s StartPeriod:0s "
+		  "StartInterval:0s Retries:0}",
+		  false },
+		{ "MAINTAINER me", false },
+		{ "ENTRYPOINT [\"/a\" \"\\\"q\\\" \\\\ \\t\\x01 ä\"]", false },
 		{ "CMD [\"/bin/bash\" \"-c\" \"b c\"]", false },
 	};
 	struct fixture *f = *state;
 	const struct xb_plan *plan = plan_of(
 		f, "FROM base AS one\nARG A=1 B\nENV E=\"f g\"\nWORKDIR /w/x\nRUN make  all\n"
 		   "RUN [\"make\", \"all\"]\n"
-		   "FROM one\nCOPY a b c/\nCOPY --chown=1:2 --chmod=755 a /b\nADD a /b\nUSER me\n"
+		   "FROM one\nCOPY a b c/\nCOPY --chown=1:2 --chmod=755 a /b\n"
+		   "COPY --link a <<doc /c/\ntext\ndoc\nADD a /b\nUSER me\n"
 		   "EXPOSE 80 53/udp\nVOLUME /v\nLABEL a=b c=\"d e\"\nSTOPSIGNAL 9\n"
-		   "SHELL [\"/bin/bash\", \"-c\"]\nHEALTHCHECK CMD x\n"
-		   "ENTRYPOINT [\"/a\", \"\\\"q\\\" \\\\ \\t\"]\nCMD b c\n");
+		   "SHELL [\"/bin/bash\", \"-c\"]\n"
+		   "HEALTHCHECK --interval=1h1m1.5s --timeout=20ms --start-period=60s --retries=3 "
+		   "CMD x\nHEALTHCHECK NONE\nMAINTAINER me\n"
+		   "ENTRYPOINT [\"/a\", \"\\\"q\\\" \\\\ \\t\\u0001 ä\"]\nCMD b c\n"
+		   "ONBUILD RUN x\n");
 	const struct xb_plan_target *t = &plan->targets[0];
 
 	assert_int_equal(t->history_count, XB_COUNT(expected));

@@ -97,7 +97,7 @@ static void test_add(void **state)
 	assert_int_equal(git->fetch.keep_git_dir, XB_GIT_UNSAID);
 	assert_string_equal(plan->targets[0].history[1].created_by,
 			    "ADD a https://example.com/x.tar b "
-			    "https://example.com/r.git#v1:sub /dest/");
+			    "https://example.com/r.git#v1:sub /dest/ # buildkit");
 }
 
 /* Passwords are in the URLs that are fetched and nowhere else. */
@@ -223,7 +223,7 @@ static void test_epoch_of_the_context(void **state)
 	plan = plan_of(f, "FROM base\nARG SOURCE_DATE_EPOCH\nRUN x\n");
 	assert_int_equal(plan->epoch, 77);
 	/* what a step sees is the number */
-	assert_string_equal(step_of(plan, "RUN")->run.env[1], "SOURCE_DATE_EPOCH=77");
+	assert_string_equal(env_of(step_of(plan, "RUN"), "SOURCE_DATE_EPOCH"), "77");
 	/* a directory has no time: the argument is as if it had not been given */
 	f->context_time = -1;
 	plan = plan_of(f, "FROM base\nARG SOURCE_DATE_EPOCH\nRUN x\n");
@@ -256,7 +256,7 @@ static void test_epoch_of_a_stage(void **state)
 			  "FROM base\nARG SOURCE_DATE_EPOCH\nRUN x\n");
 	assert_int_equal(plan->epoch, 99);
 	assert_string_equal(f->timed, "http https://h/x-1.tar");
-	assert_string_equal(step_of(plan, "RUN")->run.env[1], "SOURCE_DATE_EPOCH=99");
+	assert_string_equal(env_of(step_of(plan, "RUN"), "SOURCE_DATE_EPOCH"), "99");
 	/* a file without a time leaves it unset */
 	f->time = -1;
 	plan = plan_of(f, "ARG SOURCE_DATE_EPOCH=src\nFROM scratch AS src\nADD git@h:r /\n"

@@ -118,7 +118,7 @@ static void test_errors(void **state)
 		  "FROM base\nCOPY --from=0 a b\n",
 		  "Dockerfile:2:5: from=later is not a stage before this one" },
 		{ "FROM base\nRUN --mount=target=/a,from=7 y\n",
-		  "Dockerfile:2:5: from=7 is not a stage before this one" },
+		  "Dockerfile:2:5: there is no stage number 7" },
 		{ "FROM base\nRUN --mount=type=tmpfs,target=/a --mount=target=/b,x=y y\n",
 		  "Dockerfile:2:34: unexpected key 'x'" },
 		{ "FROM base\nRUN --mount=type=secret,target=/ y\n", "Dockerfile:2:5: the secret" },

@@ -139,8 +139,8 @@ static void test_shadowed_automatic_arguments(void **state)
 	(void)plan_of(f, "FROM base\nARG TARGETARCH=amd64\nCOPY a-$TARGETARCH /a\n");
 }
 
-/* Of ENV and ARG the last one counts; only ENV is in the image. */
-static void test_the_last_of_env_and_arg_counts(void **state)
+/* ENV, the base image and ARG fill one set of variables; the config's are its own. */
+static void test_the_later_of_env_and_arg(void **state)
 {
 	struct fixture *f = *state;
 	const struct xb_plan *plan;
@@ -148,35 +148,30 @@ static void test_the_last_of_env_and_arg_counts(void **state)
 	f->base_config = "{\"Env\":[\"FROM_BASE=base\",\"PATH=/bin\"]}";
 	xb_strv_push(&f->args, "A=arg");
 	xb_strv_push(&f->args, "FROM_BASE=arg");
-	plan = plan_of(f, "FROM base\nENV A=env\nARG A\nARG FROM_BASE=default\nARG PATH=/nowhere\n"
-			  "COPY $A-$FROM_BASE /x\nRUN x\n");
+	plan = plan_of(f, "FROM base AS a\nENV A=env\nARG A\nARG FROM_BASE=default\nARG U\n"
+			  "COPY $A-$FROM_BASE /x\nRUN x\nENV A=last\nRUN y\n"
+			  "FROM a\nRUN z\n");
 	assert_list(step_of(plan, "COPY")->copy.sources, "arg-arg");
-	/* each name is there once */
-	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=arg|PATH=/nowhere|A=arg");
-	assert_strv(&config_of(plan)->env, "FROM_BASE=base|PATH=/bin|A=env");
-
-	plan = plan_of(f, "FROM base\nARG A\nENV A=env-$A\nARG B\nENV B=1\nRUN $A\n");
-	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|A=env-arg|B=1");
-
-	/* an argument without a value leaves the variable alone */
-	plan = plan_of(f, "FROM base\nENV B=1\nARG B\nRUN x\n");
-	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|B=1");
-
-	/* in a stage that begins with another, the variables of its image count again */
-	plan = plan_of(f, "FROM base AS one\nENV A=env\nARG A\nARG B=2\nFROM one\nRUN x\n");
-	assert_list(step_of(plan, "RUN")->run.env, "FROM_BASE=base|PATH=/bin|A=env|B=2");
+	/* each name is there once; an argument without a value is none */
+	assert_list(step_of(plan, "RUN x")->run.env, "FROM_BASE=arg|PATH=/bin|A=arg");
+	assert_list(step_of(plan, "RUN y")->run.env, "FROM_BASE=arg|PATH=/bin|A=last");
+	assert_strv(&config_of(plan)->env, "FROM_BASE=base|PATH=/bin|A=last");
+	/* a new stage begins with what the config of the one below says */
+	assert_list(step_of(plan, "RUN z")->run.env, "FROM_BASE=base|PATH=/bin|A=last");
+	assert_string_equal(plan->targets[0].history[7].created_by,
+			    "RUN |3 A=last FROM_BASE=arg U= /bin/sh -c y # buildkit");
 }
 
-/* All words of one instruction see the environment as it was before it; those of ARG do not. */
+/* All words of an ENV see the environment as it was before it; those of an ARG what came before. */
 static void test_env_sees_what_was_before(void **state)
 {
 	struct fixture *f = *state;
 	const struct xb_plan *plan =
 		plan_of(f, "FROM base\nENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc\n");
 
-	assert_strv(&config_of(plan)->env,
-		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|"
-		    "abc=bye|def=hello|ghi=bye");
+	assert_string_equal(xb_env_get(&config_of(plan)->env, XB_VIEW("abc")), "bye");
+	assert_string_equal(xb_env_get(&config_of(plan)->env, XB_VIEW("def")), "hello");
+	assert_string_equal(xb_env_get(&config_of(plan)->env, XB_VIEW("ghi")), "bye");
 	plan = plan_of(f, "FROM base\nARG a=1\nARG a=2 b=$a\nRUN x\n");
 	assert_string_equal(env_of(step_of(plan, "RUN"), "b"), "2");
 }
@@ -189,7 +184,7 @@ static void test_env_of_a_run(void **state)
 						"FROM empty\nCOPY --from=0 / /\nRUN y\n");
 
 	assert_list(step_of(plan, "RUN x")->run.env,
-		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|A=2|B=1");
+		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|B=1|A=2");
 	assert_list(step_of(plan, "RUN y")->run.env,
 		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|C=3");
 	assert_string_equal(step_of(plan, "RUN x")->run.cwd, "/");
@@ -271,9 +266,8 @@ static void test_proxies(void **state)
 	assert_null(env_of(step_of(plan, "RUN"), "HTTP_PROXY"));
 	for (size_t i = 0; i < plan->targets[0].history_count; i++)
 		assert_null(strstr(plan->targets[0].history[i].created_by, "secret"));
-	assert_strv(&config_of(plan)->env,
-		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|"
-		    "no_proxy=mine");
+	assert_string_equal(xb_env_get(&config_of(plan)->env, XB_VIEW("no_proxy")), "mine");
+	assert_int_equal(config_of(plan)->env.len, 2);
 	/* nor what is printed */
 	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
 	json_t *json = xb_plan_to_json(plan);
@@ -291,26 +285,49 @@ static void test_proxies(void **state)
 
 static void test_scope_lookup(void **state)
 {
-	xb_auto_strv struct xb_strv env = XB_STRV_INIT;
-	xb_auto_strv struct xb_strv args = XB_STRV_INIT;
-	struct xb_scope scope = { .env = &env, .args = &args };
-	struct xb_scope nothing = { 0 };
+	xb_auto_vars struct xb_vars vars = { 0 };
+	struct xb_vars nothing = { 0 };
 	struct fixture *f = *state;
 	struct xb_word word = { .text = "$A$B$C", .at = { 1, 1, 1 } };
 	xb_auto_str struct xb_str out = XB_STR_INIT(1024);
 	xb_auto_strv struct xb_strv words = XB_STRV_INIT;
 
 	(void)plan_of(f, "FROM base\n");
-	xb_strv_push(&env, "A=env ");
-	xb_strv_push(&args, "A=arg ");
-	xb_strv_push(&args, "B=arg");
-	assert_int_equal(xb_scope_expand(&scope, f->file, &word, &out, NULL), 0);
-	assert_string_equal(xb_str_text(&out), "arg arg");
-	assert_int_equal(xb_scope_expand_split(&scope, f->file, &word, &words, NULL), 0);
-	assert_strv(&words, "arg|arg");
+	xb_vars_set(&vars, XB_VIEW("A"), XB_VIEW("first"));
+	xb_vars_set(&vars, XB_VIEW("B"), XB_VIEW("b"));
+	xb_vars_set(&vars, XB_VIEW("A"), XB_VIEW("a "));
+	assert_int_equal(xb_scope_expand(&vars, f->file, &word, &out, NULL), 0);
+	assert_string_equal(xb_str_text(&out), "a b");
+	assert_int_equal(xb_scope_expand_split(&vars, f->file, &word, &words, NULL), 0);
+	assert_strv(&words, "a|b");
 	xb_str_reset(&out);
 	assert_int_equal(xb_scope_expand(&nothing, f->file, &word, &out, NULL), 0);
 	assert_string_equal(xb_str_text(&out), "");
+}
+
+/* The same whether they are few, which are looked through, or many, which have an index. */
+static void test_many_variables(void **state)
+{
+	xb_auto_vars struct xb_vars vars = { 0 };
+	xb_auto_vars struct xb_vars copy = { 0 };
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 1000; i++) {
+			xb_autofree char *name = xb_format("N%u", i);
+			xb_autofree char *value = xb_format("%u=%u", i, round);
+
+			assert_true((xb_vars_get(&vars, xb_view(name)) == NULL) == (round == 0));
+			xb_vars_set(&vars, xb_view(name), xb_view(value));
+			assert_string_equal(xb_vars_get(&vars, xb_view(name)), value);
+			assert_null(xb_vars_get(&vars, xb_view("N")));
+		}
+	}
+	assert_int_equal(vars.items.len, 1000);
+	assert_string_equal(vars.items.items[999], "N999=999=1");
+	assert_null(xb_vars_get(&vars, XB_VIEW("N999=999")));
+	xb_vars_set_all(&copy, &vars.items);
+	assert_true(xb_strv_eq(&copy.items, &vars.items));
 }
 
 static void assert_path(char *path, const char *expected)
@@ -373,7 +390,7 @@ int main(void)
 		plan_test(test_automatic_arguments),
 		plan_test(test_stage_argument),
 		plan_test(test_shadowed_automatic_arguments),
-		plan_test(test_the_last_of_env_and_arg_counts),
+		plan_test(test_the_later_of_env_and_arg),
 		plan_test(test_env_sees_what_was_before),
 		plan_test(test_env_of_a_run),
 		plan_test(test_words_that_are_expanded),
@@ -381,6 +398,7 @@ int main(void)
 		plan_test(test_unused_build_argument),
 		plan_test(test_proxies),
 		plan_test(test_scope_lookup),
+		plan_test(test_many_variables),
 		cmocka_unit_test(test_paths),
 	};
 

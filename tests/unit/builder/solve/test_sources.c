@@ -62,7 +62,7 @@ static const struct xb_image *find(const char *name, const struct xb_platform *p
 	const struct xb_image *image = NULL;
 
 	xb_error_clear(&error);
-	if (view.image(view.context, name, platform, &image, &error) < 0)
+	if (view.image(view.context, name, platform, false, &image, &error) < 0)
 		return NULL;
 	return image;
 }
