@@ -73,14 +73,11 @@ static size_t fail(struct run *run, int r)
 	return 0;
 }
 
+/* The headers of the final answer are complete. */
 static int begin(struct run *run)
 {
-	int r = 0;
-
-	if (!run->began && run->x->status >= FIRST_FINAL_STATUS && run->x->head != NULL)
-		r = run->x->head(run->x->context, run->x, run->err);
 	run->began = true;
-	return r;
+	return run->x->head(run->x->context, run->x, run->err);
 }
 
 /* "HTTP/1.1 200 OK", "HTTP/2 200" */
@@ -113,7 +110,7 @@ static int take_header(struct run *run, struct xb_view line)
 		return read_status(run, line);
 	if (xb_view_trim(line).len == 0) {
 		run->complete = true;
-		return 0;
+		return run->x->status >= FIRST_FINAL_STATUS ? begin(run) : 0;
 	}
 	return xb_http_header_add(&run->x->answer, line, run->err);
 }
@@ -130,10 +127,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct run *run = context;
 	size_t len = size * count;
-	int r = begin(run);
+	int r = run->x->body(run->x->context, data, len, run->err);
 
-	if (r >= 0 && run->x->body != NULL)
-		r = run->x->body(run->x->context, data, len, run->err);
 	if (r < 0)
 		return fail(run, r);
 	run->x->received += len;
@@ -218,6 +213,23 @@ static const struct {
 	{ CURLE_SSL_CACERT_BADFILE, -EKEYREJECTED, false },
 };
 
+/* What more libcurl knows about a connection that was not made. */
+static int refine(const struct xb_http *http, struct run *run, int r)
+{
+	long connect_status = 0, os_error = 0;
+
+	(void)http->curl->easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+	(void)http->curl->easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &os_error);
+	if (r == -ECONNREFUSED && os_error > 0)
+		return -(int)os_error;
+	/* the proxy says no, and will again */
+	if (r == -ECONNRESET && connect_status >= 300) {
+		run->x->again = false;
+		return -EPROTO;
+	}
+	return r;
+}
+
 static int explain(const struct xb_http *http, struct run *run, CURLcode code)
 {
 	const char *text = run->text[0] != '\0' ? run->text : http->curl->easy_strerror(code);
@@ -229,6 +241,7 @@ static int explain(const struct xb_http *http, struct run *run, CURLcode code)
 			run->x->again = meanings[i].again;
 		}
 	}
+	r = refine(http, run, r);
 	if (run->link_local) {
 		run->x->again = false;
 		return xb_error_set(run->err, -EPERM, "a redirect to a link-local address");
@@ -247,9 +260,7 @@ static int finish(const struct xb_http *http, struct run *run, CURLcode code)
 		return run->failure;
 	if (code != CURLE_OK && !run->enough)
 		return explain(http, run, code);
-	if (run->x->status < FIRST_FINAL_STATUS)
-		return xb_error_set(run->err, -EPROTO, "the answer has no status");
-	return begin(run);
+	return run->began ? 0 : xb_error_set(run->err, -EPROTO, "the answer has no status");
 }
 
 static void set_limits(const struct xb_http *http, const struct xb_http_request *request)
