@@ -150,11 +150,21 @@ static int take_apart(struct handle *h, struct xb_http_url *ret, struct xb_error
 	return 0;
 }
 
+/* libcurl also takes one slash, or three, as a browser does. */
+static bool has_authority(const char *text)
+{
+	const char *after = strstr(text, "://");
+
+	return after != NULL && after[3] != '/';
+}
+
 int xb_http_url_parse(const char *text, struct xb_http_url *ret, struct xb_error *err)
 {
 	XB_CLEANUP(handle_clear) struct handle h = { 0 };
 	int r = handle_open(&h, err);
 
+	if (r >= 0 && !has_authority(text))
+		r = malformed(err);
 	if (r >= 0)
 		r = handle_set(&h, text, err);
 	return r < 0 ? r : take_apart(&h, ret, err);
