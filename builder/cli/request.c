@@ -4,18 +4,21 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/proc.h"
+#include "builder/cli/context.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/supported.h"
 #include "builder/plan/make.h"
+#include "builder/solve/remote.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
 
-#define MAX_JOBS  1024
-#define MAX_EPOCH ((uint64_t)1 << 40) /* the year 36812; fits every format that dates go into */
+#define MAX_JOBS 1024
 
 #define AT(member) offsetof(struct xb_build_options, member)
 
@@ -23,13 +26,13 @@ const struct xb_option xb_build_option_table[] = {
 	{ "platform", 0, XB_OPTION_LIST, AT(platforms), "LIST",
 	  "platforms to build for (default: this machine's)" },
 	{ "file", 'f', XB_OPTION_TEXT, AT(file), "PATH",
-	  "the Dockerfile (default: PATH/Dockerfile)" },
+	  "the Dockerfile: a path, a URL or - (default: PATH/Dockerfile)" },
 	{ "tag", 't', XB_OPTION_LIST, AT(names), "NAME", "name of the result" },
 	{ "output", 'o', XB_OPTION_LIST, AT(outputs), "SPEC",
 	  "where the result goes: type=oci|docker|local|tar|image,dest=PATH" },
 	{ "build-arg", 0, XB_OPTION_LIST, AT(build_args), "NAME[=VALUE]", "value of an ARG" },
 	{ "build-context", 0, XB_OPTION_LIST, AT(build_contexts), "NAME=VALUE",
-	  "directory, oci-layout://DIR[:TAG] or docker-image://NAME" },
+	  "directory, URL, git repository, oci-layout://DIR[:TAG] or docker-image://NAME" },
 	{ "target", 0, XB_OPTION_TEXT, AT(target), "STAGE", "stage to build (default: the last)" },
 	{ "label", 0, XB_OPTION_LIST, AT(labels), "NAME=VALUE", "label of the result" },
 	{ "add-host", 0, XB_OPTION_LIST, AT(hosts), "NAME:IP", "line of /etc/hosts in steps" },
@@ -196,21 +199,6 @@ static void complete_build_args(struct xb_strv *args)
 	*args = complete;
 }
 
-static int read_epoch(struct xb_build_request *request, struct xb_error *err)
-{
-	const char *text = xb_env_get(&request->options.build_args, XB_VIEW("SOURCE_DATE_EPOCH"));
-	uint64_t seconds;
-
-	request->epoch = -1;
-	if (text == NULL || *text == '\0')
-		return 0;
-	if (xb_view_parse_u64(xb_view(text), MAX_EPOCH, &seconds) < 0)
-		return usage(err, "give the seconds since 1970 as a whole number",
-			     "SOURCE_DATE_EPOCH=%s is no time", text);
-	request->epoch = (int64_t)seconds;
-	return 0;
-}
-
 /* Whether `text` is a host's name: it becomes a word of a line of /etc/hosts. */
 static bool is_host_name(struct xb_view text)
 {
@@ -358,24 +346,30 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 
 static int check_operands(const struct xb_build_request *request, struct xb_error *err)
 {
-	const char *context;
+	const char *file;
 
 	if (request->operands.len != 1)
-		return usage(err, "xbuild [OPTIONS] PATH, as in: xbuild -t app .",
+		return usage(err, "xbuild [OPTIONS] PATH|URL|-, as in: xbuild -t app .",
 			     "%s build context is given",
 			     request->operands.len == 0 ? "no" : "more than one");
-	context = request->operands.items[0];
-	if (strcmp(context, "-") == 0 || strstr(context, "://") != NULL)
-		return usage(err, "give a directory", "a context from %s is not supported yet",
-			     context);
+	file = request->options.file;
+	if (file != NULL && strcmp(file, "-") == 0 && strcmp(request->operands.items[0], "-") == 0)
+		return usage(err, "give the Dockerfile or the context as a file",
+			     "standard input cannot be both Dockerfile and context");
 	return 0;
+}
+
+static void invoked_by(struct xb_build_request *request, const struct xb_invocation *invocation)
+{
+	request->default_root = invocation->default_root;
+	request->stop_fd = invocation->stop_fd;
 }
 
 int xb_build_request_read(const struct xb_invocation *invocation, struct xb_build_request *request,
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_epoch, read_hosts,	    read_secrets, read_limits,
+		read_platforms, read_hosts, read_secrets,   read_limits,
 		read_network,	read_jobs,  read_max_layer, read_outputs,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
@@ -383,6 +377,8 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 
 	if (r < 0 || request->options.help)
 		return r;
+	invoked_by(request, invocation);
+	request->epoch = -1;
 	complete_build_args(&request->options.build_args);
 	for (size_t i = 0; r == 0 && i < XB_COUNT(readers); i++)
 		r = readers[i](request, err);
@@ -395,30 +391,106 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 
 /* ---- plan --------------------------------------------------------------------------------- */
 
+/* ---- the context ---------------------------------------------------------------------------- */
+
+static bool find_secret(void *context, const char *id, struct xb_view *ret)
+{
+	struct xb_build_request *request = context;
+
+	return xb_fetch_secret(&request->secrets, id, ret);
+}
+
+static void tell(void *context, struct xb_view line)
+{
+	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
+
+	(void)context;
+	(void)xb_str_append_quoted(&safe, line);
+	(void)fprintf(stderr, "[context] %s\n", xb_str_text(&safe));
+}
+
+/* Whether lines about the fetching of a context are wanted. */
+static bool is_told(const struct xb_build_options *options)
+{
+	return !options->quiet &&
+	       (options->progress == NULL || strcmp(options->progress, "plain") == 0 ||
+		strcmp(options->progress, "tty") == 0 || strcmp(options->progress, "auto") == 0);
+}
+
+static struct xb_fetch_options fetch_options(struct xb_build_request *request)
+{
+	const struct xb_agent_source *agent = xb_agent_find(&request->agents, "default");
+
+	return (struct xb_fetch_options){
+		.context = request,
+		.secret = find_secret,
+		.progress = is_told(&request->options) ? tell : NULL,
+		.ssh_agent = agent != NULL ? agent->socket : NULL,
+		.cancel_fd = request->stop_fd,
+		.fresh = request->options.no_cache,
+		.max_size = request->max_layer,
+	};
+}
+
+/* The time of a reproducible build may be that of something elsewhere. */
+static bool names_epoch(const struct xb_dockerfile *file)
+{
+	for (size_t i = 0; file != NULL && i < file->arg_count; i++) {
+		for (size_t k = 0; k < file->args[i].pair_count; k++) {
+			if (strcmp(file->args[i].pairs[k].name.text, "SOURCE_DATE_EPOCH") == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_remote(const struct xb_build_request *request)
+{
+	return xb_context_is_remote(request->operands.items[0], request->options.file);
+}
+
+/* Whether files of others are put into the store before anything is built. */
+static bool needs_root(const struct xb_build_request *request)
+{
+	return is_remote(request) || names_epoch(request->dockerfile) ||
+	       xb_env_get(&request->options.build_args, XB_VIEW("SOURCE_DATE_EPOCH")) != NULL;
+}
+
+int xb_build_request_store(struct xb_build_request *request, struct xb_error *err)
+{
+	const char *root = request->options.root;
+	int r = 0;
+
+	if (request->store != NULL)
+		return 0;
+	if (geteuid() != 0 && needs_root(request))
+		r = xb_proc_become_root(err);
+	return r < 0 ? r
+		     : xb_store_open(root != NULL ? root : request->default_root, &request->store,
+				     err);
+}
+
 int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err)
 {
-	const char *directory = request->operands.items[0];
-	const char *file = request->options.file;
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_DOCKERFILE);
-	xb_autofree char *inside = xb_format("%s/Dockerfile", directory);
-	const char *path = file != NULL ? file : inside;
-	int r = xb_context_open(directory, strcmp(path, "-") == 0 ? NULL : path, &request->context,
-				err);
+	struct xb_fetch_options fetch = fetch_options(request);
+	struct xb_context_request what = {
+		.operand = request->operands.items[0],
+		.file = request->options.file,
+		.build_args = &request->options.build_args,
+		.fetch = &fetch,
+	};
+	xb_auto_opened struct xb_opened opened = XB_OPENED_INIT;
+	int r = is_remote(request) ? xb_build_request_store(request, err) : 0;
 
+	what.store = request->store;
+	if (r == 0)
+		r = xb_context_find(&what, &opened, err);
 	if (r < 0)
-		return xb_error_wrap(err, r, "build context %s", directory);
-	if (strcmp(path, "-") == 0)
-		r = xb_file_read_fd(STDIN_FILENO, &text, err);
-	else if (file == NULL)
-		r = xb_context_read(request->context, "Dockerfile", &text, err);
-	else
-		r = xb_file_read(path, &text, err);
-	if (r < 0) {
-		(void)xb_error_fault(err, XB_FAULT_SOURCE);
-		(void)xb_error_hint(err, "name the Dockerfile with -f PATH");
-		return xb_error_wrap(err, r, "reading the Dockerfile %s", path);
-	}
-	return xb_dockerfile_parse(xb_str_view(&text), path, &request->dockerfile, err);
+		return r;
+	request->context = XB_STEAL(opened.context);
+	request->context_time = opened.time;
+	return xb_dockerfile_parse(xb_str_view(&opened.text), opened.name, &request->dockerfile,
+				   err);
 }
 
 static int make_plan(struct xb_build_request *request, struct xb_error *err)
@@ -432,13 +504,17 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 		.target = request->options.target,
 		.build_args = &request->options.build_args,
 		.labels = &request->options.labels,
+		.context_time = request->context_time,
 		.strategy = &request->strategy,
 		.sources = xb_sources_for_plan(request->sources),
 		.grants = xb_granted_for_plan(&request->granted),
 	};
-	int r = xb_plan_make(&what, &request->plan, err);
+	struct xb_fetch_options fetch = fetch_options(request);
+	int r;
 
-	if (r == 0 && request->epoch < 0)
+	xb_sources_set_fetch(request->sources, &fetch);
+	r = xb_plan_make(&what, &request->plan, err);
+	if (r == 0)
 		request->epoch = request->plan->epoch;
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
 		r = xb_output_check(&request->outputs.items[i], request->plan, err);
@@ -448,14 +524,14 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_build_request *request,
 			  struct xb_error *err)
 {
-	const char *root = request->options.root;
-	int r = xb_build_request_dockerfile(request, err);
+	int r;
 
+	invoked_by(request, invocation);
+	r = xb_build_request_dockerfile(request, err);
 	if (r == 0)
 		r = xb_dockerfile_check_supported(request->dockerfile, err);
 	if (r == 0)
-		r = xb_store_open(root != NULL ? root : invocation->default_root, &request->store,
-				  err);
+		r = xb_build_request_store(request, err);
 	if (r == 0)
 		r = xb_sources_new(request->store, &request->options.build_contexts,
 				   &request->sources, err);

@@ -71,7 +71,10 @@ struct xb_build_request {
 	struct xb_sandbox_limits limits;
 	struct xb_granted granted;
 	struct xb_strategy_options strategy;
-	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none */
+	const char *default_root; /**< the store where --root does not say another */
+	int stop_fd;		  /**< as in struct xb_invocation */
+	int64_t context_time;	  /**< of a context that is fetched, in seconds, -1: none */
+	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none; known once there is a plan */
 	unsigned jobs;
 	uint64_t max_layer; /**< bytes, 0: the default */
 	bool no_network;
@@ -95,6 +98,11 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
  */
 int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_build_request *request,
 			  struct xb_error *err);
+/**
+ * Open the store, once. What is fetched or unpacked for a plan needs it, and a process that is root
+ * of a user namespace, which this one then becomes.
+ */
+int xb_build_request_store(struct xb_build_request *request, struct xb_error *err);
 /** Open the context and read the Dockerfile alone. */
 int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err);
 

@@ -27,11 +27,12 @@ static int load_beside(struct xb_context *context, const char *dockerfile, struc
 	return r < 0 ? r : 1;
 }
 
-static int load_inside(struct xb_context *context, struct xb_error *err)
+/* Likewise the rules in the file `name` of the context. */
+static int load_inside(struct xb_context *context, const char *name, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_DOCKERFILE);
 	xb_auto_error struct xb_error inner = XB_ERROR_INIT;
-	int r = xb_context_read(context, ".dockerignore", &text, &inner);
+	int r = xb_context_read(context, name, &text, &inner);
 
 	if (r == -ENOENT)
 		return 0;
@@ -40,28 +41,43 @@ static int load_inside(struct xb_context *context, struct xb_error *err)
 			xb_error_move(err, &inner);
 		return r;
 	}
-	return xb_ignore_parse(xb_str_view(&text), ".dockerignore", &context->ignore, err);
+	r = xb_ignore_parse(xb_str_view(&text), name, &context->ignore, err);
+	return r < 0 ? r : 1;
 }
 
 int xb_context_open(const char *dir, const char *dockerfile, struct xb_context **ret,
 		    struct xb_error *err)
 {
-	xb_auto_context struct xb_context *context = xb_calloc(1, sizeof(*context));
-	int r = 0;
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	context->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (context->dirfd < 0) {
-		r = xb_error_errno(err, -errno, "opening the build context %s", dir);
+	if (dirfd < 0) {
+		int r = xb_error_errno(err, -errno, "opening the build context %s", dir);
+
 		(void)xb_error_fault(err, XB_FAULT_SOURCE);
 		return r;
 	}
-	if (dockerfile != NULL)
-		r = load_beside(context, dockerfile, err);
+	return xb_context_open_tree(dirfd, dir, dockerfile, NULL, ret, err);
+}
+
+int xb_context_open_tree(int dirfd, const char *shown, const char *host, const char *inside,
+			 struct xb_context **ret, struct xb_error *err)
+{
+	xb_auto_context struct xb_context *context = xb_calloc(1, sizeof(*context));
+	int r = 0;
+
+	context->dirfd = dirfd;
+	if (host != NULL)
+		r = load_beside(context, host, err);
+	if (r == 0 && inside != NULL) {
+		xb_autofree char *name = xb_format("%s.dockerignore", inside);
+
+		r = load_inside(context, name, err);
+	}
 	if (r == 0)
-		r = load_inside(context, err);
+		r = load_inside(context, ".dockerignore", err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_SOURCE);
-		return xb_error_wrap(err, r, "reading the ignore rules of %s", dir);
+		return xb_error_wrap(err, r, "reading the ignore rules of %s", shown);
 	}
 	*ret = XB_STEAL(context);
 	return 0;

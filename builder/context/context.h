@@ -27,6 +27,13 @@
  */
 int xb_context_open(const char *dir, const char *dockerfile, struct xb_context **ret,
 		    struct xb_error *err);
+/**
+ * Likewise for the directory that `dirfd` is (taken over, also when this fails), called `shown` in
+ * messages: with the rules beside the Dockerfile `host` (a host path, or NULL), or beside `inside`
+ * (a path in the context, or NULL).
+ */
+int xb_context_open_tree(int dirfd, const char *shown, const char *host, const char *inside,
+			 struct xb_context **ret, struct xb_error *err);
 /** Release; NULL is left alone. */
 void xb_context_free(struct xb_context *context);
 
