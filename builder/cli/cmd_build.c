@@ -17,7 +17,7 @@ static int print_help(void)
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
 	xb_options_help(xb_build_option_table, &text);
-	(void)printf("xbuild [build] [OPTIONS] PATH\n\n"
+	(void)printf("xbuild [build] [OPTIONS] PATH|URL|-\n\n"
 		     "Build the Dockerfile of PATH for one or several platforms.\n\n%s",
 		     xb_str_text(&text));
 	return 0;

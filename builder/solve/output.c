@@ -108,6 +108,9 @@ static int set_field(struct xb_output *output, struct xb_view key, struct xb_vie
 	}
 	if (xb_view_is(key, "tar"))
 		return set_bool(&output->directory, value, true);
+	/* times in layers are never later than SOURCE_DATE_EPOCH, asked for or not */
+	if (xb_view_is(key, "rewrite-timestamp"))
+		return set_bool(&(bool){ false }, value, false);
 	return -ENOENT;
 }
 

@@ -28,6 +28,7 @@ static void test_good(void **state)
 		{ "dest=x.tar,type=oci", XB_OUTPUT_OCI, "x.tar", false, "", NULL },
 		{ "type=oci,dest=-", XB_OUTPUT_OCI, "-", false, "", NULL },
 		{ "type=oci,dest=d,tar=false", XB_OUTPUT_OCI, "d", true, "", NULL },
+		{ "type=oci,dest=d,rewrite-timestamp=true", XB_OUTPUT_OCI, "d", false, "", NULL },
 		{ "type=oci,dest=d,tar=0", XB_OUTPUT_OCI, "d", true, "", NULL },
 		{ "type=oci,dest=d,tar=true", XB_OUTPUT_OCI, "d", false, "", NULL },
 		{ "type=oci,dest=d,tar=1", XB_OUTPUT_OCI, "d", false, "", NULL },
