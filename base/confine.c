@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
@@ -38,6 +39,14 @@ static const struct landlock_abi {
 	{ 6, 24, { .fs = (1U << 16) - 1, .net = 3, .scoped = 3 } },
 };
 
+/* What a program may do with files that it reads, and with those only that it may write. */
+#define LANDLOCK_READ                                                                              \
+	((uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                    \
+		    LANDLOCK_ACCESS_FS_READ_DIR))
+#define LANDLOCK_FILE                                                                              \
+	((uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                    \
+		    LANDLOCK_ACCESS_FS_WRITE_FILE) |                                               \
+	 (uint64_t)3 << 14)
 /* Below the writable directory: everything but starting programs and device ioctls. */
 #define LANDLOCK_BELOW (~((uint64_t)LANDLOCK_ACCESS_FS_EXECUTE | (uint64_t)1 << 15))
 
@@ -71,6 +80,60 @@ static int landlock_apply(int writable_dir)
 	if (writable_dir >= 0 &&
 	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
 		return -errno;
+	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+}
+
+/* Allow what of `rights` the ABI knows, at a path that may be missing. */
+static int landlock_allow(int ruleset, const char *path, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+	xb_auto_fd int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		rule.allowed_access &= LANDLOCK_FILE;
+	rule.parent_fd = fd;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int landlock_allow_all(int ruleset, const char *const *paths, uint64_t rights)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && paths[i] != NULL; i++)
+		r = landlock_allow(ruleset, paths[i], rights);
+	return r;
+}
+
+static int landlock_program(const struct xb_confine_program *c)
+{
+	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/random",
+					       "/dev/urandom", NULL };
+	const struct landlock_abi *abi = landlock_probe();
+	struct landlock_attr rights;
+	xb_auto_fd int ruleset = -1;
+	int r;
+
+	if (abi == NULL)
+		return 0;
+	rights = abi->rights;
+	rights.net &= 1; /* binding; connecting is what it is for */
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rights, abi->attr_size, 0);
+	if (ruleset < 0)
+		return -errno;
+	r = landlock_allow_all(ruleset, c->writable, rights.fs & LANDLOCK_BELOW);
+	if (r == 0)
+		r = landlock_allow_all(ruleset, c->readable, rights.fs & LANDLOCK_READ);
+	if (r == 0)
+		r = landlock_allow_all(ruleset, devices, rights.fs & LANDLOCK_FILE);
+	if (r < 0)
+		return r;
 	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }
 
@@ -378,6 +441,42 @@ static int seccomp_apply(bool set_owners)
 	if (r == 0)
 		r = allow_conditionals(filter);
 	return r < 0 ? r : seccomp_load(filter);
+}
+
+/*
+ * Without new privileges an execve() of root's gets none either. The bounding set takes a
+ * capability to be lowered, so a process that has none has nothing to lower.
+ */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			break;
+	}
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+int xb_confine_program(const struct xb_confine_program *c, struct xb_error *err)
+{
+	const struct xb_confine limits = { .file_size = c->file_size };
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return xb_error_errno(err, -errno, "giving up new privileges");
+	r = landlock_program(c);
+	if (r < 0)
+		return xb_error_errno(err, r, "confining by Landlock");
+	r = limits_apply(&limits);
+	if (r < 0)
+		return xb_error_errno(err, r, "setting resource limits");
+	r = drop_capabilities();
+	if (r < 0)
+		return xb_error_errno(err, r, "giving up capabilities");
+	return 0;
 }
 
 int xb_confine_apply(const struct xb_confine *c, struct xb_error *err)

@@ -35,4 +35,25 @@ struct xb_confine {
  */
 int xb_confine_apply(const struct xb_confine *c, struct xb_error *err);
 
+/** How far the walls around a program of the system stand. */
+struct xb_confine_program {
+	/** Directories below which files may be made, changed and removed, and everything that may
+	 *  be read; vectors that end with NULL. A path that does not exist is passed over. */
+	const char *const *writable;
+	const char *const *readable; /**< files and directories that may be read and executed */
+	uint64_t file_size;	     /**< RLIMIT_FSIZE in bytes; 0: as it is */
+};
+
+/**
+ * Close walls around a process that goes on to execute a program it trusts with bytes that it does
+ * not: no new privileges, no capabilities in any set (what root owns it still owns), no core file,
+ * Landlock as said (Linux 5.19 and later; the devices null, zero, random and urandom are always
+ * there; from Linux 6.7 on no TCP port can be bound; from 6.12 on no signals and no abstract
+ * sockets out of the walls). Networking out stays possible, and so do threads and processes: they
+ * inherit the walls.
+ *
+ * To be called while the process has one thread. Errors: those of the calls.
+ */
+int xb_confine_program(const struct xb_confine_program *c, struct xb_error *err);
+
 #endif

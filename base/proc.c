@@ -176,6 +176,13 @@ void xb_proc_signal(const struct xb_proc *p, int signal)
 		(void)syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
 }
 
+void xb_proc_signal_group(const struct xb_proc *p, int signal)
+{
+	/* not reaped yet, so that nobody else can have the number */
+	if (p->pid > 0)
+		(void)kill(-p->pid, signal);
+}
+
 void xb_proc_clear(struct xb_proc *p)
 {
 	siginfo_t info;

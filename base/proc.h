@@ -58,6 +58,11 @@ int xb_proc_spawn(const struct xb_proc_spec *spec, struct xb_proc *ret, struct x
 int xb_proc_wait(struct xb_proc *p, struct xb_proc_status *ret, struct xb_error *err);
 /** Send a signal through the pidfd; a child that has ended already is not an error. */
 void xb_proc_signal(const struct xb_proc *p, int signal);
+/**
+ * Send a signal to all processes of the group that a child leads (`own_group` of its
+ * specification); to be called before it is waited for. No such process is not an error.
+ */
+void xb_proc_signal_group(const struct xb_proc *p, int signal);
 /** Cleanup: SIGKILL what still runs, and reap it. */
 void xb_proc_clear(struct xb_proc *p);
 

@@ -17,6 +17,7 @@
 struct xb_cachedir {
 	int lock; /* caches/<name>, locked */
 	int fs;
+	char *path; /* of fs */
 };
 
 /* A cache being taken. */
@@ -101,6 +102,7 @@ static int take(const struct taking *t, struct xb_cachedir **ret, struct xb_erro
 	dir->fs = openat(dir->lock, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir->fs < 0)
 		return xb_store_errno(err, -errno, "opening a cache in %s", t->store->root);
+	dir->path = xb_format("%s/caches/%s/fs", t->store->root, t->name);
 	*ret = XB_STEAL(dir);
 	return 0;
 }
@@ -133,11 +135,17 @@ int xb_cachedir_fd(const struct xb_cachedir *dir)
 	return dir->fs;
 }
 
+const char *xb_cachedir_path(const struct xb_cachedir *dir)
+{
+	return dir->path;
+}
+
 void xb_cachedir_free(struct xb_cachedir *dir)
 {
 	if (dir == NULL)
 		return;
 	xb_cleanup_fd(&dir->fs);
 	xb_cleanup_fd(&dir->lock);
+	free(dir->path);
 	free(dir);
 }

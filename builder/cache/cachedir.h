@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The directories of `RUN --mount=type=cache`: caches/<hash of a key>[.N]/fs, kept from build to
- * build until they are pruned.
+ * The directories of `RUN --mount=type=cache`, and others that are kept from build to build until
+ * they are pruned (repositories of git remotes): caches/<hash of a key>[.N]/fs.
  *
  * Whoever uses one holds a lock on caches/<…>, which is not the directory that a step sees: a step
  * may lock its own. What is in a cache is not synced: after a crash of the machine it may be
@@ -39,6 +39,8 @@ int xb_cachedir_take(struct xb_store *store, const char *key, enum xb_cachedir_u
 		     struct xb_error *err);
 /** A descriptor of the directory that a step sees, borrowed. */
 int xb_cachedir_fd(const struct xb_cachedir *dir);
+/** The absolute path of that directory, borrowed. */
+const char *xb_cachedir_path(const struct xb_cachedir *dir);
 /** Give it up; NULL is left alone. */
 void xb_cachedir_free(struct xb_cachedir *dir);
 

@@ -12,6 +12,7 @@
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
 #include "builder/cli/report.h"
+#include "builder/fetch/git_child.h"
 #include "builder/layer/unpack.h"
 
 static const struct {
@@ -98,6 +99,8 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && xb_unpack_wanted(argv[0]))
 		return xb_unpack_main();
+	if (argc > 0 && xb_git_child_wanted(argv[0]))
+		return xb_git_child_main(argc, argv);
 	xb_proc_keep_descriptors();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help(argc < 2 ? stderr : stdout);

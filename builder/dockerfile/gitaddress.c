@@ -192,14 +192,24 @@ static struct xb_view cut_user(struct xb_view *authority)
 	return info;
 }
 
+/* ssh gets it as part of an argument. */
+static bool is_ssh_user(const char *user)
+{
+	if (*user == '-' || *user == '\0')
+		return false;
+	while (is_alnum(*user) || (*user != '\0' && strchr("-._+", *user) != NULL))
+		user++;
+	return *user == '\0';
+}
+
 static int parse_authority(struct xb_view authority, struct xb_git_address *a, struct xb_error *err)
 {
 	struct xb_view info = cut_user(&authority);
 
 	if (info.data != NULL && parse_user(info, a) < 0)
 		return malformed(err, "a user name or password with an escape that is none");
-	if (a->scheme == XB_GIT_SSH && a->user != NULL && a->user[0] == '-')
-		return malformed(err, "a user name that begins with a dash");
+	if (a->scheme == XB_GIT_SSH && a->user != NULL && !is_ssh_user(a->user))
+		return malformed(err, "a user name of ssh that is none");
 	if (!is_host(authority))
 		return malformed(err, "a host that is none");
 	a->host = xb_view_dup(authority);
