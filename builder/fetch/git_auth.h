@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "builder/dockerfile/gitaddress.h"
-#include "builder/fetch/git_run.h"
+#include "builder/fetch/git_state.h"
 
 /**
  * Set the remote of `git` (url, shown) from `address`, and add credentials to its config and

@@ -63,9 +63,10 @@ int xb_git_check(const struct xb_git_target *target, const struct xb_strv *check
 
 		if (fits(target->object, check) || fits(target->commit, check))
 			continue;
-		xb_error_set(err, -EBADMSG, "%s leads to commit %s%s%s, and not to %s",
+		xb_error_set(err, -EBADMSG,
+			     "expected checksum to match %s, but %s is commit %s%s%s", check,
 			     target->ref != NULL ? target->ref : "the id", target->commit,
-			     two ? " by tag " : "", two ? target->object : "", check);
+			     two ? " by tag " : "", two ? target->object : "");
 		return xb_error_fault(err, XB_FAULT_SOURCE);
 	}
 	return 0;

@@ -8,30 +8,10 @@
 #ifndef XB_BUILDER_FETCH_GIT_RUN_H
 #define XB_BUILDER_FETCH_GIT_RUN_H
 
-#include <stdbool.h>
-
-#include "base/array.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "builder/dockerfile/gitaddress.h"
-#include "builder/fetch/fetch.h"
 #include "builder/fetch/git_child.h"
-
-/** One remote, and how git is run for it. Starts as `{ 0 }`. */
-struct xb_git {
-	const struct xb_fetch_options *options; /**< borrowed */
-	enum xb_git_scheme scheme;
-	unsigned schemes;   /**< bits 1 << enum xb_git_scheme: those that git may use */
-	char *program;	    /**< absolute path */
-	char *url;	    /**< as git gets it: without user and password, but the user of ssh */
-	char *remote;	    /**< with user and password: for relative URLs of submodules */
-	char *shown;	    /**< as it may be shown */
-	char *known_hosts;  /**< ssh: file of host keys that may be added to, or NULL */
-	struct xb_strv env; /**< whole, but for what a command adds */
-	struct xb_strv config;	 /**< of commands that use the network: key, value, key, value… */
-	struct xb_strv readable; /**< what the child may read */
-	struct xb_strv secrets;	 /**< what is not to be shown */
-};
+#include "builder/fetch/git_state.h"
 
 /** Release it. */
 void xb_git_clear(struct xb_git *git);
@@ -50,17 +30,6 @@ int xb_git_open(struct xb_git *git, const struct xb_git_address *address, unsign
 /** What a remote may use besides its own scheme: https always, http and git: if it is no better
  *  itself, ssh if there is an agent. */
 unsigned xb_git_schemes(enum xb_git_scheme scheme, const struct xb_fetch_options *options);
-
-/** One command; all is borrowed. */
-struct xb_git_command {
-	const char *const *args; /**< what follows "git", ends with NULL */
-	const char *git_dir;	 /**< absolute path, or NULL: no repository */
-	const char *work_tree;	 /**< absolute path, or NULL */
-	const char *index;	 /**< absolute path, or NULL: the repository's own */
-	const char *writable[2]; /**< directories that it may write below, or NULL */
-	struct xb_view input;	 /**< standard input */
-	bool network;		 /**< give it the remote "origin", credentials and schemes */
-};
 
 /**
  * Run a command to its end; what it writes is appended to `output` (NULL: dropped). Errors:

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "base/proc.h"
-#include "builder/fetch/git_run.h"
+#include "builder/fetch/git_state.h"
 
 /** The server cannot fetch a part of the history. */
 #define XB_GIT_NO_DEPTH (-EPROTONOSUPPORT)
