@@ -127,6 +127,23 @@ static int no_controller(enum xb_controller controller, struct xb_error *err)
 	return impossible(err);
 }
 
+/* A new group of v1's cpuset has no processors and no memory, and nothing can run in it: it gets
+ * those of the group above. */
+static int inherit_sets(const struct hierarchy *h, int above, int group)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	xb_auto_str struct xb_str value = XB_STR_INIT(MAX_FILE);
+	int r = 0;
+
+	if (h->v2 || (h->controllers >> XB_CONTROLLER_CPUSET & 1) == 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < XB_COUNT(files); i++)
+		r = read_value(above, files[i], &value)
+			    ? write_value(group, files[i], xb_str_text(&value))
+			    : -EIO;
+	return r;
+}
+
 /* Let the children of a v2 group have controllers. */
 static int enable(int group, unsigned controllers)
 {
@@ -187,6 +204,19 @@ static int try_base(struct xb_cgroups *cgroups, struct hierarchy *h, const char 
 	return 0;
 }
 
+/* Make the group `path` in the group open at `above`, unless it is there. */
+static int make_group(struct xb_cgroups *cgroups, const struct hierarchy *h, int above,
+		      const char *path)
+{
+	xb_auto_fd int group = -1;
+
+	if (mkdir(path, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	xb_strv_push(&cgroups->made, path);
+	group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return group < 0 ? -errno : inherit_sets(h, above, group);
+}
+
 /* Make what is missing of the group below `mount` that the user has named, and pass the controllers
  * down to it. */
 static int make_parent(struct xb_cgroups *cgroups, const struct hierarchy *h, const char *mount,
@@ -204,10 +234,8 @@ static int make_parent(struct xb_cgroups *cgroups, const struct hierarchy *h, co
 			continue;
 		r = above < 0 ? -errno : h->v2 ? enable(above, h->needed) : 0;
 		(void)xb_str_printf(&path, "/%.*s", XB_VIEW_ARGS(name));
-		if (r == 0 && mkdir(xb_str_text(&path), 0755) == 0)
-			xb_strv_push(&cgroups->made, xb_str_text(&path));
-		else if (r == 0 && errno != EEXIST)
-			r = -errno;
+		if (r == 0)
+			r = make_group(cgroups, h, above, xb_str_text(&path));
 	}
 	*ret = xb_str_steal(&path);
 	return r;
@@ -435,23 +463,6 @@ static int refused(const char *file, const char *value, int r, struct xb_error *
 	return impossible(err);
 }
 
-/* A new group of v1's cpuset has no processors and no memory, and nothing can run in it. */
-static int inherit_sets(int base, int group, struct xb_error *err)
-{
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-	xb_auto_str struct xb_str value = XB_STR_INIT(MAX_FILE);
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < XB_COUNT(files); i++) {
-		if (!read_value(base, files[i], &value))
-			return xb_error_set(err, -EIO, "reading %s", files[i]);
-		r = write_value(group, files[i], xb_str_text(&value));
-		if (r < 0)
-			r = refused(files[i], xb_str_text(&value), r, err);
-	}
-	return r;
-}
-
 static int apply(const struct xb_cgroups *cgroups, const struct hierarchy *h, int group,
 		 struct xb_error *err)
 {
@@ -463,8 +474,9 @@ static int apply(const struct xb_cgroups *cgroups, const struct hierarchy *h, in
 			xb_resources_settings(cgroups->resources, (enum xb_controller)c, h->v2,
 					      &settings);
 	}
-	if (!h->v2 && (h->controllers >> XB_CONTROLLER_CPUSET & 1) != 0)
-		r = inherit_sets(h->fd, group, err);
+	r = inherit_sets(h, h->fd, group);
+	if (r < 0)
+		r = xb_error_errno(err, r, "giving a control group its processors");
 	for (size_t i = 0; r == 0 && i < settings.len; i++) {
 		const struct xb_cgroup_setting *s = &settings.items[i];
 
