@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "builder/cache/db.h"
 #include "builder/cache/disk.h"
@@ -17,6 +18,9 @@
 #include "manifest/layout.h"
 #include "manifest/manifest.h"
 #include "manifest/media.h"
+
+/* Seconds after which what is remembered of a context is removed, unless it was written anew. */
+#define CONTEXT_AGE ((time_t)30 * 24 * 3600)
 
 static char present;
 
@@ -253,6 +257,23 @@ static int trash_caches(struct xb_store *store, struct xb_sweep *sweep, struct x
 	return r;
 }
 
+/* What is remembered of contexts costs a reading at most: all of it goes, or what is old. */
+static int remove_contexts(struct xb_store *store, bool all, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	time_t limit = time(NULL) - CONTEXT_AGE;
+	int r = xb_store_list(store->contexts, ".", &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.len; i++) {
+		struct stat st;
+
+		if (fstatat(store->contexts, names.items[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    (all || st.st_mtim.tv_sec < limit))
+			(void)unlinkat(store->contexts, names.items[i], 0);
+	}
+	return r;
+}
+
 /*
  * Decide and move away, under the store lock. Things go before the records that name them, which a
  * kill in between leaves harmless: a record without its things is dropped when it is met. And on a
@@ -278,6 +299,8 @@ static int collect(struct xb_store *store, struct xb_sweep *sweep, struct select
 		r = trash_blobs(store, sweep, s, ret, err);
 	if (r >= 0 && s->all)
 		r = trash_caches(store, sweep, ret, err);
+	if (r >= 0)
+		r = remove_contexts(store, s->all, err);
 	if (r >= 0)
 		r = xb_sweep_orphans(store, sweep, err);
 	if (r < 0)

@@ -35,6 +35,7 @@ struct xb_store {
 	int leases;
 	int locks;
 	int caches;
+	int contexts;
 	struct xb_layout *layout; /**< index.json and blobs, as any OCI tool sees them */
 	pthread_t settler;	  /**< syncs what earlier processes wrote; see `settling` */
 	bool settling;		  /**< whether it was started */

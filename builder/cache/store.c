@@ -15,9 +15,10 @@
 #include "manifest/layout.h"
 
 /* What a store's directory may hold, as prefixes: a directory with anything else is not ours. */
-static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	     "snapshots",
-					   "ingest",	 "xbuild.db",  "leases",     "locks",
-					   "ballast",	 "caches",     "lost+found", "." };
+static const char *const known_names[] = { "oci-layout", "index.json", "blobs",	   "snapshots",
+					   "ingest",	 "xbuild.db",  "leases",   "locks",
+					   "ballast",	 "caches",     "contexts", "lost+found",
+					   "." };
 
 /* SQLite's shared memory is 32 KiB, its log a page a record; twice that for leases and names. */
 #define BALLAST ((off_t)256 << 10)
@@ -128,9 +129,10 @@ static int open_dirs(struct xb_store *store, struct xb_error *err)
 		const char *name;
 		int *fd;
 	} dirs[] = {
-		{ "blobs", &store->blobs },   { "snapshots", &store->snapshots },
-		{ "ingest", &store->ingest }, { "leases", &store->leases },
-		{ "locks", &store->locks },   { "caches", &store->caches },
+		{ "blobs", &store->blobs },	  { "snapshots", &store->snapshots },
+		{ "ingest", &store->ingest },	  { "leases", &store->leases },
+		{ "locks", &store->locks },	  { "caches", &store->caches },
+		{ "contexts", &store->contexts },
 	};
 	int r = 0;
 
@@ -220,6 +222,7 @@ static struct xb_store *new_store(void)
 				    .leases = -1,
 				    .locks = -1,
 				    .caches = -1,
+				    .contexts = -1,
 				    .lease_fd = -1,
 				    .held = xb_map_new(),
 				    .begun = xb_map_new() };
@@ -261,6 +264,7 @@ void xb_store_free(struct xb_store *store)
 	xb_cleanup_fd(&store->leases);
 	xb_cleanup_fd(&store->locks);
 	xb_cleanup_fd(&store->caches);
+	xb_cleanup_fd(&store->contexts);
 	xb_map_free(store->held);
 	xb_map_free(store->begun);
 	(void)pthread_mutex_destroy(&store->mutex);
@@ -287,4 +291,9 @@ int xb_store_pin(const struct xb_store *store, struct xb_error *err)
 int xb_store_dirfd(const struct xb_store *store)
 {
 	return store->dirfd;
+}
+
+int xb_store_contexts(const struct xb_store *store)
+{
+	return store->contexts;
 }

@@ -66,6 +66,11 @@ struct xb_layout *xb_store_layout(const struct xb_store *store);
  * names the others, under the lease. For milliseconds only: others cannot open the store meanwhile.
  */
 int xb_store_pin(const struct xb_store *store, struct xb_error *err);
+/**
+ * A descriptor, borrowed, of the directory for what is remembered of build contexts: files that
+ * anybody may write whole and remove. A collection removes those that are old.
+ */
+int xb_store_contexts(const struct xb_store *store);
 /** A descriptor of the root directory, borrowed. */
 int xb_store_dirfd(const struct xb_store *store);
 

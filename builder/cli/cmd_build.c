@@ -117,6 +117,24 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 	return xb_solve(&what, results, err);
 }
 
+/* Files that have not changed since the last build are not read. */
+static int solve_remembering(const struct xb_invocation *invocation,
+			     const struct xb_build_request *request, struct xb_progress *progress,
+			     struct xb_results *results, struct xb_error *err)
+{
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r;
+
+	if (request->context != NULL)
+		xb_context_remember(request->context, xb_store_contexts(request->store));
+	xb_sources_remember(request->sources);
+	r = solve(invocation, request, progress, results, err);
+	if (xb_context_save(request->context, &cause) < 0 ||
+	    xb_sources_save(request->sources, &cause) < 0)
+		xb_report_warning(cause.message);
+	return r;
+}
+
 /* Before any work, so that a build whose limits cannot be had ends at once. */
 static int open_cgroups(struct xb_build_request *request, struct xb_cgroups **ret,
 			struct xb_error *err)
@@ -147,7 +165,7 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	for (size_t i = 0; i < request->plan->warnings.len; i++)
 		xb_report_warning(request->plan->warnings.items[i]);
 	progress = xb_progress_new(request->plan, mode);
-	r = solve(invocation, request, progress, &results, err);
+	r = solve_remembering(invocation, request, progress, &results, err);
 	if (r == 0)
 		r = xb_assemble(request->store, request->plan, &results, request->epoch, NULL,
 				&assembled, err);

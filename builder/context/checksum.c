@@ -7,16 +7,20 @@
 #include "base/map.h"
 #include "builder/context/context.h"
 #include "builder/context/locate.h"
+#include "builder/context/memory.h"
+#include "builder/context/rules.h"
 #include "builder/context/walk.h"
+#include "builder/context/xattrs.h"
 
 /* Raise when the encoding changes: it is part of step keys. */
-#define ENCODING "xbuild tree 1"
+#define ENCODING "xbuild tree 2"
 
 /* A piece read for hashing. */
 #define PIECE ((size_t)256 << 10)
 
 struct checksum {
 	const struct xb_checksum_options *options;
+	struct xb_context_memory *memory;
 	struct xb_hasher *tree;
 	struct xb_hasher *file;
 	char *piece;
@@ -73,33 +77,61 @@ static const char *first_name(struct checksum *c, const struct xb_walk_entry *en
 	return known;
 }
 
-static int add_data(struct checksum *c, const struct xb_walk_entry *entry, struct xb_error *err)
+static int fail_reading(const struct xb_walk_entry *entry, int r, struct xb_error *err)
 {
-	struct xb_digest digest;
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	return xb_error_wrap(err, r, "reading %s", entry->path);
+}
+
+static int hash_data(struct checksum *c, const struct xb_walk_entry *entry, int fd,
+		     struct xb_error *err)
+{
 	ssize_t n;
 
 	do {
-		n = xb_read_full(entry->fd, c->piece, PIECE, err);
-		if (n < 0) {
-			(void)xb_error_fault(err, XB_FAULT_SOURCE);
-			return xb_error_wrap(err, (int)n, "reading %s", entry->path);
-		}
+		n = xb_read_full(fd, c->piece, PIECE, err);
+		if (n < 0)
+			return fail_reading(entry, (int)n, err);
 		xb_hasher_add(c->file, c->piece, (size_t)n);
 	} while ((size_t)n == PIECE);
-	digest = xb_hasher_finish(c->file);
-	xb_hasher_field(c->tree, xb_view(digest.text));
 	return 0;
 }
 
-static int add_file(struct checksum *c, const struct xb_walk_entry *entry, struct xb_error *err)
+/* Attributes and data of a file that is not known; `st` becomes what it was when it was opened. */
+static int read_file(struct checksum *c, const struct xb_walk_entry *entry, struct stat *st,
+		     struct xb_digest *ret, struct xb_error *err)
 {
-	const char *first = first_name(c, entry);
+	xb_auto_str struct xb_str xattrs = XB_STR_INIT(XB_MAX_XATTRS);
+	xb_auto_fd int fd = xb_walk_open(entry, st, err);
+	struct stat after;
+	int r = fd;
 
-	if (first == NULL)
-		return add_data(c, entry, err);
-	xb_hasher_field(c->tree, XB_VIEW("same as"));
-	xb_hasher_field(c->tree, xb_view(first));
-	return 0;
+	if (r < 0)
+		return r;
+	r = xb_xattrs_encode(fd, &xattrs);
+	if (r < 0) {
+		(void)xb_error_errno(err, r, "its attributes");
+		return fail_reading(entry, r, err);
+	}
+	xb_hasher_field(c->file, xb_str_view(&xattrs));
+	r = hash_data(c, entry, fd, err);
+	*ret = xb_hasher_finish(c->file);
+	if (r == 0 && fstat(fd, &after) == 0)
+		xb_context_memory_add(c->memory, st, &after, ret);
+	return r;
+}
+
+/* What a file holds, as text: a digest, or the name under which it was met before. */
+static int content_of(struct checksum *c, const struct xb_walk_entry *entry, struct stat *st,
+		      struct xb_digest *digest, const char **ret, struct xb_error *err)
+{
+	*ret = first_name(c, entry);
+	if (*ret != NULL)
+		return 0;
+	*ret = digest->text;
+	if (xb_context_memory_find(c->memory, st, digest))
+		return 0;
+	return read_file(c, entry, st, digest, err);
 }
 
 static bool counts_itself(const struct checksum *c, const struct xb_walk_entry *entry)
@@ -107,29 +139,40 @@ static bool counts_itself(const struct checksum *c, const struct xb_walk_entry *
 	return c->options->self || entry->below[0] != '\0' || !S_ISDIR(entry->st.st_mode);
 }
 
+static void add_device(struct checksum *c, dev_t device)
+{
+	xb_hasher_number(c->tree, major(device));
+	xb_hasher_number(c->tree, minor(device));
+}
+
 static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err)
 {
 	struct checksum *c = visitor;
-	const struct stat *st = &entry->st;
+	struct stat st = entry->st;
+	struct xb_digest digest;
+	const char *content = NULL;
+	int r = S_ISREG(st.st_mode) ? content_of(c, entry, &st, &digest, &content, err) : 0;
 
+	if (r < 0)
+		return r;
 	xb_hasher_field(c->tree, xb_view(entry->below));
-	xb_hasher_field(c->tree, xb_view(kind_of(st->st_mode)));
+	xb_hasher_field(c->tree, xb_view(kind_of(st.st_mode)));
 	if (!counts_itself(c, entry))
 		return 0;
-	if (!S_ISLNK(st->st_mode))
-		xb_hasher_number(c->tree, st->st_mode & 07777);
+	if (!S_ISLNK(st.st_mode))
+		xb_hasher_number(c->tree, st.st_mode & 07777);
 	if (c->options->owner) {
-		xb_hasher_number(c->tree, st->st_uid);
-		xb_hasher_number(c->tree, st->st_gid);
+		xb_hasher_number(c->tree, st.st_uid);
+		xb_hasher_number(c->tree, st.st_gid);
 	}
 	xb_hasher_field(c->tree, entry->xattrs);
-	if (S_ISLNK(st->st_mode))
+	if (S_ISLNK(st.st_mode))
 		xb_hasher_field(c->tree, entry->target);
-	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
-		xb_hasher_number(c->tree, major(st->st_rdev));
-		xb_hasher_number(c->tree, minor(st->st_rdev));
-	}
-	return S_ISREG(st->st_mode) ? add_file(c, entry, err) : 0;
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		add_device(c, st.st_rdev);
+	xb_hasher_number(c->tree, content == digest.text);
+	xb_hasher_field(c->tree, xb_view(content));
+	return 0;
 }
 
 int xb_context_checksum(int rootfd, const struct xb_context *context, const char *path,
@@ -139,7 +182,8 @@ int xb_context_checksum(int rootfd, const struct xb_context *context, const char
 	static const struct xb_checksum_options none = { 0 };
 	xb_auto_located struct xb_located at = XB_LOCATED_INIT;
 	XB_CLEANUP(checksum_clear)
-	struct checksum c = { .options = options != NULL ? options : &none };
+	struct checksum c = { .options = options != NULL ? options : &none,
+			      .memory = context != NULL ? context->memory : NULL };
 	struct xb_walk walk = { .context = context, .visit = add_entry, .visitor = &c };
 	int r = xb_locate(rootfd, context, path, !c.options->no_follow, &at, err);
 

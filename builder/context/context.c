@@ -89,7 +89,19 @@ void xb_context_free(struct xb_context *context)
 		return;
 	xb_cleanup_fd(&context->dirfd);
 	xb_ignore_free(context->ignore);
+	xb_context_memory_free(context->memory);
 	free(context);
+}
+
+void xb_context_remember(struct xb_context *context, int dirfd)
+{
+	xb_context_memory_free(context->memory);
+	context->memory = xb_context_memory_open(dirfd, context->dirfd);
+}
+
+int xb_context_save(struct xb_context *context, struct xb_error *err)
+{
+	return context != NULL ? xb_context_memory_save(context->memory, err) : 0;
 }
 
 int xb_context_dirfd(const struct xb_context *context)

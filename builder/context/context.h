@@ -40,6 +40,14 @@ void xb_context_free(struct xb_context *context);
 XB_DEFINE_CLEANUP(xb_context_cleanup, struct xb_context, xb_context_free)
 #define xb_auto_context XB_CLEANUP(xb_context_cleanup)
 
+/**
+ * From now on what the files hold is remembered in the directory `dirfd` (borrowed; it must outlive
+ * the context), so that files that have not changed since xb_context_save() are not read: see
+ * builder/context/memory.h. Before the context is shared with other threads.
+ */
+void xb_context_remember(struct xb_context *context, int dirfd);
+/** Keep what was learnt of the files; NULL is left alone. When no other thread uses it. */
+int xb_context_save(struct xb_context *context, struct xb_error *err);
 /** A descriptor of the context's directory, borrowed. */
 int xb_context_dirfd(const struct xb_context *context);
 /** Append a regular file of the context to `text`, which bounds it; no ignore rule applies (for

@@ -74,7 +74,7 @@ static int visit_pending(struct state *s, struct xb_error *err)
 	for (size_t i = 0; r == 0 && i < s->frames.len; i++) {
 		struct frame *frame = &s->frames.items[i];
 		struct xb_walk_entry entry = { .st = frame->st,
-					       .fd = -1,
+					       .dirfd = -1,
 					       .xattrs = xb_str_view(&frame->xattrs) };
 		xb_autofree char *path = NULL;
 
@@ -153,34 +153,10 @@ static int leave(struct state *s, struct xb_error *err)
 	return same_file(&st, &s->frames.items[s->frames.len - 1].st) ? 0 : failed(s, -ESTALE, err);
 }
 
-static int visit_file(struct state *s, const char *name, const struct stat *st,
+static int visit_leaf(struct state *s, const char *name, const struct stat *st,
 		      struct xb_error *err)
 {
-	xb_auto_str struct xb_str xattrs = XB_STR_INIT(XB_MAX_XATTRS);
-	struct xb_walk_entry entry = { .st = *st, .fd = -1 };
-	xb_auto_fd int fd = -1;
-	int r;
-
-	if (!s->walk->names_only) {
-		fd = openat(s->dir, name,
-			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-		if (fd < 0 || fstat(fd, &entry.st) < 0)
-			return failed(s, -errno, err);
-		if (!S_ISREG(entry.st.st_mode))
-			return failed(s, -ESTALE, err);
-		r = xb_xattrs_encode(fd, &xattrs);
-		if (r < 0)
-			return failed(s, r, err);
-	}
-	entry.fd = fd;
-	entry.xattrs = xb_str_view(&xattrs);
-	return visit(s, &entry, err);
-}
-
-static int visit_other(struct state *s, const char *name, const struct stat *st,
-		       struct xb_error *err)
-{
-	struct xb_walk_entry entry = { .st = *st, .fd = -1 };
+	struct xb_walk_entry entry = { .st = *st, .dirfd = s->dir, .name = name };
 	char target[PATH_MAX];
 
 	if (S_ISLNK(st->st_mode)) {
@@ -214,7 +190,7 @@ static int look(struct state *s, const char *name, struct xb_error *err)
 	r = visit_pending(s, err);
 	if (r != 0)
 		return r;
-	return S_ISREG(st.st_mode) ? visit_file(s, name, &st, err) : visit_other(s, name, &st, err);
+	return visit_leaf(s, name, &st, err);
 }
 
 static int step(struct state *s, struct xb_error *err)
@@ -247,5 +223,22 @@ int xb_walk_run(const struct xb_walk *walk, int parent, const char *name, struct
 	r = look(&s, name, err);
 	while (r == 0 && s.frames.len > 0)
 		r = step(&s, err);
+	return r;
+}
+
+int xb_walk_open(const struct xb_walk_entry *entry, struct stat *ret_st, struct xb_error *err)
+{
+	xb_auto_fd int fd = openat(entry->dirfd, entry->name,
+				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0 || fstat(fd, ret_st) < 0)
+		r = -errno;
+	else if (!S_ISREG(ret_st->st_mode))
+		r = -ESTALE;
+	if (r == 0)
+		return XB_STEAL_FD(fd);
+	(void)xb_error_errno(err, r, "reading %s", entry->path);
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
 	return r;
 }

@@ -3,8 +3,9 @@
  * Walking a tree below the ignore rules, in byte order of the names in each directory, a directory
  * before what is in it; for the modules of this directory only.
  *
- * Neither depth nor width costs stack or open descriptors. The overlay's whiteouts are passed
- * over. A file that vanishes while the walk goes on is as if it had never been.
+ * Files are not opened: whoever visits one does that, with xb_walk_open(). Neither depth nor width
+ * costs stack or open descriptors. The overlay's whiteouts are passed over. A file that vanishes
+ * while the walk goes on is as if it had never been.
  */
 #ifndef XB_BUILDER_CONTEXT_WALK_H
 #define XB_BUILDER_CONTEXT_WALK_H
@@ -22,9 +23,10 @@ struct xb_walk_entry {
 	const char *path;      /**< from the root that the ignore rules are written for */
 	const char *below;     /**< from where the walk began; "" for that itself */
 	struct stat st;	       /**< a link not followed */
-	int fd;		       /**< a regular file, open for reading; else -1 */
+	int dirfd;	       /**< the directory it is in */
+	const char *name;      /**< its name there */
 	struct xb_view target; /**< of a symbolic link */
-	struct xb_view xattrs; /**< of files and directories, encoded, sorted by name */
+	struct xb_view xattrs; /**< of a directory, encoded, sorted by name */
 };
 
 /** What to walk. */
@@ -32,7 +34,7 @@ struct xb_walk {
 	const struct xb_context *context; /**< ignore rules, or NULL */
 	const char *path;		  /**< of the start, from the rules' root; "." for it */
 	const struct xb_select *select;	  /**< what is wanted of it; NULL: all */
-	bool names_only;		  /**< open no files and read no attributes */
+	bool names_only;		  /**< read no attributes */
 	/** Returns 0 to go on; anything else ends the walk with it. */
 	int (*visit)(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err);
 	void *visitor;
@@ -44,5 +46,11 @@ struct xb_walk {
  * errno with the path in the message.
  */
 int xb_walk_run(const struct xb_walk *walk, int parent, const char *name, struct xb_error *err);
+
+/**
+ * Open the regular file that is visited, for reading, and say in `ret_st` what it is now. Returns a
+ * descriptor of the caller's, or a negative errno: -ESTALE when something else has taken its place.
+ */
+int xb_walk_open(const struct xb_walk_entry *entry, struct stat *ret_st, struct xb_error *err);
 
 #endif

@@ -369,3 +369,22 @@ int xb_sources_import(const struct xb_sources *sources, const struct xb_image *i
 	}
 	return 0;
 }
+
+void xb_sources_remember(struct xb_sources *sources)
+{
+	for (size_t i = 0; i < sources->named.len; i++) {
+		struct named *named = &sources->named.items[i];
+
+		if (named->context != NULL)
+			xb_context_remember(named->context, xb_store_contexts(sources->store));
+	}
+}
+
+int xb_sources_save(struct xb_sources *sources, struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sources->named.len; i++)
+		r = xb_context_save(sources->named.items[i].context, err);
+	return r;
+}

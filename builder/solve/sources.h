@@ -39,6 +39,10 @@ void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_opti
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);
 /** The directory of that name, borrowed, or NULL. */
 const struct xb_context *xb_sources_directory(const struct xb_sources *sources, const char *name);
+/** Remember in the store what the files of directories hold; see xb_context_remember(). */
+void xb_sources_remember(struct xb_sources *sources);
+/** Keep what was learnt of them; see xb_context_save(). */
+int xb_sources_save(struct xb_sources *sources, struct xb_error *err);
 /** Get the layers of `image`, which came from these sources, into the store. Thread-safe. */
 int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
 		      struct xb_error *err);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What the files of a context held when they were last read, so that files that have not changed
+ * are not read again.
+ *
+ * A file is known by its device, inode, size, and the times of its last change and of the last
+ * change of its inode, to the nanosecond. One whose times are so new that it could change again
+ * without their showing it is not remembered, as git does with its index; nor is one that changed
+ * while it was read. Whoever sets a file's inode time back (only the machine's clock does) or
+ * changes bytes below the file system is not seen.
+ *
+ * The memory of one context is one file, which may be removed at any time. Thread-safe, but for
+ * opening and saving.
+ */
+#ifndef XB_BUILDER_CONTEXT_MEMORY_H
+#define XB_BUILDER_CONTEXT_MEMORY_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/error.h"
+
+struct xb_context_memory;
+
+/**
+ * Open the memory of the context whose directory is `context_fd`, in the directory `dirfd`
+ * (borrowed; it must outlive the memory). One that is missing, damaged or of another version is
+ * empty.
+ */
+struct xb_context_memory *xb_context_memory_open(int dirfd, int context_fd);
+/** Release without saving; NULL is left alone. */
+void xb_context_memory_free(struct xb_context_memory *memory);
+
+XB_DEFINE_CLEANUP(xb_context_memory_cleanup, struct xb_context_memory, xb_context_memory_free)
+#define xb_auto_context_memory XB_CLEANUP(xb_context_memory_cleanup)
+
+/** The digest of the regular file that `st` is of, if it is known; `memory` NULL knows none. */
+bool xb_context_memory_find(struct xb_context_memory *memory, const struct stat *st,
+			    struct xb_digest *ret);
+/** Remember a file's digest; `before` and `after` are its states around the reading. */
+void xb_context_memory_add(struct xb_context_memory *memory, const struct stat *before,
+			   const struct stat *after, const struct xb_digest *digest);
+/** Write what is new to the disk, whole or not at all; nothing when nothing is. */
+int xb_context_memory_save(struct xb_context_memory *memory, struct xb_error *err);
+
+#endif
