@@ -232,7 +232,7 @@ static bool is_stable(const struct xb_context_memory *m, const struct stat *befo
 void xb_context_memory_add(struct xb_context_memory *m, const struct stat *before,
 			   const struct stat *after, const struct xb_digest *digest)
 {
-	struct entry entry;
+	struct entry entry = { 0 };
 
 	if (m == NULL || !is_stable(m, before, after))
 		return;
