@@ -136,6 +136,8 @@ static int take_apart(struct handle *h, struct xb_http_url *ret, struct xb_error
 	url.text = part(h, CURLUPART_URL, 0);
 	url.host = part(h, CURLUPART_HOST, 0);
 	url.path = part(h, CURLUPART_PATH, CURLU_URLDECODE);
+	if (url.path == NULL) /* control bytes would come out of it */
+		url.path = part(h, CURLUPART_PATH, 0);
 	lower(url.host);
 	if (scheme == NULL || port == NULL || url.text == NULL || url.host == NULL ||
 	    url.host[0] == '\0' || url.path == NULL)

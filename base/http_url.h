@@ -19,7 +19,7 @@ struct xb_http_url {
 	char *text;   /**< what to ask for: no user name or password, no fragment */
 	char *origin; /**< "https://host:443": whom credentials belong to; always with the port */
 	char *host;   /**< lower case, an IPv6 address in its brackets */
-	char *path;   /**< decoded, begins with '/' */
+	char *path;   /**< begins with '/'; decoded, unless control bytes would come out of it */
 	char *user;  /**< "Basic …", the Authorization that its user and password make, or NULL */
 	char *shown; /**< for messages: `text` with "?…" in the place of a query */
 	bool tls;    /**< https */
@@ -33,7 +33,7 @@ void xb_http_url_clear(struct xb_http_url *url);
 
 /**
  * Read an absolute URL; spaces in it are encoded. Errors: -EINVAL (malformed, another scheme,
- * control bytes, no host, a path with an encoded NUL, longer than XB_MAX_HTTP_URL), without
+ * control bytes, no host, longer than XB_MAX_HTTP_URL), without
  * repeating the URL, which may hold a password; -ENOSYS without libcurl.
  */
 int xb_http_url_parse(const char *text, struct xb_http_url *ret, struct xb_error *err);

@@ -57,8 +57,10 @@ static int fill(struct input *in, size_t size, struct xb_error *err)
 		n = read(in->fd, in->data + in->len, size - in->len);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-		if (n < 0)
-			return xb_error_errno(err, -errno, "reading input");
+		if (n < 0) {
+			r = xb_error_errno(err, -errno, "reading a context");
+			return xb_error_fault(err, XB_FAULT_SOURCE), r;
+		}
 		if (n == 0)
 			break;
 		in->len += (size_t)n;

@@ -40,6 +40,7 @@ struct server_step {
 	enum server_tail tail;
 	int port;	    /**< 0 or 1: where it has to come in */
 	size_t reply_len;   /**< 0: the reply is text */
+	unsigned delay_ms;  /**< before the reply */
 	const char *repeat; /**< with `times`: sent so often behind the reply */
 	unsigned times;
 };
@@ -172,6 +173,7 @@ static inline void server_answer(const struct server *s, int fd, const struct se
 {
 	bool good;
 
+	(void)usleep(step->delay_ms * 1000);
 	good = step->reply_len > 0 ? server_send(fd, step->reply, step->reply_len)
 				   : server_send_text(s, fd, step->reply);
 	for (unsigned i = 0; good && i < step->times; i++)

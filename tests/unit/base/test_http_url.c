@@ -28,6 +28,8 @@ static void parts(void **state)
 		{ "http://u%40x:p%3a@h/x", "http://h/x", "http://h:80", "/x", "Basic dUB4OnA6",
 		  "http://h/x" },
 		{ "http://u@h/x", "http://h/x", "http://h:80", "/x", "Basic dTo=", "http://h/x" },
+		{ "http://h/a%0ab%00", "http://h/a%0ab%00", "http://h:80", "/a%0ab%00", NULL,
+		  NULL },
 		{ "http://[::1]:81/x", "http://[::1]:81/x", "http://[::1]:81", "/x", NULL, NULL },
 	};
 
@@ -66,7 +68,6 @@ static void what_is_no_url_of_a_file(void **state)
 		"http://h/a\nb",
 		"http://h/a\x01",
 		"http://[::1/",
-		"http://h/%00",
 		"gopher://h/",
 		"javascript:alert(1)",
 		"http://u:p@/",
