@@ -167,8 +167,8 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	progress = xb_progress_new(request->plan, mode);
 	r = solve_remembering(invocation, request, progress, &results, err);
 	if (r == 0)
-		r = xb_assemble(request->store, request->plan, &results, request->epoch, NULL,
-				&assembled, err);
+		r = xb_assemble(request->store, request->plan, &results, request->epoch,
+				&request->parity.annotate, request->index, &assembled, err);
 	if (r == 0)
 		r = write_outputs(invocation, request, &results, &assembled, err);
 	if (r < 0)

@@ -36,19 +36,26 @@ static const struct xb_option *find_short(const struct xb_option *table, char le
 	return NULL;
 }
 
-static int set_flag(const struct xb_option *option, const char *value, void *member,
-		    struct xb_error *err)
+int xb_option_bool(const char *text, bool *ret)
 {
 	/* All that docker takes: Go's strconv.ParseBool(). */
 	static const char *const words[] = { "1", "t", "T", "true",  "True",  "TRUE",
 					     "0", "f", "F", "false", "False", "FALSE" };
 	size_t i = 0;
 
-	while (value != NULL && i < XB_COUNT(words) && strcmp(value, words[i]) != 0)
+	while (text != NULL && i < XB_COUNT(words) && strcmp(text, words[i]) != 0)
 		i++;
 	if (i == XB_COUNT(words))
+		return -EINVAL;
+	*ret = i < XB_COUNT(words) / 2;
+	return 0;
+}
+
+static int set_flag(const struct xb_option *option, const char *value, void *member,
+		    struct xb_error *err)
+{
+	if (xb_option_bool(value, member) < 0)
 		return usage(err, "--%s takes no value but true or false", option->name);
-	*(bool *)member = i < XB_COUNT(words) / 2;
 	return 0;
 }
 

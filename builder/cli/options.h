@@ -40,6 +40,11 @@ int xb_options_parse(const struct xb_option *table, char *const *argv, bool stop
 		     struct xb_strv *operands, struct xb_error *err);
 
 /**
+ * Read a truth value as docker does (1, t, true, 0, F, FALSE, ...); NULL is true. Returns 0 or
+ * -EINVAL.
+ */
+int xb_option_bool(const char *text, bool *ret);
+/**
  * Read a size in bytes, or with K, M, G or T behind it in powers of 1024; `text` NULL leaves
  * *ret alone. Errors: -EINVAL, fault usage.
  */

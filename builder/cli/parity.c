@@ -154,8 +154,9 @@ static int read_builder(const struct xb_parity_options *options, struct xb_parit
 	(void)ret;
 	if (name == NULL || *name == '\0' || strcmp(name, "default") == 0)
 		return 0;
-	return usage(err, "drop --builder", "--builder %s: xbuild builds by itself, there are no "
-					    "builders to choose from",
+	return usage(err, "drop --builder",
+		     "--builder %s: xbuild builds by itself, there are no "
+		     "builders to choose from",
 		     name);
 }
 

@@ -11,16 +11,19 @@
 #include "builder/plan/plan.h"
 #include "builder/solve/annotate.h"
 
+/** Bytes of the longest host name that Linux takes. */
+#define XB_HOSTNAME_MAX 64
+
 /** What the command line has of them; borrowed. */
 struct xb_parity_options {
-	const struct xb_strv *mismatches;  /**< --allow-mismatch */
-	const struct xb_strv *filters;	   /**< --no-cache-filter */
-	const struct xb_strv *annotations; /**< --annotation */
+	const struct xb_strv *mismatches;   /**< --allow-mismatch */
+	const struct xb_strv *filters;	    /**< --no-cache-filter */
+	const struct xb_strv *annotations;  /**< --annotation */
 	const struct xb_strv *attestations; /**< --attest */
-	const struct xb_strv *build_args;  /**< "NAME=value" */
-	const char *provenance;		   /**< --provenance, or NULL */
-	const char *sbom;		   /**< --sbom, or NULL */
-	const char *builder;		   /**< --builder, or NULL */
+	const struct xb_strv *build_args;   /**< "NAME=value" */
+	const char *provenance;		    /**< --provenance, or NULL */
+	const char *sbom;		    /**< --sbom, or NULL */
+	const char *builder;		    /**< --builder, or NULL */
 };
 
 /** What they come to; starts as `{ 0 }`. */
@@ -28,10 +31,10 @@ struct xb_parity {
 	struct xb_plan_allow allow;
 	struct xb_strv fresh_stages; /**< names of stages of which nothing is looked up */
 	struct xb_annotate annotate;
-	bool has_index;	       /**< BUILDKIT_MULTI_PLATFORM was given, ... */
-	bool index;	       /**< ... and says that there is an index, for one platform too */
-	const char *hostname;  /**< BUILDKIT_SANDBOX_HOSTNAME; borrowed, or NULL */
-	const char *cache_ns;  /**< BUILDKIT_CACHE_MOUNT_NS; likewise */
+	bool has_index;	      /**< BUILDKIT_MULTI_PLATFORM was given, ... */
+	bool index;	      /**< ... and says that there is an index, for one platform too */
+	const char *hostname; /**< BUILDKIT_SANDBOX_HOSTNAME; borrowed, or NULL */
+	const char *cache_ns; /**< BUILDKIT_CACHE_MOUNT_NS; likewise */
 };
 
 /** Release. */

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "builder/cli/context.h"
+#include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/supported.h"
 #include "builder/plan/make.h"
@@ -53,6 +54,22 @@ const struct xb_option xb_build_option_table[] = {
 	{ "cgroup-parent", 0, XB_OPTION_TEXT, AT(cgroup_parent), "PATH",
 	  "control group in which steps get theirs" },
 	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
+	{ "no-cache-filter", 0, XB_OPTION_LIST, AT(no_cache_filters), "STAGE",
+	  "run every step of these stages" },
+	{ "pull", 0, XB_OPTION_FLAG, AT(pull), NULL,
+	  "take the newest base images (there are no registries yet: nothing to do)" },
+	{ "load", 0, XB_OPTION_FLAG, AT(load), NULL,
+	  "keep the result in the store, as without -o" },
+	{ "annotation", 0, XB_OPTION_LIST, AT(annotations), "[TYPE:]NAME=VALUE",
+	  "annotation of the result; TYPE: manifest, index, manifest-descriptor, "
+	  "index-descriptor" },
+	{ "provenance", 0, XB_OPTION_TEXT, AT(provenance), "false", "attestations are not made" },
+	{ "sbom", 0, XB_OPTION_TEXT, AT(sbom), "false", "likewise" },
+	{ "attest", 0, XB_OPTION_LIST, AT(attestations), "type=TYPE,disabled=true", "likewise" },
+	{ "builder", 0, XB_OPTION_TEXT, AT(builder), "default", "there is no other" },
+	{ "allow-mismatch", 0, XB_OPTION_LIST, AT(mismatches), "LIST",
+	  "what may be of another platform: shadowed-arg, stage-platform, pinned-target, "
+	  "digest-pin, base-platform" },
 	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
 	{ "metadata-file", 0, XB_OPTION_TEXT, AT(metadata_file), "PATH",
@@ -67,18 +84,10 @@ const struct xb_option xb_build_option_table[] = {
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ "push", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "load", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "pull", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "annotation", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "no-cache-filter", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "call", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "check", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "provenance", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "sbom", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "attest", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "builder", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
@@ -101,6 +110,10 @@ static void options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->resources);
 	xb_strv_clear(&o->allowed);
 	xb_strv_clear(&o->emulators);
+	xb_strv_clear(&o->mismatches);
+	xb_strv_clear(&o->no_cache_filters);
+	xb_strv_clear(&o->annotations);
+	xb_strv_clear(&o->attestations);
 }
 
 void xb_build_request_clear(struct xb_build_request *request)
@@ -112,6 +125,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 	if (request->store != NULL)
 		xb_store_free(request->store);
 	xb_outputs_clear(&request->outputs);
+	xb_parity_clear(&request->parity);
 	xb_array_clear(&request->platforms);
 	xb_strv_clear(&request->host_lines);
 	xb_secrets_clear(&request->secrets);
@@ -312,9 +326,8 @@ static int check_names(const struct xb_build_options *options, struct xb_error *
 		}
 	}
 	for (size_t i = 0; i < options->labels.len; i++) {
-		if (strchr(options->labels.items[i], '=') == NULL ||
-		    options->labels.items[i][0] == '=')
-			return usage(err, "write NAME=VALUE", "--label %s: no value",
+		if (options->labels.items[i][0] == '=' || options->labels.items[i][0] == '\0')
+			return usage(err, "write NAME=VALUE", "--label %s: no name",
 				     options->labels.items[i]);
 	}
 	return 0;
@@ -331,7 +344,7 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 		if (r < 0)
 			return r;
 	}
-	if (texts->len == 0)
+	if (texts->len == 0 || request->options.load)
 		*xb_array_push(&request->outputs) = (struct xb_output){ .type = XB_OUTPUT_IMAGE };
 	strategy->no_emulation = request->options.no_emulation;
 	strategy->emulators.overrides = &request->options.emulators;
@@ -342,6 +355,29 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 			return r;
 	}
 	return 0;
+}
+
+static int read_parity(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_build_options *o = &request->options;
+	struct xb_parity_options options = {
+		.mismatches = &o->mismatches,
+		.filters = &o->no_cache_filters,
+		.annotations = &o->annotations,
+		.attestations = &o->attestations,
+		.build_args = &o->build_args,
+		.provenance = o->provenance,
+		.sbom = o->sbom,
+		.builder = o->builder,
+	};
+	int r = xb_parity_read(&options, &request->parity, err);
+
+	if (r == 0)
+		r = xb_parity_index(&request->parity, request->platforms.len, &request->index, err);
+	if (r == 0)
+		r = xb_annotate_check(&request->parity.annotate, request->platforms.items,
+				      request->platforms.len, request->index, err);
+	return r;
 }
 
 static int check_operands(const struct xb_build_request *request, struct xb_error *err)
@@ -369,8 +405,8 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_hosts, read_secrets,   read_limits,
-		read_network,	read_jobs,  read_max_layer, read_outputs,
+		read_platforms, read_hosts,	read_secrets, read_limits, read_network,
+		read_jobs,	read_max_layer, read_outputs, read_parity,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);
@@ -489,6 +525,11 @@ int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_erro
 		return r;
 	request->context = XB_STEAL(opened.context);
 	request->context_time = opened.time;
+	r = xb_frontend_check(xb_str_view(&opened.text), opened.name,
+			      xb_env_get(&request->options.build_args, XB_VIEW("BUILDKIT_SYNTAX")),
+			      err);
+	if (r < 0)
+		return r;
 	return xb_dockerfile_parse(xb_str_view(&opened.text), opened.name, &request->dockerfile,
 				   err);
 }
@@ -505,6 +546,10 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 		.build_args = &request->options.build_args,
 		.labels = &request->options.labels,
 		.context_time = request->context_time,
+		.allow = request->parity.allow,
+		.fresh_stages = &request->parity.fresh_stages,
+		.hostname = request->parity.hostname,
+		.cache_ns = request->parity.cache_ns,
 		.strategy = &request->strategy,
 		.sources = xb_sources_for_plan(request->sources),
 		.grants = xb_granted_for_plan(&request->granted),

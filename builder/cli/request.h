@@ -12,6 +12,7 @@
 #include "builder/cli/command.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/options.h"
+#include "builder/cli/parity.h"
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
 #include "builder/plan/plan.h"
@@ -35,6 +36,10 @@ struct xb_build_options {
 	struct xb_strv resources;
 	struct xb_strv allowed;
 	struct xb_strv emulators;
+	struct xb_strv mismatches;
+	struct xb_strv no_cache_filters;
+	struct xb_strv annotations;
+	struct xb_strv attestations;
 	const char *file;
 	const char *target;
 	const char *progress;
@@ -47,7 +52,12 @@ struct xb_build_options {
 	const char *max_layer;
 	const char *root;
 	const char *format;
+	const char *provenance;
+	const char *sbom;
+	const char *builder;
 	bool no_cache;
+	bool pull;
+	bool load;
 	bool quiet;
 	bool no_emulation;
 	bool help;
@@ -65,6 +75,8 @@ struct xb_build_request {
 	struct xb_platform host;
 	struct xb_platforms platforms;
 	struct xb_outputs outputs;
+	struct xb_parity parity;
+	bool index;		   /**< the result is an index */
 	struct xb_strv host_lines; /**< for /etc/hosts */
 	struct xb_secrets secrets;
 	struct xb_agent_sources agents;

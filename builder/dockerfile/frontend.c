@@ -26,7 +26,7 @@ static bool take(struct xb_view *view, struct xb_view prefix)
 /* "1", "1.7", "1-labs", "1.0.0-experimental", or the name of a channel. */
 static bool is_tag(struct xb_view tag)
 {
-	static const char *const channels[] = { "latest", "stable",	  "labs",
+	static const char *const channels[] = { "latest", "stable",	 "labs",
 						"master", "master-labs", "experimental" };
 
 	for (size_t i = 0; i < XB_COUNT(channels); i++) {
@@ -146,10 +146,11 @@ static int refuse_override(const char *override, struct xb_error *err)
 {
 	struct xb_view name = first_word(xb_view(override));
 
-	(void)xb_error_set(err, -ENOTSUP,
-			   "BUILDKIT_SYNTAX=%.*s: this frontend is not built in, and others are not "
-			   "run",
-			   XB_VIEW_ARGS(name));
+	(void)xb_error_set(
+		err, -ENOTSUP,
+		"BUILDKIT_SYNTAX=%.*s: this frontend is not built in, and others are not "
+		"run",
+		XB_VIEW_ARGS(name));
 	(void)xb_error_hint(err, "drop this --build-arg, or give docker/dockerfile:1");
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }

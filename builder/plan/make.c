@@ -497,6 +497,18 @@ static int apply_all(const struct place *at, struct xb_error *err)
 	return r;
 }
 
+/* Whether --no-cache-filter names the stage. */
+static bool is_fresh(const struct planning *p, const struct xb_stage *ast)
+{
+	const struct xb_strv *names = p->planner.request->fresh_stages;
+
+	for (size_t i = 0; names != NULL && ast->name != NULL && i < names->len; i++) {
+		if (strcasecmp(names->items[i], ast->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Make a stage for a target, once; stages it stands on or copies from are made on the way. */
 static int build_stage(struct planning *p, size_t stage, size_t target,
 		       const struct xb_stage_state **ret, struct xb_error *err)
@@ -517,6 +529,7 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 		state->tip = XB_STEP_NONE;
 		state->layers_total = count_layers(ast);
 		state->globals = &p->globals[target];
+		state->fresh = is_fresh(p, ast);
 		r = apply_all(&(struct place){ p, state, stage, target }, err);
 		if (r < 0)
 			return r;
@@ -632,6 +645,39 @@ static int make_target(struct planning *p, size_t stage, size_t target, struct x
 	return add_labels(request, &made->config, err);
 }
 
+/* Arguments that mean something to the builder, declared or not. */
+static bool is_builders_own(struct xb_view name)
+{
+	static const char *const names[] = {
+		"SOURCE_DATE_EPOCH",	     "BUILDKIT_BUILD_NAME",
+		"BUILDKIT_CACHE_MOUNT_NS",   "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+		"BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE",
+		"BUILDKIT_MULTI_PLATFORM",   "BUILDKIT_SANDBOX_HOSTNAME",
+		"BUILDKIT_SYNTAX",	     "BUILDKIT_SBOM_SCAN_CONTEXT",
+		"BUILDKIT_SBOM_SCAN_STAGE",
+	};
+
+	for (size_t i = 0; i < XB_COUNT(names); i++) {
+		if (xb_view_is(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A stage that is not there is a misspelling, too. */
+static void warn_filters(struct planning *p)
+{
+	const struct xb_strv *names = p->planner.request->fresh_stages;
+
+	for (size_t i = 0; names != NULL && i < names->len; i++) {
+		if (xb_stage_names_find(&p->names, names->items[i], file_of(p)->stage_count) ==
+		    XB_STAGE_NONE)
+			xb_strv_printf(&p->planner.plan->warnings,
+				       "--no-cache-filter %s: there is no stage of that name",
+				       names->items[i]);
+	}
+}
+
 /* A --build-arg that nothing asked for is a misspelling more often than not. */
 static void warn_unused(struct planning *p)
 {
@@ -644,8 +690,7 @@ static void warn_unused(struct planning *p)
 		bool special;
 
 		(void)xb_view_split(&rest, '=', &name);
-		special = xb_view_is(name, "SOURCE_DATE_EPOCH") ||
-			  xb_view_starts(name, XB_VIEW("BUILDKIT_"));
+		special = is_builders_own(name);
 		for (const char *const *n = xb_scope_proxy_names; *n != NULL; n++)
 			special = special || xb_view_is(name, *n);
 		if (!special && xb_map_get(p->planner.consumed, name) == NULL)
@@ -678,8 +723,10 @@ static int make_all(struct planning *p, struct xb_error *err)
 		if (r == 0)
 			r = make_target(p, stage, t, err);
 	}
-	if (r == 0)
+	if (r == 0) {
 		warn_unused(p);
+		warn_filters(p);
+	}
 	return r;
 }
 

@@ -15,6 +15,7 @@ struct planning {
 	struct xb_plan *plan;
 	const struct xb_stage_state *state;
 	const struct xb_mount *mount;
+	const char *cache_ns;
 };
 
 static const char *keep(const struct planning *p, const char *text)
@@ -82,6 +83,8 @@ static void plan_cache(const struct planning *p, const struct xb_copy_source *so
 	else
 		ret->id = xb_arena_format(p->plan->arena, "%s %s",
 					  xb_platform_name(&p->state->platform).text, clean);
+	if (p->cache_ns != NULL && p->cache_ns[0] != '\0')
+		ret->id = xb_arena_format(p->plan->arena, "%s/%s", p->cache_ns, ret->id);
 	set_modes(p->mount, 0755, ret);
 }
 
@@ -152,7 +155,10 @@ static int read_mount(struct xb_planner *planner, const struct xb_stage_state *s
 {
 	struct xb_expand_env env = xb_scope_env(&state->vars, file);
 	xb_auto_mount struct xb_mount mount = { 0 };
-	struct planning p = { .plan = planner->plan, .state = state, .mount = &mount };
+	struct planning p = { .plan = planner->plan,
+			      .state = state,
+			      .mount = &mount,
+			      .cache_ns = planner->request->cache_ns };
 	int r = xb_mount_parse(text, &env, &mount, err);
 
 	return r < 0 ? r : plan_mount(&p, source, ret, err);

@@ -89,6 +89,7 @@ struct xb_step_run {
 	const char *const *proxy; /**< proxy variables, ends with NULL; not covered by a key */
 	const char *cwd;	  /**< absolute */
 	const char *user;	  /**< "user[:group]", "" for root */
+	const char *hostname;	  /**< NULL: the sandbox's own */
 	const struct xb_step_mount *mounts;
 	size_t mount_count;
 	bool no_network;		   /**< --network=none */
@@ -155,6 +156,7 @@ struct xb_step {
 	const struct xb_dockerfile *file; /**< where the instruction stands: also a base's ONBUILD
 					       triggers are one */
 	const struct xb_instruction *instruction;
+	bool fresh;		   /**< is run whatever is known of its result */
 	struct xb_digest identity; /**< of all of the above that can change the result */
 	union {
 		struct xb_step_base base;
@@ -268,6 +270,9 @@ struct xb_plan_request {
 	const struct xb_strv *labels;	  /**< "NAME=value", added to every target's config */
 	int64_t context_time;		  /**< of the build context, in seconds; -1: it has none */
 	struct xb_plan_allow allow;
+	const struct xb_strv *fresh_stages; /**< names of stages of which all steps run; or NULL */
+	const char *hostname;		    /**< of commands; NULL: the sandbox's own */
+	const char *cache_ns; /**< goes in front of the ids of cache mounts; NULL: nothing */
 	const struct xb_strategy_options *strategy;
 	struct xb_plan_sources sources;
 	struct xb_plan_grants grants;

@@ -245,6 +245,8 @@ static int fill_run(const struct xb_plan_apply *a, struct xb_strv *argv, struct 
 	ret->proxy = xb_plan_list(plan, &proxies);
 	ret->cwd = xb_arena_dup(plan->arena, xb_view(cwd != NULL && *cwd != '\0' ? cwd : "/"));
 	ret->user = xb_arena_dup(plan->arena, xb_view(config->user));
+	if (a->planner->request->hostname != NULL)
+		ret->hostname = xb_arena_dup(plan->arena, xb_view(a->planner->request->hostname));
 	return xb_plan_mounts(a->planner, a->state, a->file, a->instruction, a->source, ret, err);
 }
 

@@ -176,6 +176,7 @@ struct xb_step xb_stage_step(struct xb_planner *planner, struct xb_stage_state *
 		.title = title(planner, state, instruction->source),
 		.file = file,
 		.instruction = instruction,
+		.fresh = state->fresh,
 	};
 }
 

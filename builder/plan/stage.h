@@ -46,6 +46,7 @@ struct xb_stage_state {
 	struct xb_map *ports;	       /**< see xb_set_add() */
 	struct xb_map *volumes;	       /**< likewise */
 	struct xb_map *labels;	       /**< name to place in the config's labels, from 1 */
+	bool fresh;		       /**< of --no-cache-filter */
 	bool own_platform;	       /**< the base's, which is not what was wanted: allowed */
 	bool own_cmd;		       /**< CMD was set in this stage */
 	struct xb_plan_histories history;

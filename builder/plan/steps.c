@@ -96,6 +96,7 @@ static void hash_run(struct xb_hasher *h, struct xb_steps *steps, const struct x
 	hash_list(h, run->proxy);
 	hash_text(h, run->cwd);
 	hash_text(h, run->user);
+	hash_text(h, run->hostname);
 	xb_hasher_number(h, run->no_network);
 	xb_hasher_number(h, run->insecure);
 	hash_list(h, run->devices);
@@ -153,8 +154,12 @@ size_t xb_steps_add(struct xb_steps *steps, const struct xb_step *step)
 
 	added.identity = identity(steps, step);
 	known = xb_map_get(steps->by_identity, xb_view(added.identity.text));
-	if (known != NULL)
-		return (size_t)(uintptr_t)known - 1;
+	if (known != NULL) {
+		size_t index = (size_t)(uintptr_t)known - 1;
+
+		steps->items[index].fresh = steps->items[index].fresh || step->fresh;
+		return index;
+	}
 
 	*xb_array_push(steps) = added;
 	(void)xb_map_set(steps->by_identity, xb_view(added.identity.text),

@@ -63,8 +63,8 @@ static int read_type(struct xb_view type, struct xb_annotate_rule *rule, struct 
 		return usage(err, "write TYPE[PLATFORM]:NAME=VALUE", "\"%.*s\" has no ]",
 			     XB_VIEW_ARGS(type));
 	rule->has_platform = true;
-	r = xb_platform_parse(xb_view_sub(type, end + 1, type.len - end - 2), NULL,
-			      &rule->platform, err);
+	r = xb_platform_parse(xb_view_sub(type, end + 1, type.len - end - 2), NULL, &rule->platform,
+			      err);
 	if (r < 0)
 		return xb_error_fault(err, XB_FAULT_USAGE);
 	return 0;
@@ -157,9 +157,9 @@ void xb_annotate_get(const struct xb_annotate *annotate, enum xb_annotate_level 
 	for (int own = 0; own < 2; own++) {
 		for (size_t i = 0; i < annotate->len; i++) {
 			const struct xb_annotate_rule *rule = &annotate->items[i];
-			bool holds = !rule->has_platform || is_of_index(level) ||
-				     (platform != NULL &&
-				      xb_platform_eq(&rule->platform, platform));
+			bool holds =
+				!rule->has_platform || is_of_index(level) ||
+				(platform != NULL && xb_platform_eq(&rule->platform, platform));
 
 			if (rule->level == level && holds && rule->has_platform == (own == 1))
 				xb_annotations_set(ret, rule->name, rule->value);

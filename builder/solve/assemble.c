@@ -93,13 +93,14 @@ static void fill_config(struct xb_image_config *config, const struct xb_plan_tar
 
 static int write_image(struct xb_layout *layout, const struct xb_plan_target *target,
 		       const struct xb_results *results, int64_t epoch,
-		       const struct xb_annotations *annotations, struct xb_descriptors *manifests,
+		       const struct xb_annotate *annotate, struct xb_descriptors *manifests,
 		       struct xb_error *err)
 {
 	const struct xb_result *result = result_of(results, target->step);
 	xb_auto_image_config struct xb_image_config config = XB_IMAGE_CONFIG_INIT;
 	xb_auto_descriptors struct xb_descriptors layers = { 0 };
 	xb_auto_descriptor struct xb_descriptor manifest = XB_DESCRIPTOR_INIT;
+	xb_auto_annotations struct xb_annotations annotations = { 0 };
 	int r;
 
 	fill_config(&config, target, results, epoch);
@@ -110,19 +111,40 @@ static int write_image(struct xb_layout *layout, const struct xb_plan_target *ta
 		xb_descriptor_init(&blob, layer->media_type, &layer->blob, layer->blob_size);
 		(void)xb_descriptors_add(&layers, &blob);
 	}
-	r = xb_image_write(layout, &config, &layers, annotations, false, &manifest, err);
+	xb_annotate_get(annotate, XB_ANNOTATE_MANIFEST, &target->platform, &annotations);
+	r = xb_image_write(layout, &config, &layers, &annotations, false, &manifest, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing the image for %s",
 				     xb_platform_name(&target->platform).text);
+	xb_annotate_get(annotate, XB_ANNOTATE_MANIFEST_DESCRIPTOR, &target->platform,
+			&manifest.annotations);
 	(void)xb_descriptors_add(manifests, &manifest);
 	return 0;
 }
 
-int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
-		const struct xb_results *results, int64_t epoch,
-		const struct xb_annotations *annotations, struct xb_assembled *ret,
-		struct xb_error *err)
+static int write_root(struct xb_layout *layout, const struct xb_annotate *annotate, bool index,
+		      struct xb_assembled *made, struct xb_error *err)
 {
+	xb_auto_annotations struct xb_annotations annotations = { 0 };
+	int r;
+
+	if (made->manifests.len == 1 && !index) {
+		xb_descriptor_copy(&made->root, &made->manifests.items[0]);
+		return 0;
+	}
+	xb_annotate_get(annotate, XB_ANNOTATE_INDEX, NULL, &annotations);
+	r = xb_image_write_index(layout, &made->manifests, &annotations, false, &made->root, err);
+	if (r == 0)
+		xb_annotate_get(annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL,
+				&made->root.annotations);
+	return r;
+}
+
+int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
+		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
+		bool index, struct xb_assembled *ret, struct xb_error *err)
+{
+	static const struct xb_annotate none;
 	xb_auto_assembled struct xb_assembled made = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;
 	/* until the root, which names the other documents, is under the lease */
@@ -130,12 +152,10 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 	int r = pin < 0 ? pin : xb_layout_open_at(xb_store_dirfd(store), ".", &layout, err);
 
 	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
-		r = write_image(layout, &plan->targets[t], results, epoch, annotations,
-				&made.manifests, err);
-	if (r == 0 && plan->target_count == 1)
-		xb_descriptor_copy(&made.root, &made.manifests.items[0]);
-	else if (r == 0)
-		r = xb_image_write_index(layout, &made.manifests, NULL, false, &made.root, err);
+		r = write_image(layout, &plan->targets[t], results, epoch,
+				annotate != NULL ? annotate : &none, &made.manifests, err);
+	if (r == 0)
+		r = write_root(layout, annotate != NULL ? annotate : &none, index, &made, err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return r;

@@ -7,13 +7,14 @@
 
 #include "builder/cache/store.h"
 #include "builder/plan/plan.h"
+#include "builder/solve/annotate.h"
 #include "builder/solve/solve.h"
 #include "manifest/annotations.h"
 #include "manifest/descriptor.h"
 
 /** What a build made; starts as `{ 0 }`. */
 struct xb_assembled {
-	struct xb_descriptor root;	 /**< index, or the manifest of the only platform */
+	struct xb_descriptor root;	 /**< index, or the manifest of the only target */
 	struct xb_descriptors manifests; /**< by target */
 };
 
@@ -24,11 +25,11 @@ void xb_assembled_clear(struct xb_assembled *a);
 /**
  * Write the documents of all targets into the store. `epoch` (SOURCE_DATE_EPOCH, -1: none) is the
  * time that they carry; without it that of the newest layer, so that a build that found everything
- * in the cache gives the same documents again. `annotations` (may be NULL) go into each manifest.
+ * in the cache gives the same documents again. `annotate` (may be NULL) says which annotations go
+ * where. With `index`, and for several targets, the root is an index.
  */
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
-		const struct xb_results *results, int64_t epoch,
-		const struct xb_annotations *annotations, struct xb_assembled *ret,
-		struct xb_error *err);
+		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
+		bool index, struct xb_assembled *ret, struct xb_error *err);
 
 #endif

@@ -228,6 +228,10 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 	spec->cwd = xb_strdup(run->cwd);
 	free(spec->user);
 	spec->user = xb_strdup(run->user);
+	if (run->hostname != NULL) {
+		free(spec->hostname);
+		spec->hostname = xb_strdup(run->hostname);
+	}
 	if (run->script != NULL)
 		add_script(spec, run->script);
 	if (work->shared->limits != NULL)

@@ -40,6 +40,7 @@ static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 	hash_list(h, step->run.env);
 	xb_hasher_field(h, xb_view(step->run.cwd));
 	xb_hasher_field(h, xb_view(step->run.user));
+	xb_hasher_field(h, xb_view(step->run.hostname));
 	xb_hasher_number(h, shared->no_network || step->run.no_network);
 	hash_list(h,
 		  shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts) : none);
@@ -240,10 +241,10 @@ static int execute(struct xb_step_shared *shared, size_t index,
 }
 
 /* Look the key up. Returns 1 when `record` is its result, 0 when there is none. */
-static int look_up(struct xb_step_shared *shared, const char *key, struct xb_record *record,
-		   struct xb_error *err)
+static int look_up(struct xb_step_shared *shared, size_t index, const char *key,
+		   struct xb_record *record, struct xb_error *err)
 {
-	if (shared->no_cache)
+	if (shared->no_cache || shared->plan->steps[index].fresh)
 		return 0;
 	return xb_record_get(shared->store, key, record, err);
 }
@@ -257,11 +258,11 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	int r = make_key(shared, &shared->plan->steps[index], inputs, key, err);
 
 	if (r == 0)
-		r = look_up(shared, key, record, err);
+		r = look_up(shared, index, key, record, err);
 	if (r == 0)
 		r = lock_key(shared, key, &lock, err);
 	if (r == 0)
-		r = look_up(shared, key, record, err);
+		r = look_up(shared, index, key, record, err);
 	*ret_cached = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;

@@ -96,7 +96,7 @@ static void assemble(const struct built *b, int64_t epoch, struct xb_assembled *
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
-	if (xb_assemble(store, &b->plan, &b->results, epoch, NULL, ret, &err) < 0)
+	if (xb_assemble(store, &b->plan, &b->results, epoch, NULL, false, ret, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -306,19 +306,107 @@ static void test_image_without_layers(void **state)
 	assert_int_equal(json_array_size(json_object_get(manifest, "layers")), 0);
 }
 
+/* Each level where buildx has it; what is for one platform stands there alone, and wins. */
 static void test_annotations(void **state)
+{
+	static const char *const given[] = {
+		"plain=1",
+		"manifest:both=all",
+		"manifest[linux/arm64]:both=arm",
+		"manifest-descriptor,index,index-descriptor:many=m",
+		"index[linux/arm64]:i=2",
+		"manifest:k=a=b:c",
+		"",
+	};
+	XB_CLEANUP(built_clear) struct built b;
+	xb_auto_assembled struct xb_assembled a = { 0 };
+	xb_auto_annotate struct xb_annotate annotate = { 0 };
+	xb_auto_json json_t *index = NULL;
+	xb_auto_json json_t *first = NULL;
+	xb_auto_json json_t *second = NULL;
+	struct xb_platform platforms[2];
+	json_t *in;
+
+	(void)state;
+	built_init(&b, 2);
+	for (size_t i = 0; i < XB_COUNT(platforms); i++)
+		platforms[i] = b.targets[i].platform;
+	for (size_t i = 0; i < XB_COUNT(given); i++)
+		assert_int_equal(xb_annotate_parse(given[i], &annotate, NULL), 0);
+	assert_int_equal(xb_annotate_check(&annotate, platforms, 2, true, NULL), 0);
+	assert_int_equal(xb_assemble(store, &b.plan, &b.results, 0, &annotate, true, &a, NULL), 0);
+	index = document(&a.root.digest);
+	first = document(&a.manifests.items[0].digest);
+	second = document(&a.manifests.items[1].digest);
+	in = json_object_get(first, "annotations");
+	assert_int_equal(json_object_size(in), 3);
+	assert_string_equal(text_at(in, "plain"), "1");
+	assert_string_equal(text_at(in, "both"), "all");
+	assert_string_equal(text_at(in, "k"), "a=b:c");
+	assert_string_equal(text_at(json_object_get(second, "annotations"), "both"), "arm");
+	in = json_object_get(index, "annotations");
+	assert_string_equal(text_at(in, "many"), "m");
+	assert_string_equal(text_at(in, "i"), "2");
+	in = json_object_get(json_array_get(json_object_get(index, "manifests"), 1), "annotations");
+	assert_int_equal(json_object_size(in), 1);
+	assert_string_equal(text_at(in, "many"), "m");
+	assert_string_equal(xb_annotations_get(&a.root.annotations, "many"), "m");
+}
+
+/* One image has an index when that is wanted, and its annotations then, too. */
+static void test_index_of_one(void **state)
 {
 	XB_CLEANUP(built_clear) struct built b;
 	xb_auto_assembled struct xb_assembled a = { 0 };
-	xb_auto_annotations struct xb_annotations annotations = { 0 };
-	xb_auto_json json_t *manifest = NULL;
+	xb_auto_json json_t *index = NULL;
 
 	(void)state;
 	built_init(&b, 1);
-	xb_annotations_set(&annotations, "k", "v");
-	assert_int_equal(xb_assemble(store, &b.plan, &b.results, 0, &annotations, &a, NULL), 0);
-	manifest = document(&a.root.digest);
-	assert_string_equal(text_at(json_object_get(manifest, "annotations"), "k"), "v");
+	assert_int_equal(xb_assemble(store, &b.plan, &b.results, 0, NULL, true, &a, NULL), 0);
+	index = document(&a.root.digest);
+	assert_int_equal(json_array_size(json_object_get(index, "manifests")), 1);
+	assert_string_not_equal(a.root.digest.text, a.manifests.items[0].digest.text);
+}
+
+static void test_annotations_that_are_wrong(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *message;
+	} cases[] = {
+		{ "novalue", "--annotation novalue: no value" },
+		{ "=v", "--annotation =v: no name" },
+		{ "manifest:=v", "--annotation manifest:=v: no name" },
+		{ "layer:k=v", "--annotation layer:k=v: unknown type \"layer\"" },
+		{ "manifest,x:k=v", "--annotation manifest,x:k=v: unknown type \"x\"" },
+		{ "manifest[linux/amd64:k=v", "--annotation manifest[linux/amd64:k=v: \"" },
+		{ "manifest[no/such/platform/at/all]:k=v", "--annotation manifest[no/" },
+		{ ":k=v", "--annotation :k=v: unknown type \"\"" },
+	};
+	static const struct xb_platform amd64 = { .os = "linux", .arch = "amd64" };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_annotate struct xb_annotate annotate = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_true(xb_annotate_parse(cases[i].text, &annotate, &err) < 0);
+		assert_int_equal(strncmp(err.message, cases[i].message, strlen(cases[i].message)),
+				 0);
+		assert_int_equal(err.fault, XB_FAULT_USAGE);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		xb_auto_annotate struct xb_annotate annotate = { 0 };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_int_equal(
+			xb_annotate_parse(i == 0 ? "index:k=v" : "manifest[linux/arm64]:k=v",
+					  &annotate, NULL),
+			0);
+		assert_true(xb_annotate_check(&annotate, &amd64, 1, false, &err) < 0);
+		assert_int_equal(err.fault, XB_FAULT_USAGE);
+		assert_non_null(err.hint);
+	}
 }
 
 /* ---- outputs of documents ----------------------------------------------------------------- */
@@ -467,6 +555,8 @@ int main(void)
 		case_of(test_epoch_hides_the_clock),
 		case_of(test_image_without_layers),
 		case_of(test_annotations),
+		case_of(test_index_of_one),
+		case_of(test_annotations_that_are_wrong),
 		case_of(test_output_image),
 		case_of(test_output_layout),
 		case_of(test_output_archives_are_the_same_again),
