@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "builder/cli/call.h"
+#include "builder/cli/check.h"
 #include "builder/cli/progress.h"
 #include "builder/cli/report.h"
 #include "builder/cli/request.h"
@@ -149,6 +151,23 @@ static int open_cgroups(struct xb_build_request *request, struct xb_cgroups **re
 	return r;
 }
 
+/* Plan, and check: what is found is told also where the plan fails. */
+static int plan(const struct xb_invocation *invocation, struct xb_build_request *request,
+		enum xb_progress_mode mode, struct xb_error *err)
+{
+	xb_auto_check struct xb_check check = { 0 };
+	int planned = xb_build_request_plan(invocation, request, err);
+	int r;
+
+	if (request->dockerfile == NULL)
+		return planned;
+	r = xb_check_run(request, false, &check, planned < 0 ? NULL : err);
+	xb_check_report(request, &check, mode);
+	if (planned < 0 || r < 0)
+		return planned < 0 ? planned : r;
+	return xb_check_verdict(&check, err);
+}
+
 static int build(const struct xb_invocation *invocation, struct xb_build_request *request,
 		 enum xb_progress_mode mode, struct xb_error *err)
 {
@@ -156,14 +175,12 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	xb_auto_results struct xb_results results = { 0 };
 	xb_auto_assembled struct xb_assembled assembled = { 0 };
 	xb_auto_cgroups struct xb_cgroups *cgroups = NULL;
-	int r = xb_build_request_plan(invocation, request, err);
+	int r = plan(invocation, request, mode, err);
 
 	if (r == 0)
 		r = open_cgroups(request, &cgroups, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < request->plan->warnings.len; i++)
-		xb_report_warning(request->plan->warnings.items[i]);
 	progress = xb_progress_new(request->plan, mode);
 	r = solve_remembering(invocation, request, progress, &results, err);
 	if (r == 0)
@@ -182,11 +199,18 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 {
 	xb_auto_build_request struct xb_build_request request = { 0 };
 	enum xb_progress_mode mode = XB_PROGRESS_QUIET;
+	struct xb_call call = { 0 };
 	int r = xb_build_request_read(invocation, &request, err);
 
 	if (r == 0 && request.options.help)
 		return print_help();
 	if (r == 0 && !request.options.quiet)
 		r = xb_progress_mode(request.options.progress, &mode, err);
-	return r < 0 ? r : build(invocation, &request, mode, err);
+	if (r == 0)
+		r = xb_call_parse(request.options.call, request.options.check, &call, err);
+	if (r < 0)
+		return r;
+	if (call.kind != XB_CALL_BUILD)
+		return xb_call_answer(invocation, &request, &call, err);
+	return build(invocation, &request, mode, err);
 }

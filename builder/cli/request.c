@@ -81,13 +81,14 @@ const struct xb_option xb_build_option_table[] = {
 	  "what a base's layer may unpack to, such as 20G" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
+	{ "call", 0, XB_OPTION_TEXT, AT(call), "WHAT",
+	  "instead of building: check, outline or targets[,format=json]" },
+	{ "check", 0, XB_OPTION_FLAG, AT(check), NULL, "--call=check" },
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ "push", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "call", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "check", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
@@ -515,6 +516,7 @@ int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_erro
 		.build_args = &request->options.build_args,
 		.fetch = &fetch,
 	};
+	xb_auto_error struct xb_error problem = XB_ERROR_INIT;
 	xb_auto_opened struct xb_opened opened = XB_OPENED_INIT;
 	int r = is_remote(request) ? xb_build_request_store(request, err) : 0;
 
@@ -530,8 +532,14 @@ int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_erro
 			      err);
 	if (r < 0)
 		return r;
-	return xb_dockerfile_parse(xb_str_view(&opened.text), opened.name, &request->dockerfile,
-				   err);
+	request->dockerfile =
+		xb_dockerfile_parse_part(xb_str_view(&opened.text), opened.name, &problem);
+	if (problem.code == 0)
+		return 0;
+	if (err == NULL)
+		return problem.code;
+	xb_error_move(err, &problem);
+	return err->code;
 }
 
 static int make_plan(struct xb_build_request *request, struct xb_error *err)

@@ -55,6 +55,8 @@ struct xb_build_options {
 	const char *provenance;
 	const char *sbom;
 	const char *builder;
+	const char *call;
+	bool check;
 	bool no_cache;
 	bool pull;
 	bool load;
@@ -92,7 +94,7 @@ struct xb_build_request {
 	bool no_network;
 	struct xb_store *store;
 	struct xb_context *context;
-	struct xb_dockerfile *dockerfile;
+	struct xb_dockerfile *dockerfile; /**< also of a text with a fault: `part` is then set */
 	struct xb_sources *sources;
 	struct xb_plan *plan;
 };

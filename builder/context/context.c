@@ -104,6 +104,11 @@ int xb_context_save(struct xb_context *context, struct xb_error *err)
 	return context != NULL ? xb_context_memory_save(context->memory, err) : 0;
 }
 
+const struct xb_ignore *xb_context_ignore(const struct xb_context *context)
+{
+	return context->ignore;
+}
+
 int xb_context_dirfd(const struct xb_context *context)
 {
 	return context->dirfd;

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "builder/context/filter.h"
+#include "builder/dockerfile/ignore.h"
 
 /**
  * Open the directory `dir` with its ignore rules: those of `<dockerfile>.dockerignore`, where
@@ -48,6 +49,8 @@ XB_DEFINE_CLEANUP(xb_context_cleanup, struct xb_context, xb_context_free)
 void xb_context_remember(struct xb_context *context, int dirfd);
 /** Keep what was learnt of the files; NULL is left alone. When no other thread uses it. */
 int xb_context_save(struct xb_context *context, struct xb_error *err);
+/** The ignore rules, borrowed; NULL when there are none. */
+const struct xb_ignore *xb_context_ignore(const struct xb_context *context);
 /** A descriptor of the context's directory, borrowed. */
 int xb_context_dirfd(const struct xb_context *context);
 /** Append a regular file of the context to `text`, which bounds it; no ignore rule applies (for

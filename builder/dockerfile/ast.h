@@ -143,6 +143,7 @@ struct xb_dockerfile {
 	const char *path;    /**< as messages name it */
 	struct xb_view text; /**< the source, for excerpts */
 	struct xb_directives directives;
+	bool part; /**< the text has a fault: this is what stands before it */
 	const struct xb_instruction *instructions; /**< all, in order; the others point into it */
 	size_t instruction_count;
 	const struct xb_instruction *args; /**< the ARGs before the first FROM */

@@ -11,6 +11,7 @@
 
 struct pattern {
 	bool exclusion; /* written with "!" */
+	bool all;	/* matches every name of the context's root */
 	struct xb_wild wild;
 };
 
@@ -58,7 +59,7 @@ static bool pop(struct xb_str *out)
  * The shortest path equal to `path` as text: no "//", "." and no ".." that can be resolved, and no
  * slash in front: a context's paths begin at its root anyway.
  */
-static void clean(struct xb_view path, struct xb_str *out)
+void xb_ignore_clean(struct xb_view path, struct xb_str *out)
 {
 	bool rooted = path.len > 0 && path.data[0] == '/';
 	struct xb_view rest = path, name;
@@ -94,7 +95,7 @@ static bool read_line(struct xb_view line, struct xb_str *out)
 		line = trim(xb_view_sub(line, 1, line.len));
 	}
 	if (line.len > 0)
-		clean(line, &path);
+		xb_ignore_clean(line, &path);
 	(void)xb_str_append_view(out, xb_str_view(&path));
 	return true;
 }
@@ -130,7 +131,10 @@ static int add_pattern(struct xb_ignore *ignore, struct xb_view text, struct xb_
 		return xb_error_set(err, -EINVAL, "illegal exclusion pattern: \"!\"");
 	pattern = xb_array_push(&ignore->patterns);
 	*pattern = (struct pattern){ .exclusion = text.data[0] == '!' };
-	clean(xb_view_sub(text, pattern->exclusion ? 1 : 0, text.len), &path);
+	xb_ignore_clean(xb_view_sub(text, pattern->exclusion ? 1 : 0, text.len), &path);
+	pattern->all = xb_view_is(xb_str_view(&path), "*") ||
+		       xb_view_is(xb_str_view(&path), "**") ||
+		       xb_view_is(xb_str_view(&path), "**/*");
 	return xb_wild_compile(xb_str_view(&path), true, &pattern->wild, err);
 }
 
@@ -221,6 +225,22 @@ int xb_ignore_match(const struct xb_ignore *ignore, struct xb_view path, bool *r
 	number = deciding(ignore, path);
 	*ret_ignored = number < ignore->patterns.len && !ignore->patterns.items[number].exclusion;
 	return 0;
+}
+
+bool xb_ignore_has_exceptions(const struct xb_ignore *ignore)
+{
+	for (size_t i = 0; i < ignore->patterns.len; i++)
+		if (ignore->patterns.items[i].exclusion)
+			return true;
+	return false;
+}
+
+bool xb_ignore_covers_all(const struct xb_ignore *ignore)
+{
+	for (size_t i = 0; i < ignore->patterns.len; i++)
+		if (ignore->patterns.items[i].all)
+			return true;
+	return false;
 }
 
 bool xb_ignore_may_descend(const struct xb_ignore *ignore, struct xb_view path)

@@ -47,6 +47,16 @@ void xb_ignore_read(struct xb_view text, struct xb_strv *ret_patterns);
 int xb_ignore_match(const struct xb_ignore *ignore, struct xb_view path, bool *ret_ignored,
 		    struct xb_error *err);
 
+/** Whether there is a "!" pattern. */
+bool xb_ignore_has_exceptions(const struct xb_ignore *ignore);
+/** Whether a pattern by itself ignores all that there is: "*", "**". */
+bool xb_ignore_covers_all(const struct xb_ignore *ignore);
+/**
+ * Append the shortest path equal to `path` as text, as a pattern's is made: no slash in front and
+ * at the end, no "." but alone; "/" stays.
+ */
+void xb_ignore_clean(struct xb_view path, struct xb_str *out);
+
 /**
  * Whether something below the ignored directory `path` may not be ignored, because a "!" pattern
  * may match it; false means that the directory need not be walked.

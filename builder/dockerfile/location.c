@@ -51,21 +51,27 @@ static size_t append_line(struct xb_view line, size_t at, struct xb_str *out)
 	return column;
 }
 
+void xb_location_excerpt(struct xb_view line, struct xb_location at, struct xb_str *out)
+{
+	size_t byte = at.column > 0 ? at.column - 1 : 0;
+	size_t column;
+
+	if (byte > line.len)
+		byte = line.len;
+	(void)xb_str_printf(out, "%5u | ", at.line);
+	column = append_line(line, byte, out);
+	(void)xb_str_printf(out, "\n      | %*s^", (int)column, "");
+}
+
 static void set_excerpt(const struct xb_dockerfile *dockerfile, struct xb_location at,
 			struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	struct xb_view line = xb_location_line(dockerfile, at.line);
-	size_t byte = at.column > 0 ? at.column - 1 : 0;
-	size_t column;
 
 	if (line.data == NULL)
 		return;
-	if (byte > line.len)
-		byte = line.len;
-	(void)xb_str_printf(&text, "%5u | ", at.line);
-	column = append_line(line, byte, &text);
-	(void)xb_str_printf(&text, "\n      | %*s^", (int)column, "");
+	xb_location_excerpt(line, at, &text);
 	(void)xb_error_excerpt(err, "%s", xb_str_text(&text));
 }
 

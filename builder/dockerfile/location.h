@@ -29,6 +29,9 @@ int xb_location_verror(const struct xb_dockerfile *dockerfile, struct xb_locatio
 int xb_location_wrap(const struct xb_dockerfile *dockerfile, struct xb_location at,
 		     struct xb_error *err);
 
+/** Append the excerpt of an error at `at`, whose source line is `line`: two lines, no newline. */
+void xb_location_excerpt(struct xb_view line, struct xb_location at, struct xb_str *out);
+
 /** The line `number` (from 1) of the source without its line end, borrowed; empty if none. */
 struct xb_view xb_location_line(const struct xb_dockerfile *dockerfile, uint32_t number);
 

@@ -480,13 +480,13 @@ struct xb_dockerfile *xb_dockerfile_parse_part(struct xb_view text, const char *
 {
 	struct xb_dockerfile *dockerfile;
 
-	if (check_size(text, path, ret_problem) < 0)
-		return dockerfile_new(XB_VIEW(""), path);
-	dockerfile = dockerfile_new(text, path);
-	if (parse_tree(dockerfile, true, ret_problem) == 0)
-		(void)xb_dockerfile_set_stages(dockerfile, ret_problem);
-	else
-		(void)xb_dockerfile_set_stages(dockerfile, NULL);
+	int r = check_size(text, path, ret_problem);
+
+	dockerfile = dockerfile_new(r < 0 ? XB_VIEW("") : text, path);
+	if (r == 0)
+		r = parse_tree(dockerfile, true, ret_problem);
+	(void)xb_dockerfile_set_stages(dockerfile, r < 0 ? NULL : ret_problem);
+	dockerfile->part = r < 0 || dockerfile->stage_count == 0;
 	return dockerfile;
 }
 
