@@ -22,6 +22,8 @@ struct packer {
 	struct xb_walk *walk;
 	int64_t epoch;
 	bool translate;		 /* overlay's marks become whiteouts */
+	const char *directory;	 /* around the tree, or NULL */
+	struct xb_str path;	 /* of the entry at hand, with that directory */
 	struct xb_str header;	 /* scratch */
 	struct xb_str name;	 /* scratch */
 	struct xb_inodes inodes; /* files with several names: index into `paths` */
@@ -33,6 +35,7 @@ static void packer_clear(struct packer *p)
 {
 	xb_sink_free(p->sink);
 	xb_walk_free(p->walk);
+	xb_str_clear(&p->path);
 	xb_str_clear(&p->header);
 	xb_str_clear(&p->name);
 	xb_inodes_clear(&p->inodes);
@@ -67,7 +70,7 @@ static int put_mark(struct packer *p, struct xb_view dir, const char *name, stru
 static struct xb_tar_entry entry_of(const struct packer *p, const struct xb_walk_entry *e)
 {
 	struct xb_tar_entry entry = {
-		.name = e->path,
+		.name = xb_str_text(&p->path),
 		.mode = e->st.st_mode & 07777,
 		.uid = e->st.st_uid,
 		.gid = e->st.st_gid,
@@ -86,7 +89,7 @@ static int pack_directory(struct packer *p, const struct xb_walk_entry *e, struc
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
 	int r;
 
-	xb_str_printf(&name, "%s/", e->path);
+	xb_str_printf(&name, "%s/", xb_str_text(&p->path));
 	r = xb_walk_enter(p->walk, err);
 	if (r >= 0)
 		r = xb_xattrs_read(xb_walk_dirfd(p->walk), "", &xattrs, err);
@@ -178,7 +181,7 @@ static const char *earlier_name(struct packer *p, const struct xb_walk_entry *e)
 	if (index != XB_INODES_NONE)
 		return p->paths.items[index];
 	xb_inodes_set(&p->inodes, &e->st, p->paths.len);
-	xb_strv_push(&p->paths, e->path);
+	xb_strv_push(&p->paths, xb_str_text(&p->path));
 	return NULL;
 }
 
@@ -217,6 +220,10 @@ static int pack_entry(struct packer *p, const struct xb_walk_entry *e, struct xb
 
 	if (S_ISSOCK(e->st.st_mode))
 		return 0;
+	xb_str_reset(&p->path);
+	if (p->directory != NULL)
+		xb_str_printf(&p->path, "%s/", p->directory);
+	xb_str_puts(&p->path, e->path);
 	if (p->translate && S_ISCHR(e->st.st_mode) && e->st.st_rdev == 0)
 		return put_mark(p, dir, e->name, err);
 	if (p->translate && strncmp(e->name, ".wh.", 4) == 0)
@@ -226,25 +233,54 @@ static int pack_entry(struct packer *p, const struct xb_walk_entry *e, struct xb
 	return pack_leaf(p, e, err);
 }
 
-static int pack(int root_fd, bool translate, const struct xb_pack_options *options, int out_fd,
-		struct xb_layer_info *ret, struct xb_error *err)
+static int put_directory(struct packer *p, struct xb_error *err)
+{
+	xb_autofree char *name = xb_format("%s/", p->directory);
+
+	return put(
+		p,
+		&(struct xb_tar_entry){
+			.name = name, .type = XB_TAR_DIRECTORY, .mode = 0755, .mtime = p->epoch },
+		err);
+}
+
+static int pack_tree(struct packer *p, const struct xb_pack_tree *tree, struct xb_error *err)
+{
+	struct xb_walk_entry e;
+	int r;
+
+	/* no names in common with the tree before */
+	xb_inodes_clear(&p->inodes);
+	xb_strv_clear(&p->paths);
+	xb_walk_free(p->walk);
+	p->walk = NULL;
+	p->directory = tree->directory;
+	r = tree->directory != NULL ? put_directory(p, err) : 0;
+	if (r >= 0)
+		r = xb_walk_new(tree->fd, &p->walk, err);
+	while (r >= 0 && (r = xb_walk_next(p->walk, &e, err)) > 0)
+		if (e.event == XB_WALK_ENTRY)
+			r = pack_entry(p, &e, err);
+	return r;
+}
+
+static int pack(const struct xb_pack_tree *trees, size_t count, bool translate,
+		const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
+		struct xb_error *err)
 {
 	XB_CLEANUP(packer_clear)
 	struct packer p = {
 		.epoch = options->epoch,
 		.translate = translate,
+		.path = XB_STR_INIT(XB_STR_OWN),
 		.header = XB_STR_INIT(XB_STR_OWN),
 		.name = XB_STR_INIT(XB_STR_OWN),
 	};
-	struct xb_walk_entry e;
 	struct xb_layer_info info = { 0 };
 	int r = xb_sink_new(options, out_fd, &p.sink, err);
 
-	if (r >= 0)
-		r = xb_walk_new(root_fd, &p.walk, err);
-	while (r >= 0 && (r = xb_walk_next(p.walk, &e, err)) > 0)
-		if (e.event == XB_WALK_ENTRY)
-			r = pack_entry(&p, &e, err);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = pack_tree(&p, &trees[i], err);
 	/* a tar ends with two blocks of zeros */
 	if (r >= 0)
 		r = xb_sink_zeros(p.sink, (uint64_t)2 * XB_TAR_BLOCK, err);
@@ -262,11 +298,14 @@ static int pack(int root_fd, bool translate, const struct xb_pack_options *optio
 int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
 		  struct xb_layer_info *ret, struct xb_error *err)
 {
-	return pack(upper_fd, true, options, out_fd, ret, err);
+	const struct xb_pack_tree tree = { .fd = upper_fd };
+
+	return pack(&tree, 1, true, options, out_fd, ret, err);
 }
 
-int xb_tree_pack(int root_fd, const struct xb_pack_options *options, int out_fd,
-		 struct xb_layer_info *ret, struct xb_error *err)
+int xb_tree_pack(const struct xb_pack_tree *trees, size_t count,
+		 const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
+		 struct xb_error *err)
 {
-	return pack(root_fd, false, options, out_fd, ret, err);
+	return pack(trees, count, false, options, out_fd, ret, err);
 }

@@ -33,11 +33,19 @@
 int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
 		  struct xb_layer_info *ret, struct xb_error *err);
 
+/** A tree and the directory of the tar that it goes into. */
+struct xb_pack_tree {
+	int fd;
+	const char *directory; /**< one component; NULL: the tree is the tar's root */
+};
+
 /**
- * As xb_layer_pack(), for a whole tree (a view of xb_tree_mount(), `type=tar`): device nodes 0/0
- * and names in `.wh.` have no special meaning and are written as what they are.
+ * As xb_layer_pack(), for whole trees (views of xb_tree_mount(), `type=tar`), one after the other:
+ * device nodes 0/0 and names in `.wh.` have no special meaning and are written as what they are.
+ * The directories around trees are 0755, owned by 0:0, of the time `epoch`, else 0.
  */
-int xb_tree_pack(int root_fd, const struct xb_pack_options *options, int out_fd,
-		 struct xb_layer_info *ret, struct xb_error *err);
+int xb_tree_pack(const struct xb_pack_tree *trees, size_t count,
+		 const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
+		 struct xb_error *err);
 
 #endif

@@ -309,7 +309,7 @@ static int apply_user(const struct xb_plan_apply *a, struct xb_error *err)
 
 	if (r < 0)
 		return r;
-	xb_image_config_set(&a->state->config.user, xb_str_text(&user));
+	xb_image_config_set(&a->state->config.user, user.len > 0 ? xb_str_text(&user) : NULL);
 	record(a, xb_format("USER %s", xb_str_text(&user)));
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "builder/cache/tag.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/pack.h"
@@ -15,6 +16,7 @@
 #include "builder/solve/trees.h"
 #include "manifest/archive.h"
 #include "manifest/image.h"
+#include "manifest/reference.h"
 
 void xb_outputs_clear(struct xb_outputs *outputs)
 {
@@ -49,7 +51,7 @@ static const struct {
 	[XB_OUTPUT_OCI] = { "oci", write_oci, true, false },
 	[XB_OUTPUT_DOCKER] = { "docker", write_docker, true, true },
 	[XB_OUTPUT_LOCAL] = { "local", write_local, true, false },
-	[XB_OUTPUT_TAR] = { "tar", write_tar, true, true },
+	[XB_OUTPUT_TAR] = { "tar", write_tar, true, false },
 	[XB_OUTPUT_CACHE_ONLY] = { "cacheonly", write_nothing, false, false },
 };
 
@@ -83,6 +85,31 @@ static int set_bool(bool *member, struct xb_view value, bool inverted)
 	return 0;
 }
 
+static int set_split(struct xb_output *output, struct xb_view value)
+{
+	bool split = false;
+	int r = set_bool(&split, value, false);
+
+	output->split = split ? XB_SPLIT_ALWAYS : XB_SPLIT_NEVER;
+	return r;
+}
+
+/* Keys of BuildKit's exporters that may say what is so anyway, and nothing else. */
+static int set_given(struct xb_view key, struct xb_view value)
+{
+	static const char *const given[][2] = {
+		{ "compression", "gzip" },
+		{ "oci-mediatypes", "true" },
+		{ "force-compression", "false" },
+	};
+
+	for (size_t i = 0; i < XB_COUNT(given); i++) {
+		if (xb_view_is(key, given[i][0]))
+			return xb_view_is(value, given[i][1]) ? 0 : -EINVAL;
+	}
+	return -ENOENT;
+}
+
 static int set_field(struct xb_output *output, struct xb_view key, struct xb_view value,
 		     bool *ret_typed)
 {
@@ -111,7 +138,9 @@ static int set_field(struct xb_output *output, struct xb_view key, struct xb_vie
 	/* times in layers are never later than SOURCE_DATE_EPOCH, asked for or not */
 	if (xb_view_is(key, "rewrite-timestamp"))
 		return set_bool(&(bool){ false }, value, false);
-	return -ENOENT;
+	if (xb_view_is(key, "platform-split"))
+		return set_split(output, value);
+	return set_given(key, value);
 }
 
 /* What only shows once all fields are read. */
@@ -161,7 +190,9 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 int xb_output_check(const struct xb_output *output, const struct xb_plan *plan,
 		    struct xb_error *err)
 {
-	if (plan->target_count == 1 || !types[output->type].one_platform)
+	bool together = output->type == XB_OUTPUT_TAR && output->split == XB_SPLIT_NEVER;
+
+	if (plan->target_count == 1 || (!types[output->type].one_platform && !together))
 		return 0;
 	(void)xb_error_set(err, -EINVAL, "-o type=%s holds one platform, and %zu are asked for",
 			   types[output->type].name, plan->target_count);
@@ -308,6 +339,34 @@ static int write_archive(const struct xb_layout *layout, const struct xb_export 
 	return r;
 }
 
+/* Containerd's importer knows images by the whole reference, others by the tag. */
+static int tag_layout(struct xb_layout *layout, const struct xb_descriptor *root, const char *name,
+		      const char *tag, struct xb_error *err)
+{
+	xb_auto_descriptor struct xb_descriptor entry = XB_DESCRIPTOR_INIT;
+	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
+	xb_autofree char *whole = NULL;
+	int r = xb_reference_parse(xb_view(name), &ref, err);
+
+	if (r < 0)
+		return r;
+	xb_reference_complete(&ref);
+	whole = xb_reference_format(&ref);
+	xb_descriptor_copy(&entry, root);
+	xb_annotations_set(&entry.annotations, XB_ANNOTATION_CONTAINERD_NAME, whole);
+	return xb_layout_tag(layout, &entry, tag, true, err);
+}
+
+/* The tag of "app:1.4" is "1.4"; a name without one is its own. */
+static const char *tag_of(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const char *base = slash != NULL ? slash + 1 : name;
+	const char *colon = strchr(base, ':');
+
+	return colon != NULL ? colon + 1 : base;
+}
+
 static int write_layout(const struct xb_output *output, const struct xb_layout *store,
 			const struct xb_descriptor *root, const struct xb_strv *names,
 			struct xb_error *err)
@@ -317,33 +376,11 @@ static int write_layout(const struct xb_output *output, const struct xb_layout *
 
 	if (r == 0)
 		r = xb_image_copy(layout, store, root, true, err);
-	if (r == 0 && names->len == 0)
-		r = xb_layout_tag(layout, root, NULL, true, err);
+	if (r == 0 && (names->len == 0 || output->tag != NULL))
+		return xb_layout_tag(layout, root, output->tag, true, err);
 	for (size_t i = 0; r == 0 && i < names->len; i++)
-		r = xb_layout_tag(layout, root, names->items[i], true, err);
+		r = tag_layout(layout, root, names->items[i], tag_of(names->items[i]), err);
 	return r;
-}
-
-/*
- * What the entry of a layout is called: `tag=`, else the tag of each name ("app:1.4" gives "1.4"),
- * else the name itself where it has none.
- */
-static void layout_tags(const struct xb_output *output, const struct xb_strv *names,
-			struct xb_strv *tags)
-{
-	if (output->tag != NULL) {
-		xb_strv_push(tags, output->tag);
-		return;
-	}
-	for (size_t i = 0; i < names->len; i++) {
-		const char *slash = strrchr(names->items[i], '/');
-		const char *base = slash != NULL ? slash + 1 : names->items[i];
-		const char *colon = strchr(base, ':');
-		const char *tag = colon != NULL ? colon + 1 : base;
-
-		if (xb_strv_find(tags, tag) < 0)
-			xb_strv_push(tags, tag);
-	}
 }
 
 static int write_oci(const struct xb_output *output, const struct xb_output_source *source,
@@ -357,9 +394,10 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
 
 	all_names(output, source, &names);
-	layout_tags(output, &names, &tags);
+	if (output->tag != NULL)
+		xb_strv_push(&tags, output->tag);
 	if (r == 0 && output->directory)
-		return write_layout(output, store, root, &tags, err);
+		return write_layout(output, store, root, &names, err);
 	if (r == 0)
 		r = xb_export_oci(store, root, output->tag != NULL ? &tags : &names, &files, err);
 	if (r == 0)
@@ -398,8 +436,11 @@ static int open_target(const struct xb_output_source *source, size_t target, str
 /* "linux/arm/v7" as the name of a directory: "linux_arm_v7". */
 static char *platform_directory(const struct xb_platform *platform)
 {
-	char *name = xb_strdup(xb_platform_name(platform).text);
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	char *name;
 
+	(void)xb_platform_format_all(platform, &text);
+	name = xb_str_steal(&text);
 	for (char *p = name; *p != '\0'; p++) {
 		if (*p == '/')
 			*p = '_';
@@ -407,8 +448,38 @@ static char *platform_directory(const struct xb_platform *platform)
 	return name;
 }
 
+/* Whether the files of each platform have a directory for themselves. */
+static bool is_split(const struct xb_output *output, const struct xb_plan *plan)
+{
+	if (output->split == XB_SPLIT_DEFAULT)
+		return plan->target_count > 1;
+	return output->split == XB_SPLIT_ALWAYS;
+}
+
+/* Files that platforms before had; the first that comes again. */
+struct visited {
+	struct xb_map *files;
+	char *again;
+};
+
+static void visited_clear(struct visited *v)
+{
+	xb_map_free(v->files);
+	free(v->again);
+}
+
+static enum xb_copy_verdict visit(void *context, const char *path, const char *below, bool is_dir)
+{
+	struct visited *v = context;
+
+	(void)below;
+	if (!is_dir && xb_map_set(v->files, xb_view(path), v) != NULL && v->again == NULL)
+		v->again = xb_strdup(path);
+	return v->again != NULL ? XB_COPY_SKIP : XB_COPY_TAKE;
+}
+
 static int write_files(const struct xb_output_source *source, size_t target, const char *dest,
-		       struct xb_error *err)
+		       struct visited *visited, struct xb_error *err)
 {
 	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
 	xb_auto_fd int tree = open_target(source, target, err);
@@ -424,7 +495,30 @@ static int write_files(const struct xb_output_source *source, size_t target, con
 		options.uid = 0;
 		options.gid = 0;
 	}
+	if (visited != NULL) {
+		options.filter = visit;
+		options.context = visited;
+	}
 	return xb_copy_path(tree, ".", dir, ".", &options, err);
+}
+
+/* All into one directory: what one platform wrote, no other may write. */
+static int write_together(const struct xb_output *output, const struct xb_output_source *source,
+			  struct xb_error *err)
+{
+	XB_CLEANUP(visited_clear) struct visited visited = { .files = xb_map_new() };
+	int r = 0;
+
+	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
+		r = write_files(source, t, output->dest, &visited, err);
+		if (r == 0 && visited.again != NULL) {
+			r = xb_error_set(err, -EEXIST, "%s is there for more than one platform",
+					 visited.again);
+			(void)xb_error_hint(err, "leave out platform-split=false");
+			(void)xb_error_fault(err, XB_FAULT_USAGE);
+		}
+	}
+	return r;
 }
 
 static int write_local(const struct xb_output *output, const struct xb_output_source *source,
@@ -432,31 +526,59 @@ static int write_local(const struct xb_output *output, const struct xb_output_so
 {
 	int r = 0;
 
-	if (source->plan->target_count == 1)
-		return write_files(source, 0, output->dest, err);
+	if (!is_split(output, source->plan))
+		return write_together(output, source, err);
 	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
 		xb_autofree char *name = platform_directory(&source->plan->targets[t].platform);
 		xb_autofree char *dest = xb_format("%s/%s", output->dest, name);
 
-		r = write_files(source, t, dest, err);
+		r = write_files(source, t, dest, NULL, err);
 	}
 	return r;
+}
+
+struct trees XB_ARRAY(struct xb_pack_tree);
+
+static void trees_clear(struct trees *trees)
+{
+	for (size_t i = 0; i < trees->len; i++) {
+		xb_cleanup_fd(&trees->items[i].fd);
+		free((void *)(uintptr_t)trees->items[i].directory);
+	}
+	xb_array_clear(trees);
+}
+
+static int open_targets(const struct xb_output *output, const struct xb_output_source *source,
+			struct trees *trees, struct xb_error *err)
+{
+	for (size_t t = 0; t < source->plan->target_count; t++) {
+		struct xb_pack_tree *tree = xb_array_push(trees);
+
+		tree->fd = open_target(source, t, err);
+		if (tree->fd < 0)
+			return tree->fd;
+		if (is_split(output, source->plan))
+			tree->directory = platform_directory(&source->plan->targets[t].platform);
+	}
+	return 0;
 }
 
 static int write_tar(const struct xb_output *output, const struct xb_output_source *source,
 		     struct xb_error *err)
 {
 	XB_CLEANUP(sink_clear) struct sink sink = { .fd = -1 };
+	XB_CLEANUP(trees_clear) struct trees trees = { 0 };
 	struct xb_pack_options options = {
 		.epoch = source->epoch,
 		.compression = XB_COMPRESSION_NONE,
 	};
 	struct xb_layer_info info;
-	xb_auto_fd int tree = open_target(source, 0, err);
-	int r = tree < 0 ? tree : sink_open(&sink, output->dest, err);
+	int r = open_targets(output, source, &trees, err);
 
 	if (r == 0)
-		r = xb_tree_pack(tree, &options, sink.fd, &info, err);
+		r = sink_open(&sink, output->dest, err);
+	if (r == 0)
+		r = xb_tree_pack(trees.items, trees.len, &options, sink.fd, &info, err);
 	if (r == 0)
 		r = sink_done(&sink, err);
 	return r;

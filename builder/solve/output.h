@@ -19,16 +19,24 @@ enum xb_output_type {
 	XB_OUTPUT_OCI,	     /**< an OCI layout, as a directory or a tar */
 	XB_OUTPUT_DOCKER,    /**< what `docker load` takes; one platform */
 	XB_OUTPUT_LOCAL,     /**< the files, in a directory */
-	XB_OUTPUT_TAR,	     /**< the files, as a tar; one platform */
+	XB_OUTPUT_TAR,	     /**< the files, as a tar */
 	XB_OUTPUT_CACHE_ONLY /**< nowhere */
+};
+
+/** Whether each platform's files go into a directory called after it. */
+enum xb_output_split {
+	XB_SPLIT_DEFAULT, /**< when there are several platforms */
+	XB_SPLIT_ALWAYS,
+	XB_SPLIT_NEVER, /**< then no two platforms may have the same file */
 };
 
 /** One `-o`; starts as `{ 0 }`. Strings are owned. */
 struct xb_output {
 	enum xb_output_type type;
-	char *dest;	      /**< path, "-" for standard output, NULL for none */
-	bool directory;	      /**< `tar=false` */
-	struct xb_strv names; /**< `name=`: image names besides those of the build */
+	char *dest;		    /**< path, "-" for standard output, NULL for none */
+	bool directory;		    /**< `tar=false` */
+	enum xb_output_split split; /**< `platform-split=` of type=local and type=tar */
+	struct xb_strv names;	    /**< `name=`: image names besides those of the build */
 	char *tag; /**< `tag=`: the name of the layout's entry, NULL: from the image names */
 };
 struct xb_outputs XB_ARRAY(struct xb_output);

@@ -47,6 +47,8 @@ same_tree() { # DIR
 
 layout() {
 	tool verify "$W/layout" app
+	same "$(jq -r '[.manifests[].annotations["io.containerd.image.name"]] | sort | join(" ")' "$W/layout/index.json")" \
+		"docker.io/example/app:1 docker.io/library/app:latest" "names for containerd"
 	umoci unpack --image "$W/layout:app" "$W/umoci"
 	same_tree "$W/umoci/rootfs"
 }
@@ -109,7 +111,30 @@ docker_one_platform() {
 	[ ! -e "$W/never.tar" ] || fail "it left a file"
 }
 
+# The files of several platforms: a directory for each, unless the user wants them together.
+platforms() {
+	dockerfile "$W/each" <<-'EOF'
+		FROM scratch
+		ARG TARGETARCH
+		COPY file /for/$TARGETARCH
+	EOF
+	echo x >"$W/each/file"
+	two() { build --platform linux/amd64,linux/arm/v6 "$@" "$W/each"; }
+	two -o "type=tar,dest=$W/each.tar" -o "type=local,dest=$W/each.out" \
+		-o "type=local,dest=$W/together,platform-split=false"
+	same "$(tar -tf "$W/each.tar" | paste -sd' ')" \
+		"linux_amd64/ linux_amd64/for/ linux_amd64/for/amd64 linux_arm_v6/ linux_arm_v6/for/ linux_arm_v6/for/arm"
+	same "$(cd "$W/each.out" && find . -type f | sort | paste -sd' ')" "./linux_amd64/for/amd64 ./linux_arm_v6/for/arm"
+	same "$(cd "$W/together" && find . -type f | sort | paste -sd' ')" "./for/amd64 ./for/arm"
+	build -o "type=tar,dest=-,platform-split=true" --platform linux/amd64 "$W/each" | tar -t | grep -qx linux_amd64/for/amd64
+	exits 2 two -o "type=tar,dest=-,platform-split=false"
+	sed -i 's|/for/.*|/same|' "$W/each/Dockerfile"
+	exits 2 two -o "type=local,dest=$W/same,platform-split=false"
+	says "same is there for more than one platform"
+}
+
 t "every output is written" outputs
+t "platforms have directories of their own" platforms
 t "umoci unpacks the layout into the tree of type=local" layout
 t "skopeo reads the OCI archive, which is the layout" archive
 t "type=docker: skopeo reads it, umoci finds the same tree" docker

@@ -308,7 +308,8 @@ static void reserved_names_are_refused(void **state)
 	assert_non_null(strstr(err.message, "b/.wh.x"));
 	assert_non_null(err.hint);
 	/* a whole tree is written as it is */
-	assert_int_equal(xb_tree_pack(dir, &plain, out, &info, NULL), 0);
+	assert_int_equal(
+		xb_tree_pack(&(struct xb_pack_tree){ .fd = dir }, 1, &plain, out, &info, NULL), 0);
 	assert_says("tar -tf out", "b/\nb/.wh.x\n");
 }
 

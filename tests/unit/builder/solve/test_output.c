@@ -87,7 +87,8 @@ static void test_bad(void **state)
 		{ "type=docker", "dest= is missing" },
 		{ "type=oci,dest=x,tar=maybe", "does not fit" },
 		{ "type=oci,dest=x,colour=red", "not known" },
-		{ "type=oci,dest=x,compression=zstd", "not known" },
+		{ "type=oci,dest=x,compression=zstd", "does not fit" },
+		{ "type=local,dest=x,platform-split=maybe", "does not fit" },
 		{ "type=oci,dest=x,", "not known" },
 		{ ",type=oci,dest=x", "not known" },
 		{ "type=oci,dest=x,push", "not known" },
@@ -131,9 +132,16 @@ static void test_platforms(void **state)
 		const char *text;
 		bool several;
 	} cases[] = {
-		{ "type=oci,dest=x", true },	 { "type=local,dest=x", true },
-		{ "type=image", true },		 { "type=cacheonly", true },
-		{ "type=docker,dest=x", false }, { "type=tar,dest=x", false },
+		{ "type=oci,dest=x", true },
+		{ "type=local,dest=x", true },
+		{ "type=image", true },
+		{ "type=cacheonly", true },
+		{ "type=docker,dest=x", false },
+		{ "type=tar,dest=x", true },
+		{ "type=tar,dest=x,platform-split=true", true },
+		{ "type=tar,dest=x,platform-split=false", false },
+		{ "type=local,dest=x,platform-split=false", true },
+		{ "type=oci,dest=x,compression=gzip,rewrite-timestamp=true", true },
 	};
 	struct xb_plan one = { .target_count = 1 };
 	struct xb_plan two = { .target_count = 2 };
