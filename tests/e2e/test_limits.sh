@@ -325,6 +325,55 @@ devices() {
 	says "Dockerfile:2:5: --device=v.com/d,wanted"
 }
 
+# One line for each range: the answer and the range.
+one_by_one() { awk '{ for (i = 2; i <= NF; i++) print $1, $i }' | sort; }
+
+# Each system call, in each way to make it, as the kernel answers it in a step.
+calls() {
+	case $(uname -m) in
+	x86_64) ;;
+	*) skip "the list of calls is that of amd64" ;;
+	esac
+	mkdir -p "$W/calls"
+	cc -O2 -static -o "$W/calls/calls" "$E2E/calls.c" || skip "no static programs here" tools
+	"$W/calls/calls" native >/dev/null || skip "the kernel has no seccomp listeners" seccomp
+	dockerfile "$W/calls" <<-'EOF'
+		FROM tiny AS made
+		COPY calls /
+		RUN for abi in native i386 x32; do /calls $abi > /$abi; done; /calls type > /typed < /dev/null
+		FROM scratch
+		COPY --from=made /native /i386 /x32 /typed /
+	EOF
+	here -o "type=local,dest=$W/calls.out" "$W/calls"
+	for abi in native i386 x32; do
+		sed -n "s/^$abi //p" "$E2E/calls.txt" | one_by_one >"$W/wanted"
+		one_by_one <"$W/calls.out/$abi" >"$W/got"
+		diff "$W/wanted" "$W/got" || fail "other answers than the profile's: $abi"
+	done
+	same "$(cat "$W/calls.out/typed")" EPERM
+}
+
+# The emulator is a program of the machine and makes its calls under the same filter.
+emulated_calls() {
+	both_platforms
+	cross=aarch64-linux-gnu-gcc
+	has $cross || skip "no compiler for arm64 here"
+	mkdir -p "$W/emulated"
+	$cross -static -o "$W/emulated/calls" "$E2E/calls.c" || skip "no static programs for arm64 here"
+	dockerfile "$W/emulated" <<-'EOF'
+		FROM tiny AS made
+		COPY calls /
+		RUN /calls type > /said < /dev/null && ! unshare -r true 2>> /said && ! mount -t tmpfs none /bin 2>> /said && \
+			grep '^Seccomp:' /proc/self/status >> /said
+		FROM scratch
+		COPY --from=made /said /
+	EOF
+	build --platform linux/arm64 -o "type=local,dest=$W/emulated.out" "$W/emulated"
+	cat "$W/emulated.out/said"
+	same "$(head -1 "$W/emulated.out/said")" EPERM
+	same "$(grep -ci "permi" "$W/emulated.out/said")" 2
+}
+
 t "process limits and /dev/shm are as asked for, and part of the key" process_limits
 t "options that are wrong" bad_options
 t "a step that wants too much memory ends with the reason" memory
@@ -341,4 +390,6 @@ t "an insecure step leaves nothing" insecure_is_clean
 t "RUN --security=insecure of a plain user" user_insecure
 t "ONBUILD of a base obeys the same rules" triggers
 t "RUN --device" devices
+t "every system call is answered as the profile says" calls
+t "an emulator is under the same filter" emulated_calls
 finish
