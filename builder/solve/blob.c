@@ -70,3 +70,18 @@ int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct
 	(void)snprintf(record->media_type, sizeof(record->media_type), "%s", info.media_type);
 	return 0;
 }
+
+int xb_step_digest(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
+{
+	struct xb_pack_options options = { .epoch = shared->epoch };
+	struct xb_layer_info info;
+	xb_auto_fd int upper = -1;
+	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+
+	if (r == 0)
+		r = xb_layer_pack(upper, &options, -1, &info, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "reading what the step made");
+	record->diff_id = info.diff_id;
+	return 0;
+}

@@ -13,4 +13,7 @@
  */
 int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err);
 
+/** Write to `record` the digest of the layer's tar alone, which keys of other steps need. */
+int xb_step_digest(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err);
+
 #endif

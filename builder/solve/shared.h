@@ -18,6 +18,12 @@
 #include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
 
+/** What a step's result is for. */
+enum xb_result_use {
+	XB_RESULT_LAYER = 1, /**< its layer is one of an image that was asked for */
+	XB_RESULT_TREE = 2   /**< another step waits for it */
+};
+
 /** What all steps of a build share; it does not change while steps run, but for `cancelled`. */
 struct xb_step_shared {
 	const struct xb_plan *plan;
@@ -35,6 +41,7 @@ struct xb_step_shared {
 	bool no_cache;	      /**< look nothing up */
 	bool no_network;      /**< steps have no network */
 	struct xb_crew *crew; /**< helps those who pack */
+	const unsigned char *uses; /**< of each step's result: a set of enum xb_result_use */
 	struct xb_events *events;
 	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
 	int cancel_fd;	       /**< readable once `cancelled` is set */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/pool.h"
 #include "builder/solve/step.h"
 
@@ -20,15 +22,28 @@ struct task {
 	size_t index;
 	size_t waits_for; /* inputs that have no result yet */
 	struct xb_result result;
+	struct xb_record record; /* of its top layer; no key: none */
 	struct xb_error error;
 	int status; /* what xb_step_carry_out() returned */
+};
+
+/* The layer of a finished step, to be packed. `job` is first. */
+struct packing {
+	struct xb_job job;
+	struct solver *solver;
+	struct xb_record record; /* a copy: workers read the step's own result meanwhile */
+	struct xb_error error;
+	int status;
 };
 
 struct solver {
 	const struct xb_solve_request *request;
 	struct xb_step_shared shared;
 	struct xb_pool *pool;
+	struct xb_pool *packers; /* compressing must not keep steps waiting for a worker */
 	struct task *tasks;
+	struct packing *packings; /* by step; those without a record's key were not needed */
+	unsigned char *uses;
 	size_t running;
 	size_t done;
 	int failed; /* the first failure's code, 0 while there is none */
@@ -38,11 +53,15 @@ struct solver {
 static void solver_clear(struct solver *s)
 {
 	xb_pool_free(s->pool);
+	xb_pool_free(s->packers);
 	for (size_t i = 0; i < s->request->plan->step_count; i++) {
 		xb_result_clear(&s->tasks[i].result);
 		xb_error_clear(&s->tasks[i].error);
+		xb_error_clear(&s->packings[i].error);
 	}
 	free(s->tasks);
+	free(s->packings);
+	free(s->uses);
 	xb_crew_free(s->shared.crew);
 	xb_events_free(s->shared.events);
 	xb_cleanup_fd(&s->shared.cancel_fd);
@@ -66,8 +85,8 @@ static void run_task(struct xb_job *job)
 
 	for (size_t i = 0; i < count; i++)
 		inputs[i] = result_of(s, xb_step_input(step, i));
-	task->status =
-		xb_step_carry_out(&s->shared, task->index, inputs, &task->result, &task->error);
+	task->status = xb_step_carry_out(&s->shared, task->index, inputs, &task->result,
+					 &task->record, &task->error);
 	if (task->status < 0)
 		outcome = atomic_load(&s->shared.cancelled) ? XB_EVENT_CANCELLED : XB_EVENT_FAILED;
 	xb_events_post(s->shared.events, outcome, task->index, 0, xb_view(NULL));
@@ -122,6 +141,42 @@ static void release_dependents(struct solver *s, size_t index)
 	}
 }
 
+/* In a packer. */
+static void run_packing(struct xb_job *job)
+{
+	struct packing *packing = (struct packing *)job;
+
+	packing->status =
+		xb_step_pack_later(&packing->solver->shared, &packing->record, &packing->error);
+}
+
+/* A layer of an image that was not packed when its step was done, or by the build that did it. */
+static void pack_if_needed(struct solver *s, const struct task *task)
+{
+	struct packing *packing = &s->packings[task->index];
+
+	if (s->failed != 0 || (s->uses[task->index] & XB_RESULT_LAYER) == 0 ||
+	    task->record.key[0] == '\0' || !xb_digest_empty(&task->record.blob))
+		return;
+	*packing = (struct packing){ .job.run = run_packing, .solver = s };
+	packing->record = task->record;
+	s->running++;
+	xb_pool_submit(s->packers, &packing->job);
+}
+
+static void collect_packed(struct solver *s)
+{
+	struct xb_job *job;
+
+	while ((job = xb_pool_collect(s->packers)) != NULL) {
+		struct packing *packing = (struct packing *)job;
+
+		s->running--;
+		if (packing->status < 0)
+			fail(s, packing->status, &packing->error);
+	}
+}
+
 static void collect(struct solver *s)
 {
 	struct xb_job *job;
@@ -135,6 +190,8 @@ static void collect(struct solver *s)
 			fail(s, task->status, &task->error);
 		else
 			release_dependents(s, task->index);
+		if (task->status == 0)
+			pack_if_needed(s, task);
 	}
 }
 
@@ -167,14 +224,16 @@ static void loop(struct solver *s)
 	while (s->running > 0) {
 		struct pollfd fds[] = {
 			{ .fd = xb_pool_fd(s->pool), .events = POLLIN },
+			{ .fd = xb_pool_fd(s->packers), .events = POLLIN },
 			{ .fd = xb_events_fd(s->shared.events), .events = POLLIN },
 			{ .fd = s->failed == 0 ? s->request->stop_fd : -1, .events = POLLIN },
 		};
 
 		(void)poll(fds, XB_COUNT(fds), timeout);
-		if (fds[2].revents != 0)
+		if (fds[3].revents != 0)
 			stop_asked(s);
 		collect(s);
+		collect_packed(s);
 		tell(s);
 		if (timeout > 0)
 			observer->tick(observer->context);
@@ -194,6 +253,27 @@ static unsigned default_jobs(void)
 	return processors() > LEAST_JOBS ? processors() : LEAST_JOBS;
 }
 
+/* What each result is for. */
+static void set_uses(struct solver *s)
+{
+	const struct xb_plan *plan = s->request->plan;
+
+	for (size_t t = 0; t < plan->target_count; t++) {
+		size_t at = plan->targets[t].step;
+
+		for (; at != XB_STEP_NONE; at = plan->steps[at].parent)
+			s->uses[at] |= XB_RESULT_LAYER;
+	}
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const struct xb_step *step = &plan->steps[i];
+
+		for (size_t k = 0; k < xb_step_input_count(step); k++) {
+			if (xb_step_input(step, k) != XB_STEP_NONE)
+				s->uses[xb_step_input(step, k)] |= XB_RESULT_TREE;
+		}
+	}
+}
+
 static int prepare(struct solver *s, struct xb_error *err)
 {
 	const struct xb_solve_request *request = s->request;
@@ -206,7 +286,10 @@ static int prepare(struct solver *s, struct xb_error *err)
 		return xb_error_errno(err, -errno, "making an event descriptor");
 	r = xb_pool_new(request->jobs > 0 ? request->jobs : default_jobs(), &s->pool, err);
 	if (r == 0)
+		r = xb_pool_new(1, &s->packers, err);
+	if (r == 0)
 		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
+	set_uses(s);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		const struct xb_step *step = &request->plan->steps[i];
 
@@ -218,8 +301,41 @@ static int prepare(struct solver *s, struct xb_error *err)
 	return r;
 }
 
+/* Write to a layer what became of it after its step was done. */
+static void complete(const struct xb_map *packed, struct xb_result_layer *layer)
+{
+	const struct packing *packing = xb_map_get(packed, xb_view(layer->snapshot.id));
+
+	if (packing == NULL)
+		return;
+	layer->blob = packing->record.blob;
+	layer->blob_size = packing->record.blob_size;
+	memcpy(layer->media_type, packing->record.media_type, sizeof(layer->media_type));
+}
+
+/* Results were handed on while their layers were still being packed. */
+static void complete_results(struct solver *s)
+{
+	xb_auto_map struct xb_map *packed = xb_map_new();
+
+	for (size_t i = 0; i < s->request->plan->step_count; i++) {
+		if (s->packings[i].record.key[0] != '\0')
+			(void)xb_map_set(packed, xb_view(s->packings[i].record.snapshot.id),
+					 &s->packings[i]);
+	}
+	for (size_t i = 0; xb_map_len(packed) > 0 && i < s->request->plan->step_count; i++) {
+		struct xb_result *result = &s->tasks[i].result;
+
+		for (size_t k = 0; k < result->layers.len; k++) {
+			if (xb_digest_empty(&result->layers.items[k].blob))
+				complete(packed, &result->layers.items[k]);
+		}
+	}
+}
+
 static void take_results(struct solver *s, struct xb_results *ret)
 {
+	complete_results(s);
 	ret->len = s->request->plan->step_count;
 	ret->items = xb_calloc(ret->len, sizeof(*ret->items));
 	for (size_t i = 0; i < ret->len; i++) {
@@ -250,9 +366,13 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.cancel_fd = -1,
 		},
 		.tasks = xb_calloc(request->plan->step_count, sizeof(struct task)),
+		.packings = xb_calloc(request->plan->step_count, sizeof(struct packing)),
+		.uses = xb_calloc(request->plan->step_count + 1, 1),
 	};
-	int r = prepare(&s, err);
+	int r;
 
+	s.shared.uses = s.uses;
+	r = prepare(&s, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < request->plan->step_count; i++) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "builder/cache/explain.h"
@@ -215,6 +216,17 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 	return do_work(&work, err);
 }
 
+/*
+ * Others wait for the tree, and their keys for its digest; compressing comes after that. A layer
+ * that is in no image is not packed at all.
+ */
+static int pack(struct xb_step_shared *shared, size_t index, struct xb_record *record,
+		struct xb_error *err)
+{
+	return shared->uses[index] == XB_RESULT_LAYER ? xb_step_pack(shared, record, err)
+						      : xb_step_digest(shared, record, err);
+}
+
 static int execute(struct xb_step_shared *shared, size_t index,
 		   const struct xb_result *const *inputs, struct xb_record *record,
 		   struct xb_error *err)
@@ -230,7 +242,7 @@ static int execute(struct xb_step_shared *shared, size_t index,
 	if (r == 0)
 		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
 	if (r == 0)
-		r = xb_step_pack(shared, record, err);
+		r = pack(shared, index, record, err);
 	record->created = shared->epoch >= 0 ? shared->epoch : xb_clock_now();
 	record->duration = xb_clock_monotonic() - start;
 	if (r == 0)
@@ -302,9 +314,8 @@ static int add_place(const struct xb_step *step, int r, struct xb_error *err)
 
 int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      const struct xb_result *const *inputs, struct xb_result *ret,
-		      struct xb_error *err)
+		      struct xb_record *record, struct xb_error *err)
 {
-	struct xb_record record = { 0 };
 	enum xb_step_kind kind = shared->plan->steps[index].kind;
 	int r = cancelled(shared, err);
 
@@ -317,15 +328,36 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		if (r < 0)
 			return add_place(&shared->plan->steps[index], r, err);
 	} else {
-		r = find_or_execute(shared, index, inputs, &record, &ret->cached, err);
+		r = find_or_execute(shared, index, inputs, record, &ret->cached, err);
 		if (r < 0)
 			return add_place(&shared->plan->steps[index], r, err);
 		xb_result_copy(ret, inputs[0]);
-		xb_result_push(ret, &record);
+		xb_result_push(ret, record);
 	}
 	if (r < 0 && err != NULL && err->fault == XB_FAULT_SOURCE)
 		r = xb_plan_step_wrap(shared->plan, &shared->plan->steps[index], err);
 	if (r == 0 && ret->cached)
 		xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
 	return r;
+}
+
+int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
+		       struct xb_error *err)
+{
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	struct xb_record now;
+	int r = lock_key(shared, record->key, &lock, err);
+
+	if (r == 0)
+		r = xb_record_get(shared->store, record->key, &now, err);
+	if (r > 0 && !xb_digest_empty(&now.blob) &&
+	    strcmp(now.snapshot.id, record->snapshot.id) == 0) {
+		*record = now;
+		return 0;
+	}
+	if (r >= 0)
+		r = xb_step_pack(shared, record, err);
+	if (r == 0)
+		r = xb_record_put(shared->store, record, err);
+	return xb_store_explain(err, r);
 }

@@ -10,12 +10,22 @@
 
 /**
  * Carry out step `index`. `inputs` are the results that xb_step_input() names, in its order; NULL:
- * the empty tree. `ret` is empty on entry. Posts started, cached, output and warnings.
- * Errors: fault step for a command that failed, with place, platform, command and last lines of
- * output in the excerpt; -ECANCELED when cancelled; others of the store and the context.
+ * the empty tree. `ret` is empty on entry; `record` gets the record of its top layer, whose blob is
+ * empty as long as the layer is not packed: when none of it is wanted, or another step waits for
+ * the tree. A record without a key: the step has none (a base image, a fetched thing). Posts
+ * started, cached, output and warnings. Errors: fault step for a command that failed, with place,
+ * platform, command and last lines of output in the excerpt; -ECANCELED when cancelled; others of
+ * the store and the context.
  */
 int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      const struct xb_result *const *inputs, struct xb_result *ret,
-		      struct xb_error *err);
+		      struct xb_record *record, struct xb_error *err);
+
+/**
+ * Pack the layer of a record that has no blob yet, unless another process has done it meanwhile,
+ * and record it.
+ */
+int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
+		       struct xb_error *err);
 
 #endif
