@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder/dockerfile/dump.h"
+#include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/parse.h"
@@ -82,6 +83,16 @@ static void check_tree(const struct xb_dockerfile *dockerfile)
 		abort();
 }
 
+/* A text that asks for another frontend is refused with the place where it does. */
+static void check_frontend(struct xb_view text)
+{
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	if (xb_frontend_check(text, "Dockerfile", NULL, &err) < 0 &&
+	    (err.fault != XB_FAULT_SOURCE || strncmp(err.message, "Dockerfile:", 11) != 0))
+		abort();
+}
+
 static void check_syntax(struct xb_view text)
 {
 	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
@@ -97,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
+	check_frontend(text);
 	check_syntax(text);
 	if (xb_dockerfile_parse(text, "Dockerfile", &dockerfile, &err) == 0)
 		check_tree(dockerfile);
