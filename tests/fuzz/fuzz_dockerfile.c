@@ -29,7 +29,6 @@ static void read_values(const struct xb_dockerfile *dockerfile,
 {
 	xb_auto_strv struct xb_strv ports = XB_STRV_INIT;
 	struct xb_healthcheck_options options;
-	struct xb_owner owner;
 	mode_t mode;
 	int number;
 
@@ -37,7 +36,6 @@ static void read_values(const struct xb_dockerfile *dockerfile,
 		(void)xb_healthcheck_read(dockerfile, instruction, &options, NULL);
 	for (size_t i = 0; i < instruction->word_count && i < 4; i++) {
 		(void)xb_expose_parse(instruction->words[i].text, &ports, NULL);
-		(void)xb_owner_parse(instruction->words[i].text, &owner, NULL);
 		(void)xb_chmod_parse(instruction->words[i].text, &mode, NULL);
 		(void)xb_signal_parse(instruction->words[i].text, &number, NULL);
 		(void)xb_source_is_remote(instruction->words[i].text);
