@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static int open_git(struct opening *o, struct xb_error *err)
 	const struct xb_context_request *request = o->request;
 	struct xb_fetch_options options = *request->fetch;
 	const char *keep = xb_env_get(request->build_args, XB_VIEW(KEEP_GIT_DIR));
+	const char *epoch = xb_env_get(request->build_args, XB_VIEW("SOURCE_DATE_EPOCH"));
 	xb_auto_git_url struct xb_git_url url = { 0 };
 	struct xb_fetched fetched;
 	int r = xb_git_url_parse(o->operand, &url, err);
@@ -88,8 +90,7 @@ static int open_git(struct opening *o, struct xb_error *err)
 	if (keep != NULL && (strcasecmp(keep, "true") == 0 || strcmp(keep, "1") == 0))
 		options.git_dir = XB_FETCH_GIT_DIR_KEEP;
 	/* so that the same commit gives the same layers */
-	if (xb_env_get(request->build_args, XB_VIEW("SOURCE_DATE_EPOCH")) != NULL &&
-	    url.mtime == XB_GIT_MTIME_UNSAID)
+	if (epoch != NULL && *epoch != '\0' && url.mtime == XB_GIT_MTIME_UNSAID)
 		url.mtime = XB_GIT_MTIME_COMMIT;
 	if (r >= 0)
 		r = xb_fetch_git(request->store, &url, &options, &fetched, err);
@@ -188,6 +189,34 @@ static int fetch_dockerfile(struct opening *o, struct xb_error *err)
 	return fd < 0 ? fd : xb_file_read_fd(fd, &o->ret->text, err);
 }
 
+/* Read standard input to its end, unless the build is to stop: nobody else looks at signals now. */
+static int read_stdin(struct opening *o, struct xb_error *err)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = o->request->fetch->cancel_fd, .events = POLLIN } };
+	char buffer[4096];
+
+	for (;;) {
+		int r = poll(fds, XB_COUNT(fds), -1);
+		ssize_t n;
+
+		if (r > 0 && fds[1].revents != 0) {
+			(void)xb_error_set(err, -ECANCELED, "interrupted");
+			return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+		}
+		n = r < 0 ? r : read(STDIN_FILENO, buffer, sizeof(buffer));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return xb_error_errno(err, -errno, "reading standard input");
+		if (n == 0)
+			return 0;
+		if (xb_str_append(&o->ret->text, buffer, (size_t)n) < 0)
+			return xb_error_set(err, -EFBIG, "standard input is more than %zu bytes",
+					    o->ret->text.max);
+	}
+}
+
 /* A Dockerfile that lies neither in the context nor beside it is read first. */
 static int read_apart(struct opening *o, struct xb_error *err)
 {
@@ -197,7 +226,7 @@ static int read_apart(struct opening *o, struct xb_error *err)
 		return 0;
 	o->read = strcmp(o->file, "-") == 0 || xb_fetch_is_http(o->file);
 	if (strcmp(o->file, "-") == 0)
-		r = xb_file_read_fd(STDIN_FILENO, &o->ret->text, err);
+		r = read_stdin(o, err);
 	else if (o->read)
 		r = fetch_dockerfile(o, err);
 	return r;
@@ -276,9 +305,24 @@ bool xb_context_is_remote(const char *operand, const char *file)
 static int open_all(struct opening *o, struct xb_error *err)
 {
 	int (*opener)(struct opening *, struct xb_error *) = opener_of(o->operand, err);
-	int r = opener == NULL ? -EINVAL : read_apart(o, err);
+	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+	int r = opener == NULL ? -EINVAL : opener(o, err);
 
-	return r < 0 ? r : opener(o, err);
+	if (r == 0)
+		return 0;
+	xb_url_append_shown(&shown, o->operand);
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	return xb_error_wrap(err, r, "build context %s", xb_str_text(&shown));
+}
+
+static int no_dockerfile(int r, const char *name, struct xb_error *err)
+{
+	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+
+	xb_url_append_shown(&shown, name);
+	(void)xb_error_fault(err, XB_FAULT_SOURCE);
+	(void)xb_error_hint(err, "name the Dockerfile with -f PATH");
+	return xb_error_wrap(err, r, "reading the Dockerfile %s", xb_str_text(&shown));
 }
 
 int xb_context_find(const struct xb_context_request *request, struct xb_opened *ret,
@@ -290,20 +334,13 @@ int xb_context_find(const struct xb_context_request *request, struct xb_opened *
 		.file = request->file,
 		.ret = ret,
 	};
-	int r = open_all(&o, err);
+	int r = read_apart(&o, err);
 
-	if (r < 0) {
-		xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
-
-		xb_url_append_shown(&shown, o.operand);
-		(void)xb_error_fault(err, XB_FAULT_SOURCE);
-		return xb_error_wrap(err, r, "build context %s", xb_str_text(&shown));
-	}
+	if (r < 0)
+		return no_dockerfile(r, o.file, err);
+	r = open_all(&o, err);
+	if (r < 0)
+		return r;
 	r = read_dockerfile(&o, opener_of(o.operand, NULL) == open_directory, err);
-	if (r < 0) {
-		(void)xb_error_fault(err, XB_FAULT_SOURCE);
-		(void)xb_error_hint(err, "name the Dockerfile with -f PATH");
-		return xb_error_wrap(err, r, "reading the Dockerfile %s", ret->name);
-	}
-	return 0;
+	return r < 0 ? no_dockerfile(r, ret->name, err) : 0;
 }

@@ -269,6 +269,9 @@ static void remember(struct xb_progress *p, const struct xb_event *event)
 		p->ran++;
 		break;
 	case XB_EVENT_CACHED:
+		/* asked for elsewhere, and found to be what the store has */
+		if (seen->state == RUNNING)
+			p->ran--;
 		p->cached += p->plan->steps[event->step].kind != XB_STEP_BASE;
 		seen->state = FINISHED;
 		break;

@@ -398,17 +398,3 @@ int xb_signal_parse(const char *text, int *ret, struct xb_error *err)
 }
 
 /* Sources. */
-
-bool xb_source_is_remote(const char *source)
-{
-	static const char *const schemes[] = { "http://", "https://", "git://", "ssh://" };
-	struct xb_view view = xb_view(source);
-
-	for (size_t i = 0; i < XB_COUNT(schemes); i++) {
-		struct xb_view scheme = xb_view(schemes[i]);
-
-		if (xb_view_eq_nocase(xb_view_sub(view, 0, scheme.len), scheme))
-			return true;
-	}
-	return xb_view_starts(view, XB_VIEW("git@"));
-}

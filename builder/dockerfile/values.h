@@ -53,7 +53,4 @@ int xb_chmod_parse(const char *text, mode_t *ret, struct xb_error *err);
  */
 int xb_signal_parse(const char *text, int *ret, struct xb_error *err);
 
-/** Whether a source of ADD is a URL or git repository and not a path. */
-bool xb_source_is_remote(const char *source);
-
 #endif

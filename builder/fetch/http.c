@@ -285,6 +285,7 @@ static int on_begin(void *context, const struct xb_http_response *response, stru
 	f->content = xb_hasher_new();
 	f->check = xb_digest_empty(&f->checksum) ? NULL : xb_hasher_new_like(&f->checksum);
 	f->size = 0;
+	f->told_at = xb_clock_monotonic(); /* what takes no time is not told of */
 	if (xb_http_length(&response->headers, &f->total, NULL) <= 0)
 		f->total = UINT64_MAX;
 	return 0;

@@ -19,6 +19,7 @@ struct origin {
 	int owned; /* a descriptor to close, or -1 */
 	const struct xb_context *rules;
 	bool keeps_owners;
+	const struct xb_digest *content; /* of the file that is all there is, or NULL */
 };
 
 /* All of a step: where its paths are looked up, and what it takes from elsewhere. */
@@ -88,6 +89,9 @@ static int open_origins(struct xb_step_shared *shared, const struct xb_step *ste
 		r = xb_snapshot_open(shared->store, &tree->layers.items[0].snapshot, &origin->owned,
 				     err);
 		origin->root = origin->owned;
+		/* a repository's tree may be the same in another commit; a file is its content */
+		if (strcmp(step->copy.fetches[ret->fetched_count].path, ".") != 0)
+			origin->content = xb_result_chain(tree);
 	}
 	return r;
 }
@@ -95,6 +99,7 @@ static int open_origins(struct xb_step_shared *shared, const struct xb_step *ste
 /* A path that is copied. */
 struct item {
 	const struct origin *origin;
+	const struct xb_digest *content; /* of a file whose content is known; NULL: it is read */
 	bool unpack;
 	char *path;
 	const struct xb_select *select; /* borrowed from the list */
@@ -143,6 +148,7 @@ static int expand_fetches(const struct origins *origins, const struct xb_step_co
 			return r;
 		*xb_array_push(&items->selects) = select;
 		add_item(items, &origins->fetched[i], fetch->unpack, fetch->path, select);
+		items->paths.items[items->paths.len - 1].content = origins->fetched[i].content;
 	}
 	return 0;
 }
@@ -215,8 +221,11 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 
 		options.owner = item->origin->keeps_owners;
 		options.select = item->select;
-		r = xb_context_checksum(item->origin->root, item->origin->rules, item->path,
-					&options, &content, err);
+		if (item->content != NULL)
+			content = *item->content;
+		else
+			r = xb_context_checksum(item->origin->root, item->origin->rules, item->path,
+						&options, &content, err);
 		xb_hasher_number(h, item->unpack);
 		xb_hasher_field(h, xb_view(slash != NULL ? slash + 1 : item->path));
 		xb_hasher_field(h, xb_view(content.text));

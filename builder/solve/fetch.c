@@ -7,7 +7,6 @@
 struct fetching {
 	struct xb_step_shared *shared;
 	size_t index;
-	bool started; /* its start was told */
 };
 
 static bool find_secret(void *context, const char *id, struct xb_view *ret)
@@ -17,19 +16,10 @@ static bool find_secret(void *context, const char *id, struct xb_view *ret)
 	return xb_fetch_secret((void *)(uintptr_t)f->shared->secrets, id, ret);
 }
 
-/* What the store has already does not count as begun. */
-static void tell_start(struct fetching *f)
-{
-	if (!f->started)
-		xb_events_post(f->shared->events, XB_EVENT_STARTED, f->index, 0, xb_view(NULL));
-	f->started = true;
-}
-
 static void tell(void *context, struct xb_view line)
 {
-	struct fetching *f = context;
+	const struct fetching *f = context;
 
-	tell_start(f);
 	xb_events_post(f->shared->events, XB_EVENT_OUTPUT, f->index, 2, line);
 }
 
@@ -67,15 +57,16 @@ int xb_step_fetch(struct xb_step_shared *shared, size_t index, struct xb_result 
 	};
 	struct xb_fetched fetched;
 	struct xb_digest identity;
-	int r = xb_fetch_described(shared->store, &shared->plan->steps[index].fetch, &options,
-				   &fetched, err);
+	int r;
+
+	xb_events_post(shared->events, XB_EVENT_STARTED, index, 0, xb_view(NULL));
+	r = xb_fetch_described(shared->store, &shared->plan->steps[index].fetch, &options, &fetched,
+			       err);
 
 	if (r < 0)
 		return r;
-	if (!fetched.cached)
-		tell_start(&f);
 	identity = identity_of(&fetched);
 	xb_result_of_tree(ret, &fetched.snapshot, &identity);
-	ret->cached = fetched.cached && !f.started;
+	ret->cached = fetched.cached;
 	return 0;
 }

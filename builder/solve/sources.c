@@ -83,6 +83,8 @@ static int open_files(struct named *named, const char *value, struct xb_error *e
 
 	if (remote > 0)
 		named->url = xb_strdup(value);
+	if (remote < 0 && err != NULL)
+		err->fault = XB_FAULT_USAGE; /* not a source of the Dockerfile's */
 	if (remote != 0)
 		return remote < 0 ? remote : 0;
 	if (strstr(value, "://") == NULL)

@@ -38,7 +38,6 @@ static void read_values(const struct xb_dockerfile *dockerfile,
 		(void)xb_expose_parse(instruction->words[i].text, &ports, NULL);
 		(void)xb_chmod_parse(instruction->words[i].text, &mode, NULL);
 		(void)xb_signal_parse(instruction->words[i].text, &number, NULL);
-		(void)xb_source_is_remote(instruction->words[i].text);
 	}
 }
 

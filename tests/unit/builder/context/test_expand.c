@@ -310,6 +310,42 @@ static void the_dockerfile_is_read_whatever_is_ignored(void **state)
 	assert_int_equal(err.fault, XB_FAULT_SOURCE);
 }
 
+/* The same for a tree that is known by a descriptor. */
+static void a_tree_has_its_rules(void **state)
+{
+	xb_auto_context struct xb_context *context = NULL;
+	xb_auto_str struct xb_str text = XB_STR_INIT(1000);
+	int dirfd;
+
+	(void)state;
+	make_dir("t");
+	make_dir("t/sub");
+	scratch_write("t/.dockerignore", "one\n");
+	scratch_write("t/sub/Other", "FROM scratch\n");
+	scratch_write("t/sub/Other.dockerignore", "two\n");
+	scratch_write("beside.dockerignore", "three\n");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const ignored[] = { "one", "two", "three" };
+
+		dirfd = open(scratch_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		xb_context_free(XB_STEAL(context));
+		assert_int_equal(xb_context_open_tree(dirfd, "t",
+						      i == 2 ? scratch_path("beside") : NULL,
+						      i == 1 ? "sub/Other" : NULL, &context, NULL),
+				 0);
+		for (size_t k = 0; k < 3; k++)
+			assert_int_equal(xb_context_filter(context, ignored[k], false),
+					 k == i ? XB_CONTEXT_SKIP : XB_CONTEXT_TAKE);
+	}
+	/* the Dockerfile can be read whatever the rules say, and is looked for inside alone */
+	assert_int_equal(xb_context_read(context, "sub/Other", &text, NULL), 0);
+	assert_string_equal(xb_str_text(&text), "FROM scratch\n");
+	scratch_write("secret", "outside");
+	make_link("t/link", "../secret");
+	assert_int_equal(xb_context_read(context, "link", &text, NULL), -ENOENT);
+	assert_int_equal(xb_context_open_tree(-1, "x", NULL, NULL, &context, NULL), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +358,7 @@ int main(void)
 		scratch_test(links_resolve_inside_the_root),
 		scratch_test(loops_end),
 		scratch_test(the_dockerfile_is_read_whatever_is_ignored),
+		scratch_test(a_tree_has_its_rules),
 	};
 
 	return cmocka_run_group_tests_name("builder/context expand", tests, NULL, NULL);

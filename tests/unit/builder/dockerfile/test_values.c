@@ -224,18 +224,6 @@ static void test_signals(void **state)
 	}
 }
 
-static void test_remote_sources(void **state)
-{
-	(void)state;
-	assert_true(xb_source_is_remote("https://example.com/a.tar.gz"));
-	assert_true(xb_source_is_remote("HTTP://example.com/a"));
-	assert_true(xb_source_is_remote("git@github.com:a/b.git"));
-	assert_true(xb_source_is_remote("ssh://git@host/a"));
-	assert_false(xb_source_is_remote("https"));
-	assert_false(xb_source_is_remote("dir/https://x"));
-	assert_false(xb_source_is_remote("app.git"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,7 +234,6 @@ int main(void)
 		cmocka_unit_test(test_healthcheck_errors),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_remote_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,42 @@ static void test_import_checks(void **state)
 	assert_false(xb_blob_has(store, &image->manifest.layers.items[0].digest));
 }
 
+static int add_url(const char *url)
+{
+	struct xb_sources *made = NULL;
+	int r;
+
+	xb_sources_free(XB_STEAL(sources));
+	xb_error_clear(&error);
+	xb_strv_clear(&named);
+	xb_strv_printf(&named, "a=%s", url);
+	r = xb_sources_new(store, &named, &made, &error);
+	sources = made;
+	return r;
+}
+
+/* What is elsewhere is not touched until it is needed. */
+static void test_elsewhere(void **state)
+{
+	static const char *const urls[] = { "http://h/x", "https://h/x.git#v1", "git@h:x",
+					    "github.com/a/b" };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(urls); i++) {
+		struct xb_plan_sources view;
+
+		assert_int_equal(add_url(urls[i]), 0);
+		view = xb_sources_for_plan(sources);
+		assert_int_equal(view.kind(view.context, "a"), XB_SOURCE_REMOTE);
+		assert_string_equal(view.url(view.context, "a"), urls[i]);
+		assert_null(xb_sources_directory(sources, "a"));
+	}
+	/* a repository that cannot be is refused at once */
+	assert_true(add_url("https://u:hush@h/x.git?nonsense=1") < 0);
+	assert_int_equal(error.fault, XB_FAULT_USAGE);
+	assert_null(strstr(error.message, "hush"));
+}
+
 static void test_bad(void **state)
 {
 	static const char *const bad[] = { "name", "=value", "name=", "" };
@@ -308,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_import, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_import_checks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
 	};
 
