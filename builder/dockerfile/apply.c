@@ -7,6 +7,7 @@
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/scopes.h"
+#include "builder/dockerfile/source.h"
 #include "builder/dockerfile/text.h"
 #include "builder/dockerfile/values.h"
 
@@ -252,10 +253,12 @@ static void apply_copy(struct xb_scopes *s, const struct xb_instruction *i)
 	for (size_t w = 0; w < i->word_count && !s->stop; w++) {
 		xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_EXPANSION);
 		bool source = w + 1 < i->word_count && i->heredoc_count == 0;
+		enum xb_source_form form = XB_FORM_PATH;
 
 		if (!expand(s, &i->words[w], &text) || !context || !source)
 			continue;
-		if (i->kind == XB_INSTRUCTION_COPY || !xb_source_is_remote(xb_str_text(&text)))
+		(void)xb_source_form_of(xb_str_text(&text), &form, NULL);
+		if (i->kind == XB_INSTRUCTION_COPY || form == XB_FORM_PATH)
 			check_ignored(s, i, &i->words[w], xb_str_view(&text));
 	}
 	use_documents(s, i);

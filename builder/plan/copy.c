@@ -118,14 +118,14 @@ static bool flag_on(const struct xb_plan_apply *a, const char *name, bool fallba
 }
 
 static int add_fetch(const struct xb_plan_apply *a, const struct xb_word *word, const char *url,
-		     enum xb_fetch_kind kind, struct operands *o, struct xb_error *err)
+		     enum xb_source_form form, struct operands *o, struct xb_error *err)
 {
-	xb_autofree char *name = kind == XB_FETCH_FILE ? xb_fetch_file_name(url) : NULL;
+	xb_autofree char *name = form == XB_FORM_FILE ? xb_fetch_file_name(url) : NULL;
 	struct xb_step_fetch fetch =
-		xb_fetch_describe(a->planner->plan, url, kind == XB_FETCH_GIT, name, o->checksum);
+		xb_fetch_describe(a->planner->plan, url, form == XB_FORM_GIT, name, o->checksum);
 	int r = 0;
 
-	if (o->checksum != NULL && xb_fetch_check_checksum(kind, o->checksum, err) < 0)
+	if (o->checksum != NULL && xb_fetch_check_checksum(form, o->checksum, err) < 0)
 		return xb_location_wrap(a->file,
 					xb_instruction_flag(a->instruction, "checksum")->at, err);
 	if (fetch.git)
@@ -156,18 +156,18 @@ static int add_source(const struct xb_plan_apply *a, const struct xb_word *word,
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	const struct xb_heredoc *document = find_document(a, word);
-	enum xb_fetch_kind kind = XB_FETCH_NONE;
+	enum xb_source_form form = XB_FORM_PATH;
 	int r;
 
 	if (document != NULL)
 		return add_document(a, document, o, err);
 	r = xb_plan_apply_expand(a, word, &text, err);
-	if (r == 0 && xb_fetch_kind_of(xb_str_text(&text), &kind, err) < 0)
+	if (r == 0 && xb_source_form_of(xb_str_text(&text), &form, err) < 0)
 		return xb_location_wrap(a->file, word->at, err);
-	if (r == 0 && kind != XB_FETCH_NONE && a->instruction->kind != XB_INSTRUCTION_ADD)
+	if (r == 0 && form != XB_FORM_PATH && a->instruction->kind != XB_INSTRUCTION_ADD)
 		return copy_from_elsewhere(a, word, err);
-	if (r == 0 && kind != XB_FETCH_NONE)
-		return add_fetch(a, word, xb_str_text(&text), kind, o, err);
+	if (r == 0 && form != XB_FORM_PATH)
+		return add_fetch(a, word, xb_str_text(&text), form, o, err);
 	if (r < 0)
 		return r;
 	xb_strv_push(&o->shown, xb_str_text(&text));

@@ -87,27 +87,27 @@ static int read_add(const struct epoch *e, const struct xb_instruction *add,
 	xb_auto_str struct xb_str url = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str checksum = XB_STR_INIT(XB_STR_OWN);
 	xb_autofree char *name = NULL;
-	enum xb_fetch_kind kind = XB_FETCH_NONE;
+	enum xb_source_form form = XB_FORM_PATH;
 	int r = 0;
 
 	if (add->word_count != 2 || add->heredoc_count > 0)
 		return unfit(e, add->at, err, "adds more than one source");
 	r = xb_scope_expand(args, e->file, &add->words[0], &url, err);
-	if (r == 0 && xb_fetch_kind_of(xb_str_text(&url), &kind, err) < 0)
+	if (r == 0 && xb_source_form_of(xb_str_text(&url), &form, err) < 0)
 		return xb_location_wrap(e->file, add->words[0].at, err);
-	if (r == 0 && kind == XB_FETCH_NONE)
+	if (r == 0 && form == XB_FORM_PATH)
 		return unfit(e, add->words[0].at, err, "adds a path, which has no time");
 	if (r == 0 && flag != NULL && flag->value != NULL) {
 		struct xb_word word = { .text = flag->value, .at = flag->at };
 
 		r = xb_scope_expand(args, e->file, &word, &checksum, err);
-		if (r == 0 && xb_fetch_check_checksum(kind, xb_str_text(&checksum), err) < 0)
+		if (r == 0 && xb_fetch_check_checksum(form, xb_str_text(&checksum), err) < 0)
 			return xb_location_wrap(e->file, flag->at, err);
 	}
 	if (r < 0)
 		return r;
 	name = xb_fetch_file_name(xb_str_text(&url));
-	*ret = xb_fetch_describe(e->planner->plan, xb_str_text(&url), kind == XB_FETCH_GIT, name,
+	*ret = xb_fetch_describe(e->planner->plan, xb_str_text(&url), form == XB_FORM_GIT, name,
 				 checksum.len > 0 ? xb_str_text(&checksum) : NULL);
 	return 0;
 }

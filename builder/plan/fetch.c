@@ -10,40 +10,6 @@
 /* What a file is called whose URL has no path, as BuildKit has it. */
 #define UNNAMED "__unnamed__"
 
-static bool is_http(const char *source)
-{
-	struct xb_view view = xb_view(source);
-
-	return xb_view_starts(view, XB_VIEW("http://")) ||
-	       xb_view_starts(view, XB_VIEW("https://"));
-}
-
-/* 1 a git source, 0 none; `local_like` ones count only where no path is possible. */
-static int is_git(const char *source, bool local_like, struct xb_error *err)
-{
-	xb_auto_git_url struct xb_git_url url = { 0 };
-	int r = xb_git_url_parse(source, &url, err);
-
-	return r > 0 && url.local_like && !local_like ? 0 : r;
-}
-
-int xb_fetch_kind_of(const char *source, enum xb_fetch_kind *ret, struct xb_error *err)
-{
-	int r = is_git(source, false, err);
-
-	if (r < 0)
-		return r;
-	*ret = r > 0 ? XB_FETCH_GIT : is_http(source) ? XB_FETCH_FILE : XB_FETCH_NONE;
-	return 0;
-}
-
-int xb_source_elsewhere(const char *source, struct xb_error *err)
-{
-	int r = is_git(source, true, err);
-
-	return r != 0 ? r : is_http(source);
-}
-
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -121,10 +87,10 @@ static bool is_digest(struct xb_view text)
 	return false;
 }
 
-int xb_fetch_check_checksum(enum xb_fetch_kind kind, const char *checksum, struct xb_error *err)
+int xb_fetch_check_checksum(enum xb_source_form form, const char *checksum, struct xb_error *err)
 {
 	struct xb_view text = xb_view(checksum);
-	bool git = kind == XB_FETCH_GIT;
+	bool git = form == XB_FORM_GIT;
 
 	if (git ? is_hex(text) && text.len <= 64 : is_digest(text))
 		return 0;
@@ -180,11 +146,12 @@ int xb_fetch_describe_named(struct xb_planner *planner, const char *name, struct
 {
 	const struct xb_plan_sources *sources = &planner->request->sources;
 	const char *url = sources->url(sources->context, name);
-	int r = is_git(url, true, err);
+	enum xb_source_form form = XB_FORM_PATH;
+	int r = xb_source_context_form(url, &form, err);
 
 	if (r < 0)
 		return xb_error_wrap(err, r, "--build-context %s", name);
-	*ret = xb_fetch_describe(planner->plan, url, r > 0, XB_FETCH_CONTEXT, NULL);
+	*ret = xb_fetch_describe(planner->plan, url, form == XB_FORM_GIT, XB_FETCH_CONTEXT, NULL);
 	return 0;
 }
 

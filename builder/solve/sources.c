@@ -79,14 +79,15 @@ static int check_image(const char *name, struct xb_error *err)
 /* A directory, or what is fetched when it is needed. */
 static int open_files(struct named *named, const char *value, struct xb_error *err)
 {
-	int remote = xb_source_elsewhere(value, err);
+	enum xb_source_form form = XB_FORM_PATH;
+	int r = xb_source_context_form(value, &form, err);
 
-	if (remote > 0)
-		named->url = xb_strdup(value);
-	if (remote < 0 && err != NULL)
+	if (r < 0 && err != NULL)
 		err->fault = XB_FAULT_USAGE; /* not a source of the Dockerfile's */
-	if (remote != 0)
-		return remote < 0 ? remote : 0;
+	if (r == 0 && form != XB_FORM_PATH)
+		named->url = xb_strdup(value);
+	if (r < 0 || form != XB_FORM_PATH)
+		return r;
 	if (strstr(value, "://") == NULL)
 		return xb_context_open(value, NULL, &named->context, err);
 	(void)xb_error_set(err, -EINVAL, "%s: this is no kind of build context", value);

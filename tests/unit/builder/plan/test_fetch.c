@@ -40,33 +40,37 @@ static void test_kinds(void **state)
 {
 	static const struct {
 		const char *source;
-		enum xb_fetch_kind kind;
+		enum xb_source_form form;
 	} cases[] = {
-		{ "https://h/x", XB_FETCH_FILE },
-		{ "http://h/x.git/y", XB_FETCH_FILE },
-		{ "https://h/x.git", XB_FETCH_GIT },
-		{ "git@h:x", XB_FETCH_GIT },
-		{ "ssh://h/x", XB_FETCH_GIT },
-		{ "git://h/x", XB_FETCH_GIT },
-		{ "github.com/a/b", XB_FETCH_NONE },
-		{ "x.git", XB_FETCH_NONE },
-		{ "dir/https://h/x", XB_FETCH_NONE },
-		{ "HTTPS://h/x", XB_FETCH_NONE },
-		{ "", XB_FETCH_NONE },
-		{ "ftp://h/x", XB_FETCH_NONE },
+		{ "https://h/x", XB_FORM_FILE },
+		{ "http://h/x.git/y", XB_FORM_FILE },
+		{ "https://h/x.git", XB_FORM_GIT },
+		{ "git@h:x", XB_FORM_GIT },
+		{ "ssh://h/x", XB_FORM_GIT },
+		{ "git://h/x", XB_FORM_GIT },
+		{ "github.com/a/b", XB_FORM_PATH },
+		{ "x.git", XB_FORM_PATH },
+		{ "dir/https://h/x", XB_FORM_PATH },
+		{ "HTTPS://h/x", XB_FORM_PATH },
+		{ "", XB_FORM_PATH },
+		{ "ftp://h/x", XB_FORM_PATH },
 	};
+
+	enum xb_source_form form = XB_FORM_PATH;
 
 	(void)state;
 	for (size_t i = 0; i < XB_COUNT(cases); i++) {
-		enum xb_fetch_kind kind = XB_FETCH_NONE;
 
-		assert_int_equal(xb_fetch_kind_of(cases[i].source, &kind, NULL), 0);
-		if (kind != cases[i].kind)
+		assert_int_equal(xb_source_form_of(cases[i].source, &form, NULL), 0);
+		if (form != cases[i].form)
 			fail_msg("%s", cases[i].source);
 	}
-	assert_int_equal(xb_source_elsewhere("github.com/a/b", NULL), 1);
-	assert_int_equal(xb_source_elsewhere("https://h/x", NULL), 1);
-	assert_int_equal(xb_source_elsewhere("./x", NULL), 0);
+	assert_int_equal(xb_source_context_form("github.com/a/b", &form, NULL), 0);
+	assert_int_equal(form, XB_FORM_GIT);
+	assert_int_equal(xb_source_context_form("https://h/x", &form, NULL), 0);
+	assert_int_equal(form, XB_FORM_FILE);
+	assert_int_equal(xb_source_context_form("./x", &form, NULL), 0);
+	assert_int_equal(form, XB_FORM_PATH);
 }
 
 /* The order of the sources is kept, and what they say is what the step says. */
