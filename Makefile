@@ -232,7 +232,7 @@ demo: ## build everything, Debian bases included, and the example for two platfo
 DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
 	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev \
 	libcurl4-openssl-dev
-DEB_RUN   := qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
+DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
 	ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
 	buildah busybox-static uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl

@@ -109,6 +109,7 @@ struct said {
 	char *path;
 	char *url;
 	bool none;
+	bool command;
 };
 struct said_list XB_ARRAY(struct said);
 
@@ -141,6 +142,13 @@ static void set(char **member, struct xb_view value)
 	*member = xb_view_dup(value);
 }
 
+/* How it is to be updated does not matter to a checkout, but for these two. */
+static void set_update(struct said *s, struct xb_view value)
+{
+	s->none = xb_view_is(value, "none");
+	s->command = xb_view_starts(value, XB_VIEW("!"));
+}
+
 /* "submodule.NAME.path<NEWLINE>VALUE"; NAME may hold dots. */
 static void take_said(struct said_list *list, struct xb_view entry)
 {
@@ -161,7 +169,7 @@ static void take_said(struct said_list *list, struct xb_view entry)
 	else if (xb_view_is(xb_view_sub(key, dot, key.len), "url"))
 		set(&find_said(list, xb_view_sub(key, 0, dot - 1))->url, value);
 	else if (xb_view_is(xb_view_sub(key, dot, key.len), "update"))
-		find_said(list, xb_view_sub(key, 0, dot - 1))->none = xb_view_is(value, "none");
+		set_update(find_said(list, xb_view_sub(key, 0, dot - 1)), value);
 }
 
 static int read_said(struct xb_git *git, const struct xb_git_repo *repo, const char *blob,
@@ -183,28 +191,46 @@ static int read_said(struct xb_git *git, const struct xb_git_repo *repo, const c
 	return r < 0 ? xb_error_wrap(err, r, "reading .gitmodules") : 0;
 }
 
+/* A path, as git takes it for one, in which nothing leads up. */
+static bool is_name(const char *name)
+{
+	return name[0] != '/' && is_path(xb_view(name));
+}
+
+static int take_module(struct xb_git_module *m, const struct said *s, struct xb_error *err)
+{
+	if (s->command || !is_name(s->name)) {
+		xb_error_set(err, -EBADMSG, ".gitmodules has a %s for the submodule at %s",
+			     s->command ? "command" : "name that leads elsewhere", m->path);
+		return xb_error_hint(err, OFF_HINT);
+	}
+	set(&m->name, xb_view(s->name));
+	set(&m->url, xb_view(s->url));
+	m->none = s->none;
+	return 0;
+}
+
+/* What .gitmodules says of a submodule; of several with its path the last. */
+static int join_one(struct xb_git_module *m, const struct said_list *list, struct xb_error *err)
+{
+	for (size_t k = list->len; k > 0; k--) {
+		const struct said *s = &list->items[k - 1];
+
+		if (s->path != NULL && s->url != NULL && strcmp(s->path, m->path) == 0)
+			return take_module(m, s, err);
+	}
+	xb_error_set(err, -EBADMSG, ".gitmodules has no URL for the submodule at %s", m->path);
+	return xb_error_hint(err, OFF_HINT);
+}
+
 /* Bring both together. */
 static int join(struct xb_git_modules *modules, const struct said_list *list, struct xb_error *err)
 {
-	for (size_t i = 0; i < modules->len; i++) {
-		struct xb_git_module *m = &modules->items[i];
+	int r = 0;
 
-		for (size_t k = 0; k < list->len; k++) {
-			const struct said *s = &list->items[k];
-
-			if (s->path == NULL || s->url == NULL || strcmp(s->path, m->path) != 0)
-				continue;
-			set(&m->name, xb_view(s->name));
-			set(&m->url, xb_view(s->url));
-			m->none = s->none;
-		}
-		if (m->url != NULL)
-			continue;
-		xb_error_set(err, -EBADMSG, ".gitmodules has no URL for the submodule at %s",
-			     m->path);
-		return xb_error_hint(err, OFF_HINT);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < modules->len; i++)
+		r = join_one(&modules->items[i], list, err);
+	return r;
 }
 
 int xb_git_modules_read(struct xb_git *git, const struct xb_git_repo *repo, const char *commit,

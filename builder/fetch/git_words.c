@@ -39,6 +39,10 @@ static const struct meaning {
 	{ "not our ref", NULL, XB_GIT_NO_ID, XB_FAULT_SOURCE },
 	{ "unadvertised object", NULL, XB_GIT_NO_ID, XB_FAULT_SOURCE },
 	{ "Unable to find ", NULL, XB_GIT_NO_ID, XB_FAULT_SOURCE },
+	/* of the store's or the server's: whoever looks finds out */
+	{ " is corrupt", NULL, -EIO, XB_FAULT_STORE },
+	{ "error: object file ", NULL, -EIO, XB_FAULT_STORE },
+	{ "did not send all necessary", NULL, -EIO, XB_FAULT_STORE },
 	{ "File too large", NULL, -EFBIG, XB_FAULT_SOURCE },
 	{ "could not read Username", TOKEN_HINT, -EACCES, XB_FAULT_SOURCE },
 	{ "could not read Password", TOKEN_HINT, -EACCES, XB_FAULT_SOURCE },
