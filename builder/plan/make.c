@@ -12,6 +12,7 @@
 #include "builder/plan/instruction.h"
 #include "builder/plan/names.h"
 #include "builder/plan/stage.h"
+#include "builder/plan/stages.h"
 #include "builder/plan/trigger.h"
 
 /* A stage that stands on another is a level of recursion, and copies what the other has. */
@@ -248,6 +249,10 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 
 	if (xb_named_is_files(&p->planner, name))
 		return from_files(p, state, name, err);
+	if (kind_of(p, name) == XB_SOURCE_SCRATCH) {
+		from_scratch(state);
+		return 0;
+	}
 	r = xb_plan_base_step(&base, &step, err);
 	if (r < 0)
 		return r;
@@ -356,6 +361,10 @@ static int find_origin(struct planning *p, const struct origin *o, struct xb_cop
 
 	if (r < 0)
 		return r;
+	if (kind_of(p, o->name) == XB_SOURCE_SCRATCH) {
+		*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
+		return 0;
+	}
 	if (index != XB_STAGE_NONE) {
 		r = build_stage(p, index, o->target, &other, err);
 		if (r == 0)
@@ -379,7 +388,10 @@ static int copy_origin(struct planning *p, struct origin *o, struct xb_copy_sour
 	if (o->flag == NULL || o->flag->value == NULL)
 		return 0;
 	o->name = o->flag->value;
-	return find_origin(p, o, ret, err);
+	if (strcmp(o->name, "scratch") != 0)
+		return find_origin(p, o, ret, err);
+	*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
+	return 0;
 }
 
 /* One for each mount. What has no `from`, or one that is no name, is the mount reader's matter. */
@@ -719,7 +731,11 @@ static int make_all(struct planning *p, struct xb_error *err)
 	if (r == 0)
 		r = target_stage(p, &stage, err);
 	for (size_t t = 0; r == 0 && t < p->planner.request->platform_count; t++) {
+		const struct xb_stages stages = { p->planner.request, &p->names, &p->globals[t] };
+
 		r = make_globals(p, t, err);
+		if (r == 0)
+			r = xb_stages_check(&stages, err);
 		if (r == 0)
 			r = make_target(p, stage, t, err);
 	}

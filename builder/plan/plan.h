@@ -205,6 +205,7 @@ struct xb_plan {
 enum xb_source_kind {
 	XB_SOURCE_IMAGE,     /**< an image: ask `image` */
 	XB_SOURCE_NAMED,     /**< an image given by --build-context: ask `image` */
+	XB_SOURCE_SCRATCH,   /**< docker-image://scratch: nothing */
 	XB_SOURCE_DIRECTORY, /**< a directory given by --build-context */
 	XB_SOURCE_REMOTE,    /**< a URL given by --build-context: ask `url` */
 };

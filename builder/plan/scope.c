@@ -21,11 +21,12 @@ static void set_automatic(struct xb_vars *vars, const struct xb_vars *build_args
 }
 
 static void platform_args(struct xb_vars *vars, const struct xb_vars *build_args,
-			  const char *prefix, const struct xb_platform *p)
+			  const char *prefix, const struct xb_platform *p,
+			  int (*format)(const struct xb_platform *, struct xb_str *))
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
-	(void)xb_platform_format(p, &text);
+	(void)format(p, &text);
 	set_automatic(vars, build_args, prefix, "PLATFORM", xb_str_text(&text));
 	set_automatic(vars, build_args, prefix, "OS", p->os);
 	set_automatic(vars, build_args, prefix, "OSVERSION", p->os_version);
@@ -37,8 +38,9 @@ void xb_scope_automatic(struct xb_vars *vars, const struct xb_platform *build,
 			const struct xb_platform *target, const char *stage,
 			const struct xb_vars *build_args)
 {
-	platform_args(vars, build_args, "BUILD", build);
-	platform_args(vars, build_args, "TARGET", target);
+	/* as in BuildKit, only the target's has its OS version in it */
+	platform_args(vars, build_args, "BUILD", build, xb_platform_format);
+	platform_args(vars, build_args, "TARGET", target, xb_platform_format_all);
 	set_automatic(vars, build_args, "TARGET", "STAGE", stage != NULL ? stage : "default");
 }
 

@@ -299,6 +299,8 @@ static enum xb_source_kind source_kind(void *context, const char *name)
 		return XB_SOURCE_IMAGE;
 	if (named->url != NULL)
 		return XB_SOURCE_REMOTE;
+	if (named->image != NULL && strcmp(named->image, "scratch") == 0)
+		return XB_SOURCE_SCRATCH;
 	return named->context != NULL ? XB_SOURCE_DIRECTORY : XB_SOURCE_NAMED;
 }
 

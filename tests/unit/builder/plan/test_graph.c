@@ -410,8 +410,13 @@ static void test_mismatches_that_are_allowed(void **state)
 		  "FROM --platform=linux/amd64 base\nCOPY x /\n",
 		  "Dockerfile:1:1: the final stage is pinned", XB_FAULT_PROOF },
 		{ "digest-pin", offsetof(struct xb_plan_allow, digest_pin),
-		  "FROM single@sha256:00\nCOPY x /\n",
-		  "Dockerfile:1:6: image single@sha256:00 for linux/arm64", XB_FAULT_PLATFORM },
+		  "FROM "
+		  "single@sha256:"
+		  "0000000000000000000000000000000000000000000000000000000000000000\nCOPY x /\n",
+		  "Dockerfile:1:6: image "
+		  "single@sha256:0000000000000000000000000000000000000000000000000000000000000000 "
+		  "for linux/arm64",
+		  XB_FAULT_PLATFORM },
 		{ "base-platform", offsetof(struct xb_plan_allow, base_platform),
 		  "FROM single\nCOPY x /\n", "Dockerfile:1:6: image single for linux/arm64",
 		  XB_FAULT_PLATFORM },
@@ -461,6 +466,41 @@ static void test_what_an_allowed_mismatch_runs_as(void **state)
 	assert_int_equal(plan->warnings.len, 0);
 }
 
+/* A FROM or --from that never can work is an error also where nothing needs it. */
+static void test_every_stage_is_checked(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *message;
+	} cases[] = {
+		{ "FROM $NONE AS x\nFROM base\n",
+		  "Dockerfile:1:6: the base image's name is empty" },
+		{ "FROM --platform=$NONE base AS x\nFROM base\n", "Dockerfile:1:6: " },
+		{ "FROM --platform=a/b/c/d/e base AS x\nFROM base\n", "Dockerfile:1:6: " },
+		{ "FROM ${A?no} AS x\nFROM base\n", "Dockerfile:1:6: " },
+		{ "FROM Base:x AS x\nFROM base\n", "Dockerfile:1:6: " },
+		{ "FROM base AS x\nCOPY --from=7 a b\nFROM base\n",
+		  "Dockerfile:2:6: there is no stage number 7" },
+		{ "ARG A=x\nFROM base AS x\nCOPY --from=$A a b\nFROM base\n",
+		  "Dockerfile:3:6: variable expansion is not supported for --from" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < XB_COUNT(cases); i++)
+		plan_fails(f, cases[i].text, cases[i].message, XB_FAULT_SOURCE);
+	/* what only a build would find is nobody's concern */
+	(void)plan_of(f, "FROM base AS x\nCOPY --chmod=99 a b\nUSER ${A?no A}\nEXPOSE nine\n"
+			 "FROM base AS y\nCOPY --from=later a b\nFROM base AS later\nRUN z\n");
+}
+
+static void test_copy_from_scratch(void **state)
+{
+	const struct xb_plan *plan = plan_of(*state, "FROM base\nCOPY --from=scratch / /\n");
+
+	assert_int_equal(step_of(plan, "COPY")->copy.origin, XB_COPY_STEP);
+	assert_int_equal(step_of(plan, "COPY")->copy.from, XB_STEP_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +525,8 @@ int main(void)
 		plan_test(test_mismatches_that_are_allowed),
 		plan_test(test_what_an_allowed_mismatch_runs_as),
 		plan_test(test_platform_of_a_stage),
+		plan_test(test_every_stage_is_checked),
+		plan_test(test_copy_from_scratch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
