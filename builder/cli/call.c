@@ -128,7 +128,7 @@ static int answer_check(struct xb_build_request *request, const struct xb_call *
 {
 	xb_auto_check struct xb_check check = { 0 };
 	struct xb_error *fault = &check.fault;
-	int r = xb_check_run(request, true, &check, err);
+	int r = xb_check_run(request, true, &check, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -152,7 +152,8 @@ static int answer_outline(const struct xb_build_request *request, const struct x
 			  struct xb_error *err)
 {
 	xb_auto_check struct xb_check check = { 0 };
-	int r = xb_check_run(request, false, &check, err);
+	xb_auto_outline struct xb_outline outline = { 0 };
+	int r = xb_check_run(request, false, &check, &outline, err);
 
 	if (r == 0 && check.fault.code < 0) {
 		xb_error_move(err, &check.fault);
@@ -161,9 +162,9 @@ static int answer_outline(const struct xb_build_request *request, const struct x
 	if (r < 0)
 		return r;
 	if (call->json)
-		xb_answer_outline(request, &check.outline);
+		xb_answer_outline(request, &outline);
 	else
-		xb_answer_print_outline(&check.outline);
+		xb_answer_print_outline(&outline);
 	return 0;
 }
 

@@ -15,7 +15,6 @@ void xb_check_clear(struct xb_check *check)
 {
 	xb_strv_clear(&check->unknown);
 	xb_lint_clear(&check->lint);
-	xb_outline_clear(&check->outline);
 	xb_error_clear(&check->fault);
 }
 
@@ -86,7 +85,7 @@ static int read_options(const struct xb_build_request *request, struct xb_check 
 }
 
 int xb_check_run(const struct xb_build_request *request, bool all_stages, struct xb_check *ret,
-		 struct xb_error *err)
+		 struct xb_outline *outline, struct xb_error *err)
 {
 	xb_auto_vars struct xb_vars automatic = { 0 };
 	xb_auto_vars struct xb_vars build_args = { 0 };
@@ -109,7 +108,7 @@ int xb_check_run(const struct xb_build_request *request, bool all_stages, struct
 	xb_scope_automatic(&automatic, &request->host, platform, request->options.target,
 			   &build_args);
 	what.rules = ret->rules;
-	(void)xb_lint_outline(&what, &ret->lint, &ret->outline, &ret->fault);
+	(void)xb_lint_outline(&what, &ret->lint, outline, &ret->fault);
 	return 0;
 }
 

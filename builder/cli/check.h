@@ -18,7 +18,6 @@ struct xb_check {
 	struct xb_rule_set rules;
 	struct xb_strv unknown; /**< names in its options that no rule has */
 	struct xb_lint lint;
-	struct xb_outline outline;
 	struct xb_error fault; /**< what would make the build fail too, see xb_lint() */
 };
 
@@ -28,11 +27,11 @@ void xb_check_clear(struct xb_check *check);
 
 /**
  * Check `request->dockerfile` as the first platform has it; its context and sources may be NULL.
- * `all_stages`: also those that the target does not need, where none is named. Errors: those of
- * the options alone, fault source.
+ * `all_stages`: also those that the target does not need, where none is named. `outline`, where it
+ * is not NULL, gets what the target can be given. Errors: those of the options alone, fault source.
  */
 int xb_check_run(const struct xb_build_request *request, bool all_stages, struct xb_check *ret,
-		 struct xb_error *err);
+		 struct xb_outline *outline, struct xb_error *err);
 
 /** Append a finding as people read it: rule, detail, line, page, place and caret. `prefix` stands
  * in front of its first line. */

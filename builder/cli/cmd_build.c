@@ -161,7 +161,7 @@ static int plan(const struct xb_invocation *invocation, struct xb_build_request 
 
 	if (request->dockerfile == NULL)
 		return planned;
-	r = xb_check_run(request, false, &check, planned < 0 ? NULL : err);
+	r = xb_check_run(request, false, &check, NULL, planned < 0 ? NULL : err);
 	xb_check_report(request, &check, mode);
 	if (planned < 0 || r < 0)
 		return planned < 0 ? planned : r;

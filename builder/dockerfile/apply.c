@@ -198,7 +198,7 @@ static void use_flags(struct xb_scopes *s, const struct xb_instruction *i)
 
 		for (size_t n = 0; n < XB_COUNT(names); n++)
 			if (flag->value != NULL && strcmp(flag->name, names[n]) == 0)
-				(void)expand_text(s, flag->value, flag->at, &text);
+				(void)expand_text(s, flag->value, xb_scopes_value(flag), &text);
 	}
 }
 
@@ -342,7 +342,8 @@ static void apply_shell(struct xb_scopes *s, const struct xb_instruction *i)
 static void apply_mount(struct xb_scopes *s, const struct xb_instruction *i,
 			const struct xb_flag *flag)
 {
-	xb_auto_scope_word struct xb_scope_word word = { .text = flag->value, .at = flag->at };
+	xb_auto_scope_word struct xb_scope_word word = { .text = flag->value,
+							 .at = xb_scopes_value(flag) };
 	xb_auto_mount struct xb_mount mount = { 0 };
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	struct xb_expand_env env = { .lookup = xb_variables_lookup,

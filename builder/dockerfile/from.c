@@ -159,7 +159,7 @@ static void read_platform(struct xb_scopes *s, struct xb_scope_stage *stage, siz
 	if (flag == NULL || flag->value == NULL)
 		return;
 	word.text = flag->value;
-	word.at = flag->at;
+	word.at = xb_scopes_value(flag);
 	if (!xb_scopes_expand(s, &word, &text))
 		return;
 	report_undeclared(s, stage, &word);

@@ -54,12 +54,14 @@ bool xb_scopes_expand(struct xb_scopes *s, struct xb_scope_word *word, struct xb
 		.unset = &word->unset,
 	};
 	size_t before = out->len;
+	int r = xb_expand_word(word->text, &env, out, &err);
 
-	if (xb_expand_word(word->text, &env, out, &err) < 0) {
+	s->bytes += out->len - before;
+	if (r < 0) {
+		xb_str_truncate(out, before);
 		xb_scopes_fault(s, word->at, &err);
 		return false;
 	}
-	s->bytes += out->len - before;
 	if (s->bytes > MAX_BYTES)
 		return stop(s, word->at, "the values of all variables together are too large");
 	return true;
@@ -87,6 +89,15 @@ struct xb_location xb_scopes_point(const char *text, struct xb_location at, cons
 		at.column += (uint32_t)(c - text);
 		break;
 	}
+	return at;
+}
+
+struct xb_location xb_scopes_value(const struct xb_flag *flag)
+{
+	struct xb_location at = flag->at;
+
+	if (at.end_line == at.line)
+		at.column += (uint32_t)strlen(flag->name) + 3; /* "--" and "=" */
 	return at;
 }
 

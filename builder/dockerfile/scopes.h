@@ -78,6 +78,9 @@ void xb_scopes_fault(struct xb_scopes *s, struct xb_location at, struct xb_error
 /** Where to point for the variable `name` in a word that stands at `at`. */
 struct xb_location xb_scopes_point(const char *text, struct xb_location at, const char *name);
 
+/** Where the value of a flag begins. */
+struct xb_location xb_scopes_value(const struct xb_flag *flag);
+
 /** The global scope, what each FROM says, which stage stands on which, which are needed. */
 void xb_scopes_from(struct xb_scopes *s);
 /** One instruction of the stage that is walked; also a trigger. */
