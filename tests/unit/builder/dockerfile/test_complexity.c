@@ -11,6 +11,7 @@
 #include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/ignore.h"
 #include "builder/dockerfile/limits.h"
+#include "builder/dockerfile/lint.h"
 #include "tests/unit/builder/dockerfile/data.h"
 
 /* The sanitizers' allocators have costs of their own: under them the code only runs, on less. */
@@ -195,6 +196,56 @@ static void use_ignore(const struct xb_str *text)
 		(void)xb_ignore_match(ignore, XB_VIEW("some/path/of/a/file.txt"), &ignored, NULL);
 }
 
+static void make_undefined(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM scratch\n", "COPY $x /\n");
+}
+
+static void make_names(struct xb_str *out, size_t size)
+{
+	(void)xb_str_puts(out, "FROM scratch\n");
+	for (unsigned i = 0; out->len < size; i++)
+		(void)xb_str_printf(out, "ENV v%u=$v%u\nUSER $w%u\n", i, i / 2, i);
+}
+
+static void make_chain(struct xb_str *out, size_t size)
+{
+	(void)xb_str_puts(out, "FROM scratch AS s0\n");
+	for (unsigned i = 0; out->len < size; i++)
+		(void)xb_str_printf(out, "FROM s%u AS s%u\nENV v%u=$v%u\n", i, i + 1, i + 1, i);
+}
+
+static void make_checks(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM scratch\n# check=skip=all\nENV a=b", " \\\n  k=$x KEY=$y");
+}
+
+static void make_commands(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM scratch\n", "cmd x\nWORKDIR a\nEXPOSE 1:2/TCP\n");
+}
+
+static void make_globals(struct xb_str *out, size_t size)
+{
+	for (unsigned i = 0; out->len < size; i++)
+		(void)xb_str_printf(out, "ARG g%u=$g%u\n", i + 1, i);
+	(void)xb_str_puts(out, "FROM x$g1\n");
+}
+
+static void use_lint(const struct xb_str *text)
+{
+	xb_auto_error struct xb_error problem = XB_ERROR_INIT;
+	xb_auto_dockerfile struct xb_dockerfile *file =
+		xb_dockerfile_parse_part(xb_str_view(text), "x", &problem);
+	xb_auto_lint struct xb_lint lint = { 0 };
+	xb_auto_outline struct xb_outline outline = { 0 };
+	struct xb_lint_request request = { .dockerfile = file,
+					   .platform = { .os = "linux", .arch = "amd64" },
+					   .all_stages = true };
+
+	(void)xb_lint_outline(&request, &lint, &outline, NULL);
+}
+
 static const struct family {
 	const char *name;
 	make_text *make;
@@ -221,6 +272,12 @@ static const struct family {
 	{ "variables", make_variables, use_expand, 1 },
 	{ "replacements", make_replacements, use_expand, 1 },
 	{ "ignore patterns", make_patterns, use_ignore, 1 },
+	{ "checks: undefined variables", make_undefined, use_lint, 1 },
+	{ "checks: names", make_names, use_lint, 1 },
+	{ "checks: stages on stages", make_chain, use_lint, 1 },
+	{ "checks: options", make_checks, use_lint, 1 },
+	{ "checks: commands", make_commands, use_lint, 1 },
+	{ "checks: global arguments", make_globals, use_lint, 1 },
 };
 
 static double seconds(void)

@@ -5,6 +5,7 @@
 
 #include "builder/dockerfile/dump.h"
 #include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/lint.h"
 #include "tests/unit/builder/dockerfile/data.h"
 #include "tests/unit/need.h"
 
@@ -171,12 +172,86 @@ static void test_real_dockerfiles(void **state)
 	assert_int_equal(checks.wrong, 0);
 }
 
+/* ---- the pages of build checks ------------------------------------------------------------ */
+
+/* Names that end in ":" or are empty are those that the examples mean by invalid. */
+static bool is_name(const char *name)
+{
+	return name[0] != '\0' && name[strlen(name) - 1] != ':';
+}
+
+/* Whether the rule of an example speaks of it. */
+static bool speaks(const json_t *item, const struct xb_dockerfile *file)
+{
+	xb_auto_lint struct xb_lint lint = { 0 };
+	struct xb_lint_request request = { .dockerfile = file,
+					   .rules = { .experimental = UINT64_MAX },
+					   .platform = { .os = "linux", .arch = "amd64" },
+					   .all_stages = true,
+					   .world = { .is_name = is_name } };
+	enum xb_rule_id rule = XB_RULE_COUNT;
+	bool found = false;
+
+	if (!xb_rule_find(xb_view(data_string(item, "rule")), &rule))
+		fail_msg("no rule %s", data_string(item, "rule"));
+	(void)xb_lint(&request, &lint, NULL);
+	for (size_t i = 0; i < lint.findings.len; i++)
+		found = found || lint.findings.items[i].rule == rule;
+	return found;
+}
+
+static void try_rule(const char *base, const json_t *item, struct tally *tally)
+{
+	xb_autofree char *path = xb_format("%s/%s/Dockerfile", base, data_string(item, "id"));
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_dockerfile struct xb_dockerfile *file = NULL;
+	xb_auto_error struct xb_error problem = XB_ERROR_INIT;
+	bool warns = strcmp(data_string(item, "expect"), "warns") == 0;
+
+	data_read(path, &text);
+	file = xb_dockerfile_parse_part(xb_str_view(&text), "Dockerfile", &problem);
+	if (speaks(item, file) == warns) {
+		tally->right++;
+		return;
+	}
+	print_message("%s: it is to be \"%s\"\n", data_string(item, "id"),
+		      data_string(item, "expect"));
+	tally->wrong++;
+}
+
+static void test_rules(void **state)
+{
+	const char *corpora = getenv("XB_CORPORA");
+	xb_autofree char *base = NULL;
+	xb_autofree char *list = NULL;
+	xb_auto_json json_t *items = NULL;
+	struct tally tally = { 0 };
+	size_t i;
+	json_t *item;
+
+	(void)state;
+	need("corpora", corpora != NULL && *corpora != '\0');
+	base = xb_format("%s/parser", corpora);
+	list = xb_format("%s/items.json", base);
+	items = json_load_file(list, 0, NULL);
+	assert_non_null(items);
+	json_array_foreach(items, i, item)
+	{
+		if (strcmp(data_string(item, "area"), "lint-rule") == 0)
+			try_rule(base, item, &tally);
+	}
+	print_message("examples of rules: %u right, %u wrong\n", tally.right, tally.wrong);
+	assert_true(tally.right > 0);
+	assert_int_equal(tally.wrong, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parser_examples),
 		cmocka_unit_test(test_parser_rejects),
 		cmocka_unit_test(test_real_dockerfiles),
+		cmocka_unit_test(test_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
