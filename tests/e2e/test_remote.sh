@@ -353,6 +353,31 @@ stopped() {
 		-f "$W/empty/slow" "$W/empty")
 	same "$status" 130
 	same "$(find "$STORE/snapshots" "$STORE/ingest" -mindepth 1 -maxdepth 1 | wc -l)" 0 "left in the store"
+	status=$(tool interrupt SIGTERM "of 1073.7 MB" "$XBUILD" build --root "$STORE" "$URL/slow/file")
+	same "$status" 130 "exit status while the context comes"
+	same "$(find "$STORE/snapshots" "$STORE/ingest" -mindepth 1 -maxdepth 1 | wc -l)" 0 "left in the store"
+	# nobody writes to this one
+	mkfifo "$W/quiet"
+	exec 9<>"$W/quiet"
+	"$XBUILD" build --root "$STORE" -f - "$W/empty" <"$W/quiet" 2>"$W/err" &
+	waiting=$!
+	sleep 1
+	kill -TERM $waiting
+	status=0
+	wait $waiting || status=$?
+	same "$status" 130 "exit status while standard input is read"
+}
+
+# What was fetched is the store's like anything else.
+pruned() {
+	fresh
+	build "$W/add"
+	"$XBUILD" cache prune --root "$STORE" --all
+	"$XBUILD" cache du --root "$STORE" | awk '$1 != "images" && $2 != 0 { exit 1 }' ||
+		fail "something is left"
+	forget
+	build "$W/add"
+	same "$(got one.txt)" 2 "how often one.txt was sent again"
 }
 
 as_plain_user() {
@@ -383,6 +408,7 @@ t "named contexts from git" git_named
 t "SOURCE_DATE_EPOCH of contexts, stages, named contexts" epochs
 t "passwords of URLs are shown and kept nowhere" secret_urls
 t "a download that is stopped leaves nothing" stopped
+t "what was fetched can be pruned" pruned
 t "a plain user" as_plain_user
 kill $WEB
 finish
