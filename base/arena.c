@@ -75,7 +75,7 @@ void *xb_arena_alloc(struct xb_arena *arena, size_t count, size_t size)
 {
 	const size_t align = alignof(max_align_t);
 	struct block *b = arena->blocks;
-	size_t bytes;
+	size_t bytes, from;
 
 	if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - align)
 		xb_die("out of memory (%zu times %zu bytes)", count, size);
@@ -83,19 +83,31 @@ void *xb_arena_alloc(struct xb_arena *arena, size_t count, size_t size)
 		bytes = 1; /* each piece has an address of its own */
 	if (bytes > ARENA_BLOCK / 4)
 		return alloc_large(arena, bytes);
-	bytes = (bytes + align - 1) & ~(align - 1);
-	if (b == NULL || bytes > b->size - b->used) {
+	from = b != NULL ? (b->used + align - 1) & ~(align - 1) : 0;
+	if (b == NULL || from > b->size || bytes > b->size - from) {
 		b = block_new(ARENA_BLOCK);
 		b->next = arena->blocks;
 		arena->blocks = b;
+		from = 0;
 	}
-	b->used += bytes;
-	return b->bytes + b->used - bytes;
+	b->used = from + bytes;
+	return b->bytes + from;
+}
+
+/* Text needs no alignment: it takes what is left behind the last piece. */
+static char *alloc_text(struct xb_arena *arena, size_t size)
+{
+	struct block *b = arena->blocks;
+
+	if (b == NULL || size > ARENA_BLOCK / 4 || size > b->size - b->used)
+		return xb_arena_alloc(arena, size, 1);
+	b->used += size;
+	return (char *)b->bytes + b->used - size;
 }
 
 char *xb_arena_dup(struct xb_arena *arena, struct xb_view view)
 {
-	char *copy = xb_arena_alloc(arena, view.len + 1, 1);
+	char *copy = alloc_text(arena, view.len + 1);
 
 	if (view.len > 0)
 		memcpy(copy, view.data, view.len);

@@ -16,16 +16,20 @@ static int print_json(const json_t *value, struct xb_error *err)
 	return r;
 }
 
+static int print_piece(void *context, struct xb_view text)
+{
+	(void)fwrite(text.data, 1, text.len, context);
+	return 0;
+}
+
 static int dump_dockerfile(const struct xb_invocation *invocation, struct xb_build_request *request,
 			   struct xb_error *err)
 {
-	xb_auto_json json_t *tree = NULL;
 	int r = xb_build_request_dockerfile(request, err);
 
 	(void)invocation;
-	if (r == 0)
-		r = xb_dockerfile_to_json(request->dockerfile, &tree, err);
-	return r < 0 ? r : print_json(tree, err);
+	/* an output that cannot be written is told at the end, by whoever closes it */
+	return r < 0 ? r : xb_dockerfile_write_json(request->dockerfile, print_piece, stdout);
 }
 
 static int dump_plan(const struct xb_invocation *invocation, struct xb_build_request *request,

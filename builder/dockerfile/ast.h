@@ -3,8 +3,8 @@
  * The tree of a Dockerfile: stages of instructions of words, each with its place in the source.
  *
  * The tree is text still: nothing is expanded, unquoted or interpreted beyond what splitting into
- * words needs. It lives in one arena owned by `struct xb_dockerfile` and is never changed after
- * parsing, so threads may share it. Lines and columns count from 1, columns in bytes.
+ * words needs. It lives in one arena and one array owned by `struct xb_dockerfile` and is never
+ * changed after parsing, so threads may share it. Lines and columns count from 1, columns in bytes.
  * Source: Dockerfile reference of frontend 1.26 and the behaviour that its tests pin.
  */
 #ifndef XB_BUILDER_DOCKERFILE_AST_H

@@ -173,24 +173,56 @@ static json_t *instruction_to_json(const struct xb_instruction *instruction)
 	return object;
 }
 
-static json_t *instructions_to_json(const struct xb_instruction *instructions, size_t count)
-{
-	json_t *array = json_array();
+/* Where the text goes, and what came of it. */
+struct writer {
+	int (*write)(void *context, struct xb_view text);
+	void *context;
+	struct xb_str text; /* scratch */
+	int r;
+};
 
-	for (size_t i = 0; i < count; i++)
-		(void)json_array_append_new(array, instruction_to_json(&instructions[i]));
-	return array;
+static void writer_clear(struct writer *w)
+{
+	xb_str_clear(&w->text);
 }
 
-static json_t *stage_to_json(const struct xb_stage *stage)
+static void put(struct writer *w, const char *text)
 {
-	json_t *object = json_object();
+	if (w->r == 0)
+		w->r = w->write(w->context, xb_view(text));
+}
 
-	xb_json_set_string(object, "name", stage->name);
-	xb_json_set_new(object, "from", instruction_to_json(stage->from));
-	xb_json_set_new(object, "instructions",
-			instructions_to_json(stage->instructions, stage->instruction_count));
-	return object;
+/* Takes the reference over. */
+static void put_json(struct writer *w, json_t *value)
+{
+	xb_auto_json json_t *owned = value;
+
+	xb_str_reset(&w->text);
+	if (w->r == 0)
+		w->r = xb_json_write(owned, &w->text, NULL);
+	if (w->r == 0)
+		w->r = w->write(w->context, xb_str_view(&w->text));
+}
+
+static void put_instructions(struct writer *w, const struct xb_instruction *instructions,
+			     size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		put(w, i == 0 ? "\n" : ",\n");
+		put_json(w, instruction_to_json(&instructions[i]));
+	}
+	put(w, "]");
+}
+
+static void put_stage(struct writer *w, const struct xb_stage *stage)
+{
+	put(w, "{\"name\":");
+	put_json(w, stage->name != NULL ? json_string(stage->name) : json_null());
+	put(w, ",\n\"from\":");
+	put_json(w, instruction_to_json(stage->from));
+	put(w, ",\n\"instructions\":[");
+	put_instructions(w, stage->instructions, stage->instruction_count);
+	put(w, "}");
 }
 
 static json_t *directives_to_json(const struct xb_directives *directives)
@@ -204,20 +236,25 @@ static json_t *directives_to_json(const struct xb_directives *directives)
 	return object;
 }
 
-int xb_dockerfile_to_json(const struct xb_dockerfile *dockerfile, json_t **ret,
-			  struct xb_error *err)
+int xb_dockerfile_write_json(const struct xb_dockerfile *dockerfile,
+			     int (*write)(void *context, struct xb_view text), void *context)
 {
-	json_t *object = json_object();
-	json_t *stages = json_array();
+	XB_CLEANUP(writer_clear)
+	struct writer w = { .write = write, .context = context, .text = XB_STR_INIT(XB_STR_OWN) };
+	xb_auto_json json_t *path = json_object();
 
-	(void)err;
-	xb_json_set_string(object, "path", dockerfile->path);
-	xb_json_set_new(object, "directives", directives_to_json(&dockerfile->directives));
-	xb_json_set_new(object, "args",
-			instructions_to_json(dockerfile->args, dockerfile->arg_count));
-	for (size_t i = 0; i < dockerfile->stage_count; i++)
-		(void)json_array_append_new(stages, stage_to_json(&dockerfile->stages[i]));
-	xb_json_set_new(object, "stages", stages);
-	*ret = object;
-	return 0;
+	xb_json_set_string(path, "path", dockerfile->path);
+	put(&w, "{\"path\":");
+	put_json(&w, json_incref(json_object_get(path, "path")));
+	put(&w, ",\n\"directives\":");
+	put_json(&w, directives_to_json(&dockerfile->directives));
+	put(&w, ",\n\"args\":[");
+	put_instructions(&w, dockerfile->args, dockerfile->arg_count);
+	put(&w, ",\n\"stages\":[");
+	for (size_t i = 0; i < dockerfile->stage_count; i++) {
+		put(&w, i == 0 ? "\n" : ",\n");
+		put_stage(&w, &dockerfile->stages[i]);
+	}
+	put(&w, "]}\n");
+	return w.r;
 }

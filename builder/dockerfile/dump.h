@@ -14,8 +14,12 @@
  */
 void xb_dockerfile_dump(const struct xb_dockerfile *dockerfile, struct xb_str *out);
 
-/** The tree as JSON: directives, instructions with their places, stages. */
-int xb_dockerfile_to_json(const struct xb_dockerfile *dockerfile, json_t **ret,
-			  struct xb_error *err);
+/**
+ * Write the tree as JSON, an instruction a line: directives, instructions with their places,
+ * stages. `write` gets the text piece by piece, so that memory does not grow with the file, and
+ * ends it by a negative value, which is returned then; 0 when all is written.
+ */
+int xb_dockerfile_write_json(const struct xb_dockerfile *dockerfile,
+			     int (*write)(void *context, struct xb_view text), void *context);
 
 #endif

@@ -374,12 +374,11 @@ static int parse_lines(struct parser *p, struct xb_error *err)
 		if (more)
 			r = parse_line(p, err);
 	} while (more && r == 0);
-	p->dockerfile->instructions =
-		keep(p, p->instructions.items, p->instructions.len, sizeof(*p->instructions.items));
 	p->dockerfile->instruction_count = p->instructions.len;
+	p->dockerfile->instructions = XB_STEAL(p->instructions.items);
 	if (r < 0)
 		return r;
-	if (p->instructions.len == 0) {
+	if (p->dockerfile->instruction_count == 0) {
 		(void)xb_error_set(err, -EINVAL, "%s: file with no instructions",
 				   p->dockerfile->path);
 		return xb_error_fault(err, XB_FAULT_SOURCE), -EINVAL;
@@ -492,6 +491,9 @@ struct xb_dockerfile *xb_dockerfile_parse_part(struct xb_view text, const char *
 
 void xb_dockerfile_free(struct xb_dockerfile *dockerfile)
 {
-	if (dockerfile != NULL)
-		xb_arena_free(dockerfile->arena);
+	if (dockerfile == NULL)
+		return;
+	/* ours alone, though it is shown to others as constant */
+	free((void *)(uintptr_t)dockerfile->instructions);
+	xb_arena_free(dockerfile->arena);
 }

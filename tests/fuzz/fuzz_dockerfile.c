@@ -64,9 +64,15 @@ static void check_instruction(const struct xb_dockerfile *dockerfile,
 	read_values(dockerfile, instruction);
 }
 
+static int append(void *context, struct xb_view text)
+{
+	return xb_str_append_view(context, text);
+}
+
 static void check_tree(const struct xb_dockerfile *dockerfile)
 {
 	xb_auto_json json_t *json = NULL;
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	size_t count = dockerfile->arg_count;
 
 	for (size_t i = 0; i < dockerfile->stage_count; i++)
@@ -76,7 +82,8 @@ static void check_tree(const struct xb_dockerfile *dockerfile)
 	for (size_t i = 0; i < dockerfile->instruction_count && i < 1000; i++)
 		check_instruction(dockerfile, &dockerfile->instructions[i]);
 	(void)xb_dockerfile_check_supported(dockerfile, NULL);
-	if (xb_dockerfile_to_json(dockerfile, &json, NULL) < 0)
+	if (xb_dockerfile_write_json(dockerfile, append, &text) < 0 ||
+	    xb_json_parse(xb_str_view(&text), text.len, &json, NULL) < 0)
 		abort();
 }
 

@@ -2,44 +2,15 @@
 /*
  * Time grows with the size of the text and not faster: each family of generated Dockerfiles takes
  * at twice the size at most 2.3 times as long. Families are of up to 4 MiB; all together take less
- * than two seconds of processor time in a plain build.
+ * than two seconds of processor time in a plain build. A million lines take less than one.
  */
-#include <malloc.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/ignore.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/lint.h"
 #include "tests/unit/builder/dockerfile/data.h"
 
-/* The sanitizers' allocators have costs of their own: under them the code only runs, on less. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEASURED false
-#define PORTION	 16
-#else
-#define MEASURED true
-#define PORTION	 1
-#endif
-
-#define RATIO 2.3
-/* Below this, page faults and caches count for more than the code: what takes quadratic time over
- * megabytes takes seconds. */
-#define LEAST_SECONDS 0.02
-#define TRIES	      7
-
-/* Make a text of about `size` bytes. */
-typedef void make_text(struct xb_str *out, size_t size);
-/* Process it; what comes out does not matter, only how long it takes. */
-typedef void use_text(const struct xb_str *text);
-
-static void repeat(struct xb_str *out, size_t size, const char *head, const char *unit)
-{
-	(void)xb_str_puts(out, head);
-	while (out->len + strlen(unit) <= size)
-		(void)xb_str_puts(out, unit);
-}
+#include "tests/unit/builder/complexity.h"
 
 static void make_long_lines(struct xb_str *out, size_t size)
 {
@@ -246,12 +217,7 @@ static void use_lint(const struct xb_str *text)
 	(void)xb_lint_outline(&request, &lint, &outline, NULL);
 }
 
-static const struct family {
-	const char *name;
-	make_text *make;
-	use_text *use;
-	size_t size;
-} families[] = {
+static const struct family families[] = {
 	{ "long lines", make_long_lines, use_parse, 4 },
 	{ "continuations", make_continuations, use_parse, 4 },
 	{ "empty continuations", make_empty_continuations, use_parse, 4 },
@@ -280,79 +246,65 @@ static const struct family {
 	{ "checks: global arguments", make_globals, use_lint, 1 },
 };
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* The best of some tries: other work on the machine only ever makes it slower. */
-static double measure(const struct family *family, size_t size, unsigned tries, double *total)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	double best = 1e9;
-
-	family->make(&text, size);
-	for (unsigned i = 0; i < tries; i++) {
-		double start = seconds(), took;
-
-		family->use(&text);
-		took = seconds() - start;
-		*total += i == 0 ? took : 0;
-		if (took < best)
-			best = took;
-	}
-	return best;
-}
-
-/*
- * Whether twice the size takes more than RATIO times as long. Where the processor's cache ends, one
- * doubling may; what is more than linear does so at each.
- */
-static bool grows_too_fast(const struct family *family, size_t size, double *ignored)
-{
-	double before = measure(family, size / 4, TRIES, ignored);
-
-	for (size_t part = 2; part >= 1; part /= 2) {
-		double now = measure(family, size / part, TRIES, ignored);
-
-		if (now <= RATIO * before)
-			return false;
-		before = now;
-	}
-	return true;
-}
-
 static void test_linear(void **state)
 {
-	double total = 0, ignored = 0;
+	(void)state;
+	assert_linear(families, XB_COUNT(families), 2.0);
+}
+
+/* What a tree may take of memory for each byte of its text. */
+#define MEMORY_PER_BYTE 40
+
+static void make_runs(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\n", "RUN true \n");
+}
+
+static void make_assignments(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\n", "ENV a=bcd\n");
+}
+
+static void make_one_instruction(struct xb_str *out, size_t size)
+{
+	repeat(out, size, "FROM a\nRUN true", " \\\n  word  ");
+}
+
+/* Ten megabytes, a million lines of the instructions of real files: less than a second. */
+static void test_a_million_lines(void **state)
+{
+	static make_text *const makes[] = { make_runs, make_assignments, make_one_instruction,
+					    make_comments };
+	const size_t size = 10000000 / PORTION;
 
 	(void)state;
-	for (size_t i = 0; i < XB_COUNT(families); i++) {
-		const struct family *family = &families[i];
-		size_t size = ((family->size << 20) - 4096) / PORTION;
-		double whole = measure(family, size, 1, &total);
-		double half = measure(family, size / 2, 1, &ignored);
+	for (size_t i = 0; i < XB_COUNT(makes); i++) {
+		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+		xb_auto_dockerfile struct xb_dockerfile *dockerfile = NULL;
+		size_t before, memory;
+		double start, took;
 
-		print_message("%-28s %zu MiB %7.1f ms, half %7.1f ms\n", family->name, family->size,
-			      whole * 1e3, half * 1e3);
-		/* look closer only where a first look gives reason to */
-		if (MEASURED && whole > LEAST_SECONDS && whole > RATIO * half &&
-		    grows_too_fast(family, size, &ignored))
-			fail_msg("%s: more than linear", family->name);
+		makes[i](&text, size);
+		before = mallinfo2().uordblks;
+		start = seconds();
+		assert_int_equal(xb_dockerfile_parse(xb_str_view(&text), "x", &dockerfile, NULL),
+				 0);
+		took = seconds() - start;
+		memory = mallinfo2().uordblks - before;
+		print_message("a million lines %zu: %.0f ms, %zu MB\n", i, took * 1e3,
+			      memory / 1000000);
+		assert_true(took < 1.0 || !MEASURED);
+		assert_true(memory < MEMORY_PER_BYTE * size || !MEASURED);
 	}
-	print_message("all %zu families: %.2f s\n", XB_COUNT(families), total);
-	assert_true(total < 2.0 || !MEASURED);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_linear) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_linear),
+		cmocka_unit_test(test_a_million_lines),
+	};
 
-	/* keep what was freed: how long the kernel takes to give memory is not measured here */
-	(void)mallopt(M_MMAP_MAX, 0);
-	(void)mallopt(M_TRIM_THRESHOLD, INT32_MAX);
+	keep_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -575,16 +575,34 @@ static void test_table(void **state)
 	assert_string_equal(xb_instruction_nearest(XB_VIEW("entrypiont")), "ENTRYPOINT");
 }
 
+static int append_piece(void *context, struct xb_view text)
+{
+	return xb_str_append_view(context, text);
+}
+
+static int refuse_piece(void *context, struct xb_view text)
+{
+	unsigned *left = context;
+
+	(void)text;
+	return (*left)-- > 0 ? 0 : -EPIPE;
+}
+
 static void test_json_dump(void **state)
 {
 	xb_auto_dockerfile struct xb_dockerfile *d =
 		parse_good("ARG V\nFROM a AS b\nCOPY --chown=x <<E f /d\nq\nE\nENV K=v\n"
 			   "ONBUILD RUN x\n");
 	xb_auto_json json_t *json = NULL;
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	const json_t *stage, *copy;
+	unsigned left = 3;
 
 	(void)state;
-	assert_int_equal(xb_dockerfile_to_json(d, &json, NULL), 0);
+	assert_int_equal(xb_dockerfile_write_json(d, append_piece, &text), 0);
+	assert_int_equal(xb_json_parse(xb_str_view(&text), text.len, &json, NULL), 0);
+	assert_string_equal(json_string_value(json_object_get(json, "path")), "Dockerfile");
+	assert_int_equal(xb_dockerfile_write_json(d, refuse_piece, &left), -EPIPE);
 	stage = json_array_get(json_object_get(json, "stages"), 0);
 	assert_string_equal(data_string(stage, "name"), "b");
 	copy = json_array_get(json_object_get(stage, "instructions"), 0);
