@@ -256,7 +256,8 @@ static int sink_done(struct sink *sink, struct xb_error *err)
 {
 	if (sink->path == NULL)
 		return 0;
-	if (fsync(sink->fd) < 0 || rename(sink->temporary, sink->path) < 0)
+	/* not synced, as no tool's output is that can be made again */
+	if (rename(sink->temporary, sink->path) < 0)
 		return xb_error_errno(err, -errno, "finishing %s", sink->path);
 	free(sink->temporary);
 	sink->temporary = NULL;
