@@ -36,6 +36,7 @@ struct fixture {
 	struct xb_platform build;
 	const char *target;
 	bool no_network;
+	struct xb_plan_grants grants;
 	struct xb_strv args;
 	struct xb_strv labels;
 	struct xb_plan_allow allow;
@@ -213,6 +214,7 @@ static inline void try_plan(struct fixture *f, const char *text)
 		.platform_count = f->platform_count,
 		.build_platform = f->build,
 		.no_network = f->no_network,
+		.grants = f->grants,
 		.target = f->target,
 		.build_args = &f->args,
 		.labels = &f->labels,
