@@ -130,6 +130,16 @@ static int try_mount(const struct xb_overlay *o, enum hand_over how, struct xb_e
 	return r < 0 ? xb_error_errno(err, -errno, "mounting an overlay") : r;
 }
 
+/*
+ * Whether an error may mean that the kernel does not know a way yet. For a descriptor as the value
+ * of an option it is EOPNOTSUPP before Linux 6.5, and EBADF before 6.13, since it is an O_PATH one;
+ * else EINVAL, sometimes only at the end.
+ */
+static bool is_unknown(int r)
+{
+	return r == -EINVAL || r == -EBADF || r == -EOPNOTSUPP;
+}
+
 int xb_overlay_mount(const struct xb_overlay *o, struct xb_error *err)
 {
 	int r = -EINVAL;
@@ -137,12 +147,11 @@ int xb_overlay_mount(const struct xb_overlay *o, struct xb_error *err)
 	if (o->lower_count == 0 || o->lower_count > XB_OVERLAY_MAX_LOWERS)
 		return xb_error_set(err, -EINVAL, "an overlay of %zu directories", o->lower_count);
 
-	/* A way that the kernel does not know yet ends with EINVAL, sometimes only at the end. */
-	for (int how = BY_DESCRIPTOR; how < HAND_OVER_WAYS && r == -EINVAL; how++) {
+	for (int how = BY_DESCRIPTOR; how < HAND_OVER_WAYS && is_unknown(r); how++) {
 		struct xb_error attempt = XB_ERROR_INIT;
 
 		r = try_mount(o, (enum hand_over)how, &attempt);
-		if (r < 0 && (r != -EINVAL || how + 1 == HAND_OVER_WAYS) && err != NULL) {
+		if (r < 0 && (!is_unknown(r) || how + 1 == HAND_OVER_WAYS) && err != NULL) {
 			xb_error_clear(err);
 			xb_error_move(err, &attempt);
 		}
