@@ -367,12 +367,6 @@ static int check_mount(const struct reading *reading, struct xb_error *err)
 		return check_secret(m, err);
 	if (m->type == XB_MOUNT_SSH && m->source != NULL)
 		return invalid(err, "ssh mount should not have a source");
-	if (m->type != XB_MOUNT_SSH && (m->target == NULL || m->target[0] == '\0')) {
-		int r = invalid(err, "the %s mount has no target", type);
-
-		(void)xb_error_hint(err, "say where it shall be with target=PATH");
-		return r;
-	}
 	return 0;
 }
 

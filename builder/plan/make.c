@@ -394,6 +394,14 @@ static int copy_origin(struct planning *p, struct origin *o, struct xb_copy_sour
 	return 0;
 }
 
+/* A dollar at the end is only a dollar. */
+static bool names_variable(const char *from)
+{
+	const char *dollar = strchr(from, '$');
+
+	return dollar != NULL && dollar[1] != '\0';
+}
+
 /* One for each mount. What has no `from`, or one that is no name, is the mount reader's matter. */
 static int mount_origins(struct planning *p, struct origin *o, struct xb_copy_source *ret,
 			 struct xb_error *err)
@@ -410,7 +418,7 @@ static int mount_origins(struct planning *p, struct origin *o, struct xb_copy_so
 		o->name = from;
 		if (from != NULL && strcmp(from, "scratch") == 0)
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
-		else if (from != NULL && from[0] != '\0' && strchr(from, '$') == NULL)
+		else if (from != NULL && from[0] != '\0' && !names_variable(from))
 			r = find_origin(p, o, ret, err);
 		ret++;
 	}

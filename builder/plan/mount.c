@@ -30,14 +30,17 @@ static const char *last_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+/* Files without a target lie over the working directory, as in BuildKit. */
 static const char *target_of(const struct planning *p)
 {
 	const char *cwd = p->state->config.working_dir;
+	const char *target = p->mount->target != NULL ? p->mount->target : "";
+	bool is_file = p->mount->type == XB_MOUNT_SECRET || p->mount->type == XB_MOUNT_SSH;
 	xb_autofree char *path = NULL;
 
-	if (p->mount->target == NULL || p->mount->target[0] == '\0')
+	if (target[0] == '\0' && is_file)
 		return NULL;
-	path = xb_plan_path(cwd != NULL && cwd[0] == '/' ? cwd : "/", p->mount->target);
+	path = xb_plan_path(cwd != NULL && cwd[0] == '/' ? cwd : "/", target);
 	return keep(p, path);
 }
 
@@ -70,7 +73,8 @@ static void plan_bind(const struct planning *p, const struct xb_copy_source *sou
 static void plan_cache(const struct planning *p, const struct xb_copy_source *source,
 		       struct xb_step_mount *ret)
 {
-	xb_autofree char *clean = xb_plan_path("/", p->mount->target);
+	xb_autofree char *clean =
+		xb_plan_path("/", p->mount->target != NULL ? p->mount->target : "");
 
 	plan_bind(p, source, ret);
 	if (p->mount->from == NULL || p->mount->from[0] == 0) {
@@ -142,7 +146,9 @@ static int plan_mount(const struct planning *p, const struct xb_copy_source *sou
 		break;
 	}
 	if (r == 0 && ret->target != NULL && strcmp(ret->target, "/") == 0) {
-		(void)xb_error_set(err, -EINVAL, "invalid mount target \"%s\"", mount->target);
+		(void)xb_error_set(err, -EINVAL, "invalid mount target \"%s\"",
+				   mount->target != NULL ? mount->target : "");
+		(void)xb_error_hint(err, "say where it shall be with target=PATH");
 		return xb_error_fault(err, XB_FAULT_SOURCE);
 	}
 	return r;

@@ -82,4 +82,5 @@ void xb_step_mount_hash(const struct xb_step_mount *mount, struct xb_hasher *h)
 	xb_hasher_number(h, mount->uid);
 	xb_hasher_number(h, mount->gid);
 	xb_hasher_number(h, mount->size);
+	xb_hasher_number(h, mount->required);
 }

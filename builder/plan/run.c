@@ -10,17 +10,21 @@
 #include "builder/plan/history.h"
 #include "builder/plan/mount.h"
 
-/* The value of a proxy argument in whichever case it was given. */
+/* The value of a proxy argument in whichever case it was given; of several the one in lower case,
+ * which is the last in order, as BuildKit has it. */
 static const char *proxy_value(const struct xb_strv *args, struct xb_view name)
 {
+	const char *found = NULL;
+
 	for (size_t i = 0; i < args->len; i++) {
 		struct xb_view rest = xb_view(args->items[i]);
 		struct xb_view arg;
 
-		if (xb_view_split(&rest, '=', &arg) && xb_view_eq_nocase(arg, name))
-			return rest.data;
+		if (xb_view_split(&rest, '=', &arg) && xb_view_eq_nocase(arg, name) &&
+		    (found == NULL || strcmp(args->items[i], found) > 0))
+			found = args->items[i];
 	}
-	return NULL;
+	return found != NULL ? strchr(found, '=') + 1 : NULL;
 }
 
 /*

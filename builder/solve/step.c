@@ -16,7 +16,7 @@
 #include "builder/solve/work.h"
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
-#define KEY_VERSION 4
+#define KEY_VERSION 5
 /* How often a step that waits for another process's looks whether it was cancelled, ms. */
 #define LOCK_POLL_MS 50
 

@@ -130,6 +130,18 @@ static void test_errors(void **state)
 		plan_fails(f, cases[i].text, cases[i].message, XB_FAULT_SOURCE);
 }
 
+static void test_target_is_the_working_directory(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan = plan_of(
+		f, "FROM base\nWORKDIR /w\nRUN --mount=type=bind --mount=type=cache,id=c x\n");
+
+	assert_string_equal(step_of(plan, "RUN")->run.mounts[0].target, "/w");
+	assert_string_equal(step_of(plan, "RUN")->run.mounts[1].target, "/w");
+	plan_fails(f, "FROM base\nRUN --mount=type=bind x\n",
+		   "Dockerfile:2:5: invalid mount target", XB_FAULT_SOURCE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +150,7 @@ int main(void)
 		plan_test(test_cache_of_a_platform),
 		plan_test(test_inputs),
 		plan_test(test_errors),
+		plan_test(test_target_is_the_working_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
