@@ -25,6 +25,8 @@ static void credentials_are_not_shown(void **state)
 		  "http://h/a?n=1&ACCESS_TOKEN=xxxxx#v1:sub" },
 		{ "git@example.com:group/repo.git#main", "git@example.com:group/repo.git#main" },
 		{ "ssh://git:pw@example.com/r.git", "ssh://example.com/r.git" },
+		{ "http://h/?design=1&monkey=2&key=3&api_key=4&a=",
+		  "http://h/?design=1&monkey=2&key=xxxxx&api_key=xxxxx&a=" },
 		{ "", "" },
 		{ "://", "://" },
 		{ "http://", "http://" },
