@@ -37,6 +37,14 @@ void xb_opened_clear(struct xb_opened *opened)
 	*opened = XB_OPENED_INIT;
 }
 
+static char *shown(const char *url)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+	xb_url_append_shown(&text, url);
+	return xb_str_steal(&text);
+}
+
 /* ---- the tree ------------------------------------------------------------------------------ */
 
 static bool is_host_path(const char *file)
@@ -56,14 +64,13 @@ static const char *inside(const struct opening *o)
 static int open_tree(const struct opening *o, const struct xb_snapshot *snapshot,
 		     struct xb_error *err)
 {
-	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+	xb_autofree char *name = shown(o->operand);
 	xb_auto_fd int dirfd = -1;
 	int r = xb_snapshot_open(o->request->store, snapshot, &dirfd, err);
 
 	if (r < 0)
 		return r;
-	xb_url_append_shown(&shown, o->operand);
-	return xb_context_open_tree(XB_STEAL_FD(dirfd), xb_str_text(&shown),
+	return xb_context_open_tree(XB_STEAL_FD(dirfd), name,
 				    !o->read && inside(o) == NULL ? o->file : NULL, inside(o),
 				    &o->ret->context, err);
 }
@@ -265,8 +272,10 @@ static int read_dockerfile(struct opening *o, bool directory, struct xb_error *e
 		r = xb_context_read(o->ret->context, o->file, &o->ret->text, err);
 	if (r == -ENOENT && o->file == NULL)
 		name = default_names[0];
-	o->ret->name = directory && o->file == NULL ? xb_format("%s/%s", o->operand, name)
-						    : xb_strdup(name != NULL ? name : "Dockerfile");
+	if (directory && o->file == NULL)
+		o->ret->name = xb_format("%s/%s", o->operand, name);
+	else
+		o->ret->name = shown(name != NULL ? name : default_names[0]);
 	return r;
 }
 
@@ -305,24 +314,22 @@ bool xb_context_is_remote(const char *operand, const char *file)
 static int open_all(struct opening *o, struct xb_error *err)
 {
 	int (*opener)(struct opening *, struct xb_error *) = opener_of(o->operand, err);
-	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+	xb_autofree char *name = shown(o->operand);
 	int r = opener == NULL ? -EINVAL : opener(o, err);
 
 	if (r == 0)
 		return 0;
-	xb_url_append_shown(&shown, o->operand);
 	(void)xb_error_fault(err, XB_FAULT_SOURCE);
-	return xb_error_wrap(err, r, "build context %s", xb_str_text(&shown));
+	return xb_error_wrap(err, r, "build context %s", name);
 }
 
-static int no_dockerfile(int r, const char *name, struct xb_error *err)
+static int no_dockerfile(int r, const char *file, struct xb_error *err)
 {
-	xb_auto_str struct xb_str shown = XB_STR_INIT(XB_STR_OWN);
+	xb_autofree char *name = shown(file);
 
-	xb_url_append_shown(&shown, name);
 	(void)xb_error_fault(err, XB_FAULT_SOURCE);
 	(void)xb_error_hint(err, "name the Dockerfile with -f PATH");
-	return xb_error_wrap(err, r, "reading the Dockerfile %s", xb_str_text(&shown));
+	return xb_error_wrap(err, r, "reading the Dockerfile %s", name);
 }
 
 int xb_context_find(const struct xb_context_request *request, struct xb_opened *ret,
