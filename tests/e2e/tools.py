@@ -9,6 +9,7 @@ tools.py elf DIR                               ELF files: "machine path"
 tools.py interrupt SIGNAL MARKER COMMAND...    send SIGNAL once output holds MARKER; print the status
 tools.py terminal KEYS COMMAND...               type KEYS, an item a second, ^C being Ctrl-C; print the status
 tools.py scan SECRET-FILE PLACE...              no file of PLACE has its bytes, decompressed or encoded
+tools.py trigger LAYOUT LINE                   give each image LINE as its only ONBUILD trigger
 """
 import base64
 import gzip
@@ -249,6 +250,29 @@ def interrupt(name, marker, *command):
     print(process.returncode if sent else "never seen")
 
 
+def trigger(layout, line):
+    """Give each image of the layout this trigger and no other, whatever it is."""
+    out = Layout(layout)
+
+    def turned(descriptor):
+        with open(os.path.join(layout, "blobs", descriptor["digest"].replace(":", "/")), "rb") as f:
+            document = json.loads(f.read())
+        if "manifests" in document:
+            document["manifests"] = [turned(d) for d in document["manifests"]]
+        elif "layers" in document:
+            document["config"] = turned(document["config"])
+        else:
+            document.setdefault("config", {})["OnBuild"] = [line]
+        return {**descriptor, **out.add(json.dumps(document).encode(), descriptor["mediaType"])}
+
+    path = os.path.join(layout, "index.json")
+    with open(path, encoding="utf-8") as f:
+        index = json.loads(f.read())
+    index["manifests"] = [turned(d) for d in index["manifests"]]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(json.dumps(index))
+
+
 def terminal(keys, *command):
     # Run a command on a terminal of its own and type `keys`, an item each second; ^C is Ctrl-C. Prints
     # its exit status.
@@ -267,7 +291,7 @@ def terminal(keys, *command):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt, terminal)}
+    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt, terminal, trigger)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
