@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include "builder/cli/call.h"
 #include "builder/cli/check.h"
 #include "builder/cli/progress.h"
@@ -212,5 +213,7 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 		return r;
 	if (call.kind != XB_CALL_BUILD)
 		return xb_call_answer(invocation, &request, &call, err);
-	return build(invocation, &request, mode, err);
+	/* Not before: a question works on no snapshot. */
+	r = xb_proc_become_root(err);
+	return r < 0 ? r : build(invocation, &request, mode, err);
 }

@@ -21,7 +21,7 @@ static const struct {
 	bool as_root; /* works on snapshots, hence as root of a user namespace */
 	const char *help;
 } commands[] = {
-	{ "build", xb_cmd_build, true, "build a Dockerfile (`build` may be left out)" },
+	{ "build", xb_cmd_build, false, "build a Dockerfile (`build` may be left out)" },
 	{ "plan", xb_cmd_plan, false, "show what would run, where and why" },
 	{ "run", xb_cmd_run, true, "run an image, emulated where needed" },
 	{ "images", xb_cmd_images, false, "list the store's images" },
