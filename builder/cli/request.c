@@ -489,8 +489,11 @@ static bool is_remote(const struct xb_build_request *request)
 /* Whether files of others are put into the store before anything is built. */
 static bool needs_root(const struct xb_build_request *request)
 {
-	return is_remote(request) || names_epoch(request->dockerfile) ||
-	       xb_env_get(&request->options.build_args, XB_VIEW("SOURCE_DATE_EPOCH")) != NULL;
+	const char *epoch = xb_env_get(&request->options.build_args, XB_VIEW("SOURCE_DATE_EPOCH"));
+
+	if (epoch != NULL)
+		return is_remote(request) || epoch[strspn(epoch, "0123456789")] != '\0';
+	return is_remote(request) || names_epoch(request->dockerfile);
 }
 
 int xb_build_request_store(struct xb_build_request *request, struct xb_error *err)

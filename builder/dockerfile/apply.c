@@ -119,17 +119,17 @@ static void declare(struct xb_scopes *s, const struct xb_instruction *i, const s
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_MAX_EXPANSION);
 	xb_auto_str struct xb_str value = XB_STR_INIT(XB_MAX_EXPANSION);
 	const char *given = NULL;
-	bool inherited = false;
+	bool inherited;
 
 	if (!xb_scopes_expand(s, &plain, &name))
 		return;
 	check_secret(s, "ARG", xb_str_text(&name), pair->name.at);
+	inherited = pair->value.text == NULL && xb_variables_has(s->globals, xb_str_view(&name));
 	given = xb_variables_get(s->given, xb_str_view(&name));
 	if (given == NULL && pair->value.text != NULL) {
 		(void)expand(s, &pair->value, &value);
 		given = xb_str_text(&value);
 	} else if (given == NULL) {
-		inherited = xb_variables_has(s->globals, xb_str_view(&name));
 		given = xb_variables_get(s->globals, xb_str_view(&name));
 	}
 	if (s->uses != NULL && !s->mute)
