@@ -249,6 +249,17 @@ git_contexts() {
 	says none
 }
 
+git_epoch() {
+	git_repository
+	unset SOURCE_DATE_EPOCH
+	build --build-arg SOURCE_DATE_EPOCH=context -o "type=oci,dest=$W/ge.out,tar=false" "$URL/r.git"
+	same "$(epoch_of "$W/ge.out")" 1650000000
+	printf 'ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nADD %s/r.git /\nFROM scratch\nCOPY named /\n' \
+		"$URL" >"$W/empty/staged"
+	build -f "$W/empty/staged" -o "type=oci,dest=$W/gs.out,tar=false" "$W/empty"
+	same "$(epoch_of "$W/gs.out")" 1650000000
+}
+
 git_added() {
 	git_repository
 	commit=$(git -C "$W/repo" rev-parse v1)
@@ -406,6 +417,7 @@ t "contexts from git" git_contexts
 t "ADD of git repositories" git_added
 t "named contexts from git" git_named
 t "SOURCE_DATE_EPOCH of contexts, stages, named contexts" epochs
+t "SOURCE_DATE_EPOCH of git repositories" git_epoch
 t "passwords of URLs are shown and kept nowhere" secret_urls
 t "a download that is stopped leaves nothing" stopped
 t "what was fetched can be pruned" pruned
