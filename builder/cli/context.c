@@ -94,7 +94,8 @@ static int open_git(struct opening *o, struct xb_error *err)
 	struct xb_fetched fetched;
 	int r = xb_git_url_parse(o->operand, &url, err);
 
-	if (keep != NULL && (strcasecmp(keep, "true") == 0 || strcmp(keep, "1") == 0))
+	if (keep != NULL &&
+	    (strcasecmp(keep, "true") == 0 || strcasecmp(keep, "t") == 0 || strcmp(keep, "1") == 0))
 		options.git_dir = XB_FETCH_GIT_DIR_KEEP;
 	/* so that the same commit gives the same layers */
 	if (epoch != NULL && *epoch != '\0' && url.mtime == XB_GIT_MTIME_UNSAID)
