@@ -273,6 +273,8 @@ static void set_limits(const struct xb_http *http, const struct xb_http_request 
 	(void)c->easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
 	(void)c->easy_setopt(http->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)c->easy_setopt(http->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* whoever cancels does not wait for an answer about a name */
+	(void)c->easy_setopt(http->easy, CURLOPT_QUICK_EXIT, 1L);
 	(void)c->easy_setopt(http->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)c->easy_setopt(http->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	(void)c->easy_setopt(http->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
