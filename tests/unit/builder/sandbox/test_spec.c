@@ -43,6 +43,7 @@ static void random_mount(struct xb_sandbox_spec *spec)
 	m->source_fd = (int)next_random(100) - 1;
 	xb_str_append(&m->content, "\0bytes\0", next_random(7));
 	m->read_only = next_random(2) == 0;
+	m->device = next_random(2) == 0;
 	m->mode = (uint32_t)next_random(010000);
 	m->uid = UINT32_MAX;
 	m->size = UINT64_MAX - next_random(2);
@@ -56,12 +57,16 @@ static void random_spec(struct xb_sandbox_spec *spec)
 	random_strv(&spec->env);
 	random_strv(&spec->stubs);
 	random_strv(&spec->binfmt);
+	random_strv(&spec->cgroups);
 	spec->upper = random_text();
 	spec->work = random_text();
 	spec->user = random_text();
 	spec->scratch_upper = next_random(2) == 0;
 	spec->private_userns = next_random(2) == 0;
 	spec->terminal = next_random(2) == 0;
+	spec->insecure = next_random(2) == 0;
+	for (uint64_t n = next_random(3); n > 0; n--)
+		*xb_array_push(&spec->gids) = UINT32_MAX - (uint32_t)n;
 	spec->network = (enum xb_sandbox_network)next_random(XB_SANDBOX_NET_COUNT_);
 	spec->capabilities = next_random(UINT64_C(1) << 31) << 20;
 	xb_str_append(&spec->seccomp, "\0\1\2\3\4\5\6\7", next_random(9));
@@ -86,6 +91,11 @@ static void test_decode_gives_back_what_was_encoded(void **state)
 		assert_int_equal(xb_sandbox_spec_decode(xb_str_view(&bytes), &back, NULL), 0);
 		assert_true(xb_strv_eq(&spec.env, &back.env));
 		assert_int_equal(spec.mounts.len, back.mounts.len);
+		assert_int_equal(spec.gids.len, back.gids.len);
+		assert_int_equal(spec.insecure, back.insecure);
+		assert_true(xb_strv_eq(&spec.cgroups, &back.cgroups));
+		for (size_t i = 0; i < spec.mounts.len; i++)
+			assert_int_equal(spec.mounts.items[i].device, back.mounts.items[i].device);
 		assert_int_equal(xb_sandbox_spec_encode(&back, &again), 0);
 		assert_true(xb_view_eq(xb_str_view(&bytes), xb_str_view(&again)));
 	}
