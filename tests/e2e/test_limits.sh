@@ -70,13 +70,13 @@ memory() {
 	need_groups
 	dockerfile "$W/m" <<-'EOF'
 		FROM tiny
-		RUN exec dd if=/dev/zero of=/dev/null bs=10G count=1
+		RUN x=0123456789; while :; do x=$x$x; done
 	EOF
 	exits 4 here --resource memory=50m -o type=cacheonly "$W/m"
 	says "Dockerfile:2:1: killed: out of memory (limit 50M)"
 	dockerfile "$W/m" <<-'EOF'
 		FROM tiny
-		RUN dd if=/dev/zero of=/dev/null bs=10G count=1; echo went on; exit 3
+		RUN (x=0123456789; while :; do x=$x$x; done); echo went on; exit 3
 	EOF
 	exits 4 here --resource memory=1024k --resource memory=50M -o type=cacheonly "$W/m"
 	says "exit status 3; a process of it was killed: out of memory (limit 50M)" "went on"
@@ -245,6 +245,18 @@ insecure_is_clean() {
 	same "$(find "$W/ic.out" | wc -l)" 2 "files of the result"
 }
 
+insecure_emulated() {
+	both_platforms
+	dockerfile "$W/ie" <<-'EOF'
+		FROM tiny
+		RUN mkdir /mnt && test "$(uname -m)" = aarch64
+		RUN --security=insecure mount -t tmpfs none /mnt && ulimit -n && test "$(ulimit -Hn)" = 222
+		USER 5
+		RUN --security=insecure mount -t tmpfs none /mnt
+	EOF
+	build --platform linux/arm64 --allow security.insecure --ulimit nofile=111:222 -o type=cacheonly "$W/ie"
+}
+
 user_insecure() {
 	user_ready
 	mkdir -p "$W/user/i"
@@ -387,6 +399,7 @@ t "no group to be had: nothing is built, and the error says what helps" no_group
 t "a plain user, without a group and with one" user_group
 t "RUN --security=insecure, refused and allowed" insecure
 t "an insecure step leaves nothing" insecure_is_clean
+t "RUN --security=insecure under an emulator" insecure_emulated
 t "RUN --security=insecure of a plain user" user_insecure
 t "ONBUILD of a base obeys the same rules" triggers
 t "RUN --device" devices
