@@ -14,6 +14,7 @@
 #include "builder/plan/stage.h"
 #include "builder/plan/stages.h"
 #include "builder/plan/trigger.h"
+#include "builder/plan/warn.h"
 
 /* A stage that stands on another is a level of recursion, and copies what the other has. */
 #define MAX_STAGES 1000
@@ -665,60 +666,6 @@ static int make_target(struct planning *p, size_t stage, size_t target, struct x
 	return add_labels(request, &made->config, err);
 }
 
-/* Arguments that mean something to the builder, declared or not. */
-static bool is_builders_own(struct xb_view name)
-{
-	static const char *const names[] = {
-		"SOURCE_DATE_EPOCH",	     "BUILDKIT_BUILD_NAME",
-		"BUILDKIT_CACHE_MOUNT_NS",   "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
-		"BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE",
-		"BUILDKIT_MULTI_PLATFORM",   "BUILDKIT_SANDBOX_HOSTNAME",
-		"BUILDKIT_SYNTAX",	     "BUILDKIT_SBOM_SCAN_CONTEXT",
-		"BUILDKIT_SBOM_SCAN_STAGE",
-	};
-
-	for (size_t i = 0; i < XB_COUNT(names); i++) {
-		if (xb_view_is(name, names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* A stage that is not there is a misspelling, too. */
-static void warn_filters(struct planning *p)
-{
-	const struct xb_strv *names = p->planner.request->fresh_stages;
-
-	for (size_t i = 0; names != NULL && i < names->len; i++) {
-		if (xb_stage_names_find(&p->names, names->items[i], file_of(p)->stage_count) ==
-		    XB_STAGE_NONE)
-			xb_strv_printf(&p->planner.plan->warnings,
-				       "--no-cache-filter %s: there is no stage of that name",
-				       names->items[i]);
-	}
-}
-
-/* A --build-arg that nothing asked for is a misspelling more often than not. */
-static void warn_unused(struct planning *p)
-{
-	const struct xb_strv *args = p->planner.request->build_args;
-	struct xb_strv *warnings = &p->planner.plan->warnings;
-
-	for (size_t i = 0; i < args->len; i++) {
-		struct xb_view rest = xb_view(args->items[i]);
-		struct xb_view name;
-		bool special;
-
-		(void)xb_view_split(&rest, '=', &name);
-		special = is_builders_own(name);
-		for (const char *const *n = xb_scope_proxy_names; *n != NULL; n++)
-			special = special || xb_view_is(name, *n);
-		if (!special && xb_map_get(p->planner.consumed, name) == NULL)
-			xb_strv_printf(warnings, "the build argument %.*s is not used by any ARG",
-				       XB_VIEW_ARGS(name));
-	}
-}
-
 static int check_size(const struct xb_dockerfile *file, struct xb_error *err)
 {
 	if (file->stage_count <= MAX_STAGES)
@@ -748,8 +695,8 @@ static int make_all(struct planning *p, struct xb_error *err)
 			r = make_target(p, stage, t, err);
 	}
 	if (r == 0) {
-		warn_unused(p);
-		warn_filters(p);
+		xb_plan_warn_arguments(&p->planner);
+		xb_plan_warn_stages(&p->planner, &p->names);
 	}
 	return r;
 }
