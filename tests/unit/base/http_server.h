@@ -227,14 +227,20 @@ static inline void server_start(struct server *s, const struct server_step *scri
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
 
-/** End it; fails the test unless exactly the requests of the script came. */
-static inline void server_finish(struct server *s)
+/** End it, whatever has come. */
+static inline void server_stop(struct server *s)
 {
 	assert_int_equal(eventfd_write(s->stop, 1), 0);
 	assert_int_equal(pthread_join(s->thread, NULL), 0);
 	for (int i = 0; i < 2; i++)
 		(void)close(s->listeners[i]);
 	(void)close(s->stop);
+}
+
+/** End it; fails the test unless exactly the requests of the script came. */
+static inline void server_finish(struct server *s)
+{
+	server_stop(s);
 	if (s->failure[0] != '\0')
 		fail_msg("%s", s->failure);
 	if (s->script[s->served].reply != NULL)

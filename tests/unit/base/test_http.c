@@ -626,11 +626,7 @@ static void check_cancel(const struct server_step *script)
 	assert_int_equal(err.fault, XB_FAULT_INTERRUPTED);
 	assert_true(xb_clock_monotonic() - start < 10ULL * 1000000000);
 	xb_http_free(XB_STEAL(http));
-	assert_int_equal(eventfd_write(server.stop, 1), 0);
-	assert_int_equal(pthread_join(server.thread, NULL), 0);
-	(void)close(server.listeners[0]);
-	(void)close(server.listeners[1]);
-	(void)close(server.stop);
+	server_stop(&server);
 }
 
 static void a_request_is_cancelled(void **state)
