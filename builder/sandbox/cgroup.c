@@ -241,6 +241,28 @@ static int make_parent(struct xb_cgroups *cgroups, const struct hierarchy *h, co
 	return r;
 }
 
+/* A controller that the v2 group `path` has not been given itself, though it is needed. */
+static int no_delegation(const struct hierarchy *h, const char *path, struct xb_error *err)
+{
+	xb_auto_str struct xb_str list = XB_STR_INIT(MAX_FILE);
+	xb_auto_fd int group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (!h->v2 || group < 0 || !read_value(group, "cgroup.controllers", &list))
+		return 0;
+	for (unsigned c = 0; c < XB_CONTROLLER_COUNT; c++) {
+		const char *name = xb_controller_name((enum xb_controller)c);
+
+		if ((h->needed >> c & 1) == 0 || xb_cgroup_has_word(xb_str_view(&list), name))
+			continue;
+		(void)xb_error_set(err, -ENOTSUP,
+				   "the control group %s has not been given the controller %s",
+				   path, name);
+		(void)xb_error_hint(err, "under systemd: Delegate=%s for user@.service", name);
+		return xb_error_fault(err, XB_FAULT_PLATFORM);
+	}
+	return 0;
+}
+
 static int find_base(struct xb_cgroups *cgroups, struct hierarchy *h,
 		     const struct xb_cgroup_mount *mount, const char *parent, struct xb_error *err)
 {
@@ -257,8 +279,8 @@ static int find_base(struct xb_cgroups *cgroups, struct hierarchy *h,
 		    try_base(cgroups, h, mount->path, false) == 0)
 			r = 0;
 	}
-	if (r == 0)
-		return 0;
+	if (r == 0 || no_delegation(h, named != NULL ? named : mount->own, err) < 0)
+		return r;
 	(void)xb_error_errno(err, r, "no control group can be made below %s",
 			     named != NULL ? named : mount->own);
 	return impossible(err);
@@ -391,6 +413,22 @@ static int read_places(struct xb_str *mounts, struct xb_str *own, struct xb_erro
 	return r < 0 ? r : xb_file_read("/proc/self/cgroup", own, err);
 }
 
+/* It would lead out of the hierarchy. */
+static int check_parent(const char *parent, struct xb_error *err)
+{
+	struct xb_view rest = xb_view(parent), name;
+
+	while (parent != NULL && xb_view_split(&rest, '/', &name)) {
+		if (!xb_view_is(name, ".."))
+			continue;
+		(void)xb_error_set(err, -EINVAL, "--cgroup-parent %s: \"..\" is not allowed",
+				   parent);
+		(void)xb_error_hint(err, "give a path from the root of the hierarchies");
+		return xb_error_fault(err, XB_FAULT_USAGE);
+	}
+	return 0;
+}
+
 int xb_cgroups_open(const struct xb_cgroup_places *places, const struct xb_resources *resources,
 		    const char *parent, struct xb_cgroups **ret, struct xb_error *err)
 {
@@ -398,11 +436,11 @@ int xb_cgroups_open(const struct xb_cgroup_places *places, const struct xb_resou
 	xb_auto_str struct xb_str mounts = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str own = XB_STR_INIT(XB_STR_OWN);
 	struct xb_cgroup_places machine;
-	int r = 0;
+	int r = check_parent(parent, err);
 
 	cgroups->resources = resources;
 	cgroups->left = -1;
-	if (places == NULL) {
+	if (r == 0 && places == NULL) {
 		r = read_places(&mounts, &own, err);
 		machine = (struct xb_cgroup_places){ xb_str_view(&mounts), xb_str_view(&own) };
 		places = &machine;

@@ -182,6 +182,40 @@ static void test_no_group_that_is_writable(void **state)
 	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
 }
 
+static void test_v2_controller_that_was_not_delegated(void **state)
+{
+	const struct xb_resources resources = { .pids = 5, .cpu_quota = 5 };
+	xb_auto_cgroups struct xb_cgroups *cgroups = NULL;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	(void)state;
+	make_fake("cg", "cpu pids\n", "pids\n", "");
+	make_fake("cg/me", "pids\n", "pids\n", "");
+	assert_int_equal(unlink(scratch_path("cg/cgroup.subtree_control")), 0);
+	/* the kernel would say so when it is enabled; a file takes everything */
+	assert_int_equal(unlink(scratch_path("cg/me/cgroup.subtree_control")), 0);
+	assert_true(open_fake("/me", &resources, NULL, &cgroups, &err) < 0);
+	assert_non_null(strstr(err.message, "/cg/me has not been given the controller cpu"));
+	assert_string_equal(err.hint, "under systemd: Delegate=cpu for user@.service");
+	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
+}
+
+static void test_parents_that_lead_out(void **state)
+{
+	static const char *const bad[] = { "..", "/a/../b", "a/.." };
+	const struct xb_resources resources = { .pids = 5 };
+
+	(void)state;
+	make_fake("cg", "pids\n", "pids\n", "");
+	for (size_t i = 0; i < XB_COUNT(bad); i++) {
+		xb_auto_cgroups struct xb_cgroups *cgroups = NULL;
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+		assert_int_equal(open_fake("/", &resources, bad[i], &cgroups, &err), -EINVAL);
+		assert_int_equal(err.fault, XB_FAULT_USAGE);
+	}
+}
+
 /* What a killed builder has left goes; what another one still has locked stays. */
 static void test_what_others_have_left(void **state)
 {
@@ -328,6 +362,8 @@ int main(void)
 		scratch_test(test_v2_controllers_are_enabled_on_the_way),
 		scratch_test(test_v2_without_the_controller),
 		scratch_test(test_no_group_that_is_writable),
+		scratch_test(test_v2_controller_that_was_not_delegated),
+		scratch_test(test_parents_that_lead_out),
 		scratch_test(test_what_others_have_left),
 		scratch_test(test_memory),
 		scratch_test(test_processes),
