@@ -185,6 +185,14 @@ write_secret_file() {
 		RUN --mount=type=secret,id=s ulimit -c unlimited 2>/dev/null; cd /tmp; sh -c 'read x < /run/secrets/s; kill -SEGV $$'; ls /tmp
 		RUN --mount=type=secret,id=none test ! -e /run/secrets/none
 		RUN --mount=type=secret,id=s cp /run/secrets/s /dev/shm/copy && ! echo > /run/secrets/s 2>/dev/null
+		RUN --mount=type=secret,id=s,env=SECRET <<END
+		test "$(cat /run/secrets/s 2>/dev/null || echo "$SECRET")" = "$SECRET" && export && set
+		END
+		RUN --mount=type=secret,id=s,env=SECRET ["/bin/sh", "-c", "exec tr a-z A-Z <<E >/dev/null\n$SECRET\nE\n"]
+		RUN --mount=type=secret,id=s --mount=type=secret,id=s,target=/again --mount=type=tmpfs,target=/t cp /again /t/ && cmp /t/again /run/secrets/s
+		RUN --mount=type=secret,id=s --mount=type=cache,target=/c cp /run/secrets/s /dev/shm/ && ln -s /run/secrets/s /c/link && ln -s /run/secrets/s /link
+		USER 7:7
+		RUN --mount=type=secret,id=s,uid=7 cat /run/secrets/s; ! test -r /run/secrets/none; cd /tmp; sh -c 'read x < /run/secrets/s; kill -ABRT $$'; true
 	EOF
 }
 
@@ -195,8 +203,9 @@ no_trace() { # SECRET-FILE WHERE...
 secrets() {
 	write_secret_file "$W/secret"
 	secret "$W/secret.txt"
-	build --platform "$PLATFORMS" --secret "id=s,src=$W/secret.txt" -o "type=oci,dest=$W/secret.out,tar=false" \
-		"$W/secret" 2>"$W/secret.log"
+	mkdir "$W/temporary"
+	TMPDIR=$W/temporary build --platform "$PLATFORMS" --secret "id=s,src=$W/secret.txt" \
+		-o "type=oci,dest=$W/secret.out,tar=false" "$W/secret" 2>"$W/secret.log"
 	build --platform linux/amd64 --secret "id=s,src=$W/secret.txt" -o "type=local,dest=$W/secret.files" "$W/secret"
 	same "$(cat "$W/secret.files/sum")" "$(sha256sum <"$W/secret.txt")" "the secret in a step"
 	same "$(cat "$W/secret.files/envsum")" "$(sha256sum <"$W/secret.txt")" "the secret in a variable"
@@ -204,6 +213,7 @@ secrets() {
 	mkdir "$W/planted"
 	base64 "$W/secret.txt" -w0 | gzip >"$W/planted/file"
 	! no_trace "$W/secret.txt" "$W/planted" || fail "the scan does not see a planted secret"
+	same "$(find "$W/temporary" -type f)" "" "temporary files"
 	no_trace "$W/secret.txt" "$STORE" "$W/secret.out" "$W/secret.files" "$W/secret.log"
 	[ ! -e "$W/secret.files/run/secrets" ] || fail "/run/secrets is in the image"
 	[ ! -e "$W/secret.files/x" ] || fail "/x is in the image"
