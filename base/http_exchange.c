@@ -197,8 +197,9 @@ static const struct {
 	int r;
 	bool again;
 } meanings[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH, true },
-	{ CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH, true },
+	/* the resolver has tried again itself */
+	{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH, false },
+	{ CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH, false },
 	{ CURLE_COULDNT_CONNECT, -ECONNREFUSED, true },
 	{ CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT, true },
 	{ CURLE_PARTIAL_FILE, -ECONNRESET, true },
