@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "builder/cli/report.h"
+#include "builder/cli/check.h"
 #include "builder/cli/request.h"
 
 static int print_help(void)
@@ -22,6 +22,7 @@ int xb_cmd_plan(const struct xb_invocation *invocation, struct xb_error *err)
 {
 	xb_auto_build_request struct xb_build_request request = { 0 };
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_check struct xb_check check = { 0 };
 	const char *format;
 	int r = xb_build_request_read(invocation, &request, err);
 
@@ -44,8 +45,8 @@ int xb_cmd_plan(const struct xb_invocation *invocation, struct xb_error *err)
 		r = xb_json_write_pretty(plan, &text, err);
 	} else {
 		xb_plan_print(request.plan, &text);
-		for (size_t i = 0; i < request.plan->warnings.len; i++)
-			xb_report_warning(request.plan->warnings.items[i]);
+		r = xb_check_run(&request, false, &check, NULL, err);
+		xb_check_report(&request, &check, XB_PROGRESS_PLAIN);
 	}
 	(void)fputs(xb_str_text(&text), stdout);
 	return r;
