@@ -133,9 +133,34 @@ static void the_encoding_of_fields_is_fixed(void **state)
 	assert_string_equal(got.text, expected.text);
 }
 
+static void checksums_of_downloads_may_be_sha384(void **state)
+{
+	static const char sha384[] =
+		"sha384:59e1748777448c69de6b800d7a33bbfb9ff1b463e44354c3553bcdb9c666fa90"
+		"125a3c79f90397bdf5f6a13de828684f";
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	struct xb_digest digest, found;
+	struct xb_hasher *hasher;
+
+	(void)state;
+	/* no descriptor and no path has one */
+	assert_int_equal(xb_digest_parse(xb_view(sha384), &digest, NULL), -EINVAL);
+	assert_int_equal(xb_digest_parse_checksum(xb_view(sha384), &digest, NULL), 0);
+	hasher = xb_hasher_new_like(&digest);
+	xb_hasher_add(hasher, "hello", 5);
+	found = xb_hasher_finish(hasher);
+	xb_hasher_free(hasher);
+	assert_true(xb_digest_eq(&found, &digest));
+	found = xb_digest_of("hello", 5);
+	assert_int_equal(xb_digest_parse_checksum(xb_view(found.text), &digest, NULL), 0);
+	assert_int_equal(xb_digest_parse_checksum(xb_view("md5:00"), &digest, &err), -EINVAL);
+	assert_int_equal(xb_digest_parse_checksum(xb_view(found.text + 7), &digest, &err), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checksums_of_downloads_may_be_sha384),
 		cmocka_unit_test(known_answers_come_out),
 		cmocka_unit_test(a_hasher_verifies_what_the_digest_says),
 		cmocka_unit_test(a_valid_digest_is_read),

@@ -491,6 +491,32 @@ static void what_many_want_at_once_is_fetched_once(void **state)
 	bench_close(&b);
 }
 
+static void waiting_for_another_is_cancelled(void **state)
+{
+	static const struct server_step script[] = { { "", NULL, TAIL_SILENT }, { NULL } };
+	xb_auto_fd int cancel_other = eventfd(0, EFD_CLOEXEC);
+	xb_auto_fd int cancel = eventfd(1, EFD_CLOEXEC);
+	struct bench mine, b;
+	struct other other = { .bench = &b };
+
+	(void)state;
+	bench_open(&b, script);
+	b.options.cancel_fd = cancel_other;
+	mine = b;
+	mine.options.cancel_fd = cancel;
+	assert_int_equal(pthread_create(&other.thread, NULL, fetch_too, &other), 0);
+	while (count_in("store/locks") < 2)
+		(void)usleep(1000);
+	assert_int_equal(fetch(&mine, "/f"), -ECANCELED);
+	assert_int_equal(mine.err.fault, XB_FAULT_INTERRUPTED);
+	xb_error_clear(&mine.err);
+	assert_int_equal(eventfd_write(cancel_other, 1), 0);
+	assert_int_equal(pthread_join(other.thread, NULL), 0);
+	assert_int_equal(other.r, -ECANCELED);
+	server_stop(&b.server);
+	xb_store_free(b.store);
+}
+
 static void prune_takes_what_nobody_holds(void **state)
 {
 	static const struct server_step script[] = { { OK("ETag: \"1\"\r\n") },
@@ -558,6 +584,7 @@ int main(void)
 		scratch_test(no_network_is_told_as_such),
 		scratch_test(a_fetch_is_cancelled),
 		scratch_test(what_many_want_at_once_is_fetched_once),
+		scratch_test(waiting_for_another_is_cancelled),
 		scratch_test(prune_takes_what_nobody_holds),
 		scratch_test(a_slow_fetch_tells_how_far_it_is),
 	};
