@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A walk over the stages of a Dockerfile with the variables that each instruction sees. For the
- * files of a check: from.c (the global scope and FROM), scopes.c (the walk), apply.c
- * (instructions), uses.c (what an outline is made of).
+ * files of a check: lint_from.c (the global scope and FROM), lint_scopes.c (the walk),
+ * lint_apply.c (instructions), uses.c (what an outline is made of).
  */
-#ifndef XB_BUILDER_DOCKERFILE_SCOPES_H
-#define XB_BUILDER_DOCKERFILE_SCOPES_H
+#ifndef XB_BUILDER_DOCKERFILE_LINT_SCOPES_H
+#define XB_BUILDER_DOCKERFILE_LINT_SCOPES_H
 
 #include "builder/dockerfile/expand.h"
 #include "builder/dockerfile/linter.h"

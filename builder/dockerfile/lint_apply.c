@@ -5,8 +5,8 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/limits.h"
+#include "builder/dockerfile/lint_scopes.h"
 #include "builder/dockerfile/location.h"
-#include "builder/dockerfile/scopes.h"
 #include "builder/dockerfile/source.h"
 #include "builder/dockerfile/text.h"
 #include "builder/dockerfile/values.h"

@@ -7,8 +7,8 @@
 #include "base/map.h"
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/limits.h"
+#include "builder/dockerfile/lint_scopes.h"
 #include "builder/dockerfile/location.h"
-#include "builder/dockerfile/scopes.h"
 
 /* ---- the global scope --------------------------------------------------------------------- */
 

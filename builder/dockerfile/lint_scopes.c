@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/dockerfile/scopes.h"
+#include "builder/dockerfile/lint_scopes.h"
 
 #include <errno.h>
 #include <stdlib.h>
