@@ -13,7 +13,6 @@
 #include "builder/cli/context.h"
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
-#include "builder/dockerfile/supported.h"
 #include "builder/plan/make.h"
 #include "builder/solve/remote.h"
 #include "manifest/reference.h"
@@ -584,8 +583,6 @@ int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_buil
 
 	invoked_by(request, invocation);
 	r = xb_build_request_dockerfile(request, err);
-	if (r == 0)
-		r = xb_dockerfile_check_supported(request->dockerfile, err);
 	if (r == 0)
 		r = xb_build_request_store(request, err);
 	if (r == 0)

@@ -35,7 +35,6 @@ enum xb_flag_type {
 struct xb_flag_rule {
 	const char *name; /**< without "--"; NULL ends a table */
 	enum xb_flag_type type;
-	bool later; /**< part of the language, not yet of xbuild */
 };
 
 /** An instruction. */
@@ -48,7 +47,6 @@ struct xb_instruction_rule {
 	bool trigger; /**< may follow ONBUILD */
 	bool layer;   /**< makes a layer */
 	bool heredoc; /**< may have here-documents */
-	bool later;   /**< part of the language, not yet of xbuild */
 };
 
 /** The row of an instruction; never NULL for kinds below XB_INSTRUCTION_COUNT. */

@@ -4,8 +4,7 @@
  *
  * Parsing is two steps. The first knows how the operands of each instruction are split into words;
  * the second checks what each instruction allows (known flags, number of operands, stages, ONBUILD
- * triggers). Whether xbuild can do what an instruction asks for is not checked here, see
- * xb_dockerfile_check_supported() in builder/dockerfile/supported.h.
+ * triggers).
  *
  * Errors have fault XB_FAULT_SOURCE, the message "PATH:LINE:COLUMN: ...", the source line with a
  * caret as excerpt, and often a hint. A file above the limits of builder/dockerfile/limits.h or

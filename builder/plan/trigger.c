@@ -5,12 +5,10 @@
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/parse.h"
-#include "builder/dockerfile/supported.h"
 
 static int check(const struct xb_dockerfile *file, struct xb_error *err)
 {
 	const struct xb_instruction *instruction = &file->instructions[0];
-	int r;
 
 	if (file->instruction_count != 1)
 		return xb_location_error(file, file->instructions[1].at, err,
@@ -19,8 +17,7 @@ static int check(const struct xb_dockerfile *file, struct xb_error *err)
 		return xb_location_error(file, instruction->at, err,
 					 "%s isn't allowed as an ONBUILD trigger",
 					 xb_instruction_name(instruction->kind));
-	r = xb_dockerfile_check_instruction(file, instruction, true, err);
-	return r < 0 ? r : xb_dockerfile_check_supported(file, err);
+	return xb_dockerfile_check_instruction(file, instruction, true, err);
 }
 
 int xb_trigger_parse(struct xb_plan *plan, const char *name, const char *text,

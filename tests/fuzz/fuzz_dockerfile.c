@@ -9,7 +9,6 @@
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/location.h"
 #include "builder/dockerfile/parse.h"
-#include "builder/dockerfile/supported.h"
 #include "builder/dockerfile/values.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -81,7 +80,6 @@ static void check_tree(const struct xb_dockerfile *dockerfile)
 		abort();
 	for (size_t i = 0; i < dockerfile->instruction_count && i < 1000; i++)
 		check_instruction(dockerfile, &dockerfile->instructions[i]);
-	(void)xb_dockerfile_check_supported(dockerfile, NULL);
 	if (xb_dockerfile_write_json(dockerfile, append, &text) < 0 ||
 	    xb_json_parse(xb_str_view(&text), text.len, &json, NULL) < 0)
 		abort();

@@ -8,7 +8,6 @@
 #include "builder/dockerfile/json_array.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/location.h"
-#include "builder/dockerfile/supported.h"
 #include "tests/unit/builder/dockerfile/data.h"
 
 /* The tree of `text` as the dump shows it must be `want`. */
@@ -522,41 +521,6 @@ static void test_text_limits(void **state)
 	assert_int_equal(xb_dockerfile_parse(xb_str_view(&text), "x", &d, NULL), -EFBIG);
 }
 
-static void test_supported(void **state)
-{
-	static const struct {
-		const char *text;
-		const char *message; /* NULL: supported */
-	} examples[] = {
-		{ "ADD a.tar /\nCOPY --from=x --chmod=1 --chown=a a b\nRUN x\nHEALTHCHECK NONE",
-		  NULL },
-		{ "RUN --device=x y\nRUN --security=insecure y", NULL },
-		{ "RUN --network=none y\nADD --unpack --checksum=x a b\nONBUILD RUN x", NULL },
-		{ "COPY --link --parents --exclude=x a <<EOF b/\nEOF\nRUN <<EOF\nx\nEOF", NULL },
-		{ "ADD --chown=a --keep-git-dir a b",
-		  "2:15: ADD --keep-git-dir is not supported yet" },
-		{ "ADD a https://x/y b", "2:7: ADD of a URL or git repository is not supported" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < XB_COUNT(examples); i++) {
-		xb_autofree char *text = xb_format("FROM a\n%s", examples[i].text);
-		xb_auto_dockerfile struct xb_dockerfile *d = parse_good(text);
-		xb_auto_error struct xb_error err = XB_ERROR_INIT;
-		int r = xb_dockerfile_check_supported(d, &err);
-
-		if (examples[i].message == NULL) {
-			assert_int_equal(r, 0);
-			continue;
-		}
-		assert_int_equal(r, -ENOTSUP);
-		assert_int_equal(err.fault, XB_FAULT_SOURCE);
-		assert_non_null(strchr(err.excerpt, '^'));
-		if (strstr(err.message, examples[i].message) == NULL)
-			fail_msg("%s", err.message);
-	}
-}
-
 /* Every row of the table is whole: an instruction added is an instruction described. */
 static void test_table(void **state)
 {
@@ -632,7 +596,6 @@ int main(void)
 		cmocka_unit_test(test_excerpts),
 		cmocka_unit_test(test_text_limits),
 		cmocka_unit_test(test_long_excerpt),
-		cmocka_unit_test(test_supported),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_json_dump),
 	};

@@ -17,7 +17,6 @@
 
 #include "base/array.h"
 #include "builder/dockerfile/parse.h"
-#include "builder/dockerfile/supported.h"
 #include "builder/plan/make.h"
 #include "manifest/image.h"
 #include "manifest/media.h"
@@ -230,8 +229,6 @@ static inline void try_plan(struct fixture *f, const char *text)
 
 	forget_plan(f);
 	f->r = xb_dockerfile_parse(xb_view(text), "Dockerfile", &f->file, &f->err);
-	if (f->r == 0)
-		f->r = xb_dockerfile_check_supported(f->file, &f->err);
 	request.dockerfile = f->file;
 	if (f->r == 0)
 		f->r = xb_plan_make(&request, &f->plan, &f->err);
