@@ -25,6 +25,7 @@ struct level {
 	char *name;
 	struct stat st;
 	struct xb_xattrs xattrs;
+	bool around;  /* made for what is below it */
 	dev_t device; /* of the destination's directory around it */
 	ino_t inode;
 };
@@ -267,14 +268,29 @@ static int copy_entry(struct copier *c, const struct xb_walk_entry *e, struct xb
 
 /* Directories. */
 
+/*
+ * As BuildKit has it, a directory that is there already takes owner and attributes of the source's
+ * only when it is wanted itself; its mode also for something below it, whatever --chmod says.
+ */
+static int set_level(const struct copier *c, int fd, const struct level *level, bool found,
+		     struct xb_error *err)
+{
+	if (!found || !level->around)
+		return set_metadata(c, fd, &level->st, &level->xattrs, err);
+	if (fchmod(fd, level->st.st_mode & 07777) < 0)
+		return xb_error_errno(err, -errno, "setting the mode");
+	return 0;
+}
+
 /* Make a level's directory in the current one of the destination, and go into it. */
 static int make_level(struct copier *c, struct level *level, struct xb_error *err)
 {
 	xb_auto_fd int fd = -1;
 	struct stat around;
+	bool found = mkdirat(c->dest, level->name, 0700) < 0;
 	int r;
 
-	if (mkdirat(c->dest, level->name, 0700) < 0 && errno != EEXIST)
+	if (found && errno != EEXIST)
 		return xb_error_errno(err, -errno, "making the directory %s", level->name);
 	fd = openat(c->dest, level->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
@@ -282,7 +298,7 @@ static int make_level(struct copier *c, struct level *level, struct xb_error *er
 				    level->name);
 	if (fd < 0 || fstat(c->dest, &around) < 0)
 		return xb_error_errno(err, -errno, "opening the directory %s", level->name);
-	r = set_metadata(c, fd, &level->st, &level->xattrs, err);
+	r = set_level(c, fd, level, found, err);
 	if (r < 0)
 		return r;
 	level->device = around.st_dev;
@@ -311,6 +327,7 @@ static int enter(struct copier *c, struct xb_walk *walk, const struct xb_walk_en
 
 	level->name = xb_strdup(e->name);
 	level->st = e->st;
+	level->around = verdict == XB_COPY_AROUND;
 	r = xb_walk_enter(walk, err);
 	if (r >= 0)
 		r = xb_xattrs_read(xb_walk_dirfd(walk), "", &level->xattrs, err);
@@ -354,7 +371,7 @@ static int copy_walked(struct copier *c, struct xb_walk *walk, const struct xb_w
 	if (e->event == XB_WALK_LEAVE)
 		return leave(c, err);
 	verdict = ask(c, e->path, is_dir);
-	if (verdict == XB_COPY_SKIP || (verdict == XB_COPY_DESCEND && !is_dir))
+	if (verdict == XB_COPY_SKIP || (verdict != XB_COPY_TAKE && !is_dir))
 		return 0;
 	if (is_dir)
 		return enter(c, walk, e, verdict, err);

@@ -24,6 +24,7 @@ enum xb_copy_verdict {
 	XB_COPY_TAKE,	 /**< copy it, and look into it */
 	XB_COPY_SKIP,	 /**< neither it nor anything below */
 	XB_COPY_DESCEND, /**< a directory that is copied only if something below it is */
+	XB_COPY_AROUND,	 /**< likewise, and one that is there already takes its mode alone */
 };
 
 /** How to copy; start from XB_COPY_OPTIONS_INIT. All is borrowed. */

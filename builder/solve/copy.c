@@ -247,9 +247,14 @@ static enum xb_copy_verdict filter(void *context, const char *path, const char *
 		[XB_CONTEXT_SKIP] = XB_COPY_SKIP,
 	};
 	const struct decider *d = context;
+	enum xb_context_verdict wanted = xb_select_verdict(d->select, below, is_dir);
+	enum xb_context_verdict both =
+		xb_context_both(xb_context_filter(d->rules, path, is_dir), wanted);
 
-	return verdicts[xb_context_both(xb_context_filter(d->rules, path, is_dir),
-					xb_select_verdict(d->select, below, is_dir))];
+	/* what .dockerignore shows of a directory is the directory as far as COPY knows */
+	if (both == XB_CONTEXT_DESCEND && wanted == XB_CONTEXT_DESCEND)
+		return XB_COPY_AROUND;
+	return verdicts[both];
 }
 
 /* Open `path` if it is a file that ADD extracts. Returns 1 with `*ret_fd`, 0, or a negative errno.

@@ -311,6 +311,39 @@ static void a_filter_chooses(void **state)
 						 "t/no|no/ ");
 }
 
+static enum xb_copy_verdict around(void *context, const char *path, const char *below, bool is_dir)
+{
+	enum xb_copy_verdict verdict = choose(context, path, below, is_dir);
+
+	return verdict == XB_COPY_DESCEND ? XB_COPY_AROUND : verdict;
+}
+
+/* Directories that are there, and are met on the way to what is wanted, keep their owner. */
+static void what_is_around_keeps_its_owner(void **state)
+{
+	xb_auto_str struct xb_str asked = XB_STR_INIT(10000);
+	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+
+	(void)state;
+	shell("mkdir -p src/t/a/yes/in src/t/new && chmod 2711 src/t/a && chmod 700 src/t/new && "
+	      "echo x >src/t/a/yes/in/f && echo x >src/t/new/yes && mkdir -p dst/t/a/yes/in && "
+	      "chown 5:6 dst/t dst/t/a dst/t/a/yes && chmod 750 dst/t");
+	options.filter = around;
+	options.context = &asked;
+	options.uid = options.gid = 9;
+	options.mode = 0644;
+	assert_int_equal(copy("t", "/t", &options, NULL), 0);
+	assert_int_equal(status("dst/t").st_uid, 5);
+	assert_int_equal(status("dst/t").st_mode & 07777, 0750);
+	assert_int_equal(status("dst/t/a").st_uid, 5);
+	assert_int_equal(status("dst/t/a").st_mode & 07777, 02711);
+	/* what is wanted itself, and what was not there, is as the options say */
+	assert_int_equal(status("dst/t/a/yes").st_uid, 9);
+	assert_int_equal(status("dst/t/a/yes").st_mode & 07777, 0644);
+	assert_int_equal(status("dst/t/new").st_uid, 9);
+	assert_int_equal(status("dst/t/new").st_mode & 07777, 0644);
+}
+
 static void nothing_blocks_and_sockets_become_files(void **state)
 {
 	(void)state;
@@ -410,6 +443,7 @@ int main(int argc, char **argv)
 		TEST(made_parents_take_the_epoch),
 		TEST(links_among_what_is_copied_stay_links),
 		TEST(a_filter_chooses),
+		TEST(what_is_around_keeps_its_owner),
 		TEST(nothing_blocks_and_sockets_become_files),
 		TEST(a_symbolic_mode_depends_on_the_file),
 		TEST(content_becomes_a_file),
