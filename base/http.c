@@ -232,7 +232,7 @@ static int make_headers(struct work *w, const char *user, struct xb_strv *lines)
 	xb_strv_push(lines, "User-Agent: xbuild/" XB_VERSION);
 	for (size_t i = 0; r >= 0 && more != NULL && i < more->len; i++)
 		r = add_header(lines, more->items[i], w->err);
-	w->ranged = w->good.size > 0 && w->validator != NULL;
+	w->ranged = w->good.size > 0 && w->validator != NULL && strcmp(w->now_method, "GET") == 0;
 	if (w->ranged) {
 		xb_strv_printf(lines, "Range: bytes=%llu-", (unsigned long long)w->good.size);
 		xb_strv_printf(lines, "If-Range: %s", w->validator);
