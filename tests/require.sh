@@ -14,4 +14,13 @@ if unshare -Ur true 2>/dev/null; then
 	unshare -Urm mount -t binfmt_misc none "$dir/at" 2>/dev/null && list=$list,binfmt
 	rm -rf "$dir"
 fi
+# Control groups: version 1, or a root of version 2 that hands its controllers down already.
+groups=/sys/fs/cgroup
+if [ -d $groups/pids ] && [ -d $groups/memory ] && [ -d $groups/cpu ]; then
+	groups=$groups/pids
+elif ! grep -qw memory $groups/cgroup.subtree_control 2>/dev/null ||
+	! grep -qw pids $groups/cgroup.subtree_control || ! grep -qw cpu $groups/cgroup.subtree_control; then
+	groups=/nonexistent
+fi
+mkdir "$groups/xb-try-$$" 2>/dev/null && rmdir "$groups/xb-try-$$" && list=$list,cgroup
 echo "$list"

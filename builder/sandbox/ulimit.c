@@ -104,8 +104,8 @@ static int refuse(const struct xb_sandbox_rlimit *wanted, const struct rlimit *o
 	if (own->rlim_max == RLIM_INFINITY)
 		(void)xb_error_hint(err, "give a lower limit");
 	else
-		(void)xb_error_hint(err, "give at most %s=%" PRIu64 ", or raise xbuild's own limit",
-				    name, (uint64_t)own->rlim_max);
+		(void)xb_error_hint(err, "%s=%" PRIu64 " and less need no right to raise it", name,
+				    (uint64_t)own->rlim_max);
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
 

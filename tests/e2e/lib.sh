@@ -6,8 +6,8 @@
 #	t "what a user sees" function	# one test; the function runs in a subshell under set -eu
 #	finish
 #
-# A test that cannot run calls `skip WHY`; what XB_REQUIRE lists (root, userns, overlay, binfmt, net,
-# tools) may not be missing: such a skip is a failure. Speaks TAP.
+# A test that cannot run calls `skip WHY`; what XB_REQUIRE lists (root, userns, overlay, binfmt,
+# cgroup, net, tools) may not be missing: such a skip is a failure. Speaks TAP.
 #
 # XBUILD	the program (absolute path; default build/xbuild)
 # $W		a scratch directory of this file, removed at its end unless XB_KEEP is set
