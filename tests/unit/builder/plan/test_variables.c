@@ -110,10 +110,28 @@ static void test_automatic_arguments(void **state)
 	}
 }
 
+/* The command line wins over automatic values, in FROM too. */
+static void test_automatic_arguments_given(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+
+	xb_strv_push(&f->args, "TARGETARCH=mine");
+	plan = plan_of(f, "FROM base-$TARGETARCH\nARG TARGETARCH TARGETOS\nRUN x\n");
+	assert_string_equal(plan->steps[0].base.name, "base-mine");
+	assert_string_equal(env_of(step_of(plan, "RUN"), "TARGETARCH"), "mine");
+	assert_string_equal(env_of(step_of(plan, "RUN"), "TARGETOS"), "linux");
+	(void)plan_of(f, "FROM base-$TARGETARCH\nRUN x\n");
+	assert_int_equal(f->plan->warnings.len, 0);
+}
+
 static void test_stage_argument(void **state)
 {
 	struct fixture *f = *state;
 
+	/* the last stage is meant by its name, too */
+	(void)plan_of(f, "FROM base AS one\nFROM base AS last\nARG TARGETSTAGE\nRUN x\n");
+	assert_string_equal(env_of(step_of(f->plan, "RUN"), "TARGETSTAGE"), "last");
 	f->target = "app";
 	(void)plan_of(f, "FROM base AS app\nARG TARGETSTAGE\nRUN x\nFROM base\nRUN y\n");
 	assert_string_equal(env_of(step_of(f->plan, "RUN"), "TARGETSTAGE"), "app");
@@ -388,6 +406,7 @@ int main(void)
 		plan_test(test_declared_twice),
 		plan_test(test_scope_of_an_argument),
 		plan_test(test_automatic_arguments),
+		plan_test(test_automatic_arguments_given),
 		plan_test(test_stage_argument),
 		plan_test(test_shadowed_automatic_arguments),
 		plan_test(test_the_later_of_env_and_arg),
