@@ -345,7 +345,7 @@ int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
 		       struct xb_error *err)
 {
 	xb_auto_keylock struct xb_keylock *lock = NULL;
-	struct xb_record now;
+	struct xb_record now = { 0 };
 	int r = lock_key(shared, record->key, &lock, err);
 
 	if (r == 0)
