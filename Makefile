@@ -235,7 +235,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-
 DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
 	ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
-	buildah busybox-static uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl
+	buildah busybox-static openssh-server uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl
 
 .PHONY: deps deps-test
 deps: ## install the Debian packages needed to build and run (root or sudo)

@@ -95,8 +95,6 @@ struct xb_fetch_options {
 	const char *name; /**< HTTP: what the file is to be called, one component of a path; NULL:
 			     see `name` of struct xb_fetched */
 	enum xb_fetch_git_dir git_dir; /**< GIT */
-	bool commit_times; /**< GIT: files get the commit's time unless the URL says mtime=checkout
-			      (a context with SOURCE_DATE_EPOCH) */
 	uint64_t max_size; /**< bytes that may be fetched, or unpacked to; 0: the default */
 };
 

@@ -58,8 +58,7 @@ static void job_init(struct job *job)
 			     url->keep_git_dir == XB_GIT_ON);
 	job->keep_git_dir = job->keep_git_dir && job->subdir[0] == '\0';
 	job->submodules = url->submodules != XB_GIT_OFF;
-	job->commit_times = url->mtime == XB_GIT_MTIME_COMMIT ||
-			    (url->mtime == XB_GIT_MTIME_UNSAID && job->options->commit_times);
+	job->commit_times = url->mtime == XB_GIT_MTIME_COMMIT;
 }
 
 /* The keys of ssh's hosts, remembered by the store for all remotes. */

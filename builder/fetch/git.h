@@ -33,9 +33,9 @@
  * annotated tag is the commit that it is about.
  *
  * Files of the tree have mode 0644 or 0755, directories 0755, links what they say, all owner 0:0;
- * times are those of the checkout, or the commit's when the URL says mtime=commit or the options
- * ask for it. Submodules are there unless the URL says submodules=0. With .git kept, HEAD is the
- * commit, detached, and the remote origin has no credentials; it is not kept with a subdirectory.
+ * times are those of the checkout, or the commit's when the URL says mtime=commit. Submodules are
+ * there unless the URL says submodules=0. With .git kept, HEAD is the commit, detached, and the
+ * remote origin has no credentials; it is not kept with a subdirectory.
  *
  * Errors beside those of fetch.h: -ENOENT, fault source (no such reference or subdirectory),
  * -EBADMSG, fault source (another commit than was asked for), -ENOTSUP, fault source (no git

@@ -101,14 +101,16 @@ static void add_env(struct xb_git *git, const char *name)
 		xb_strv_printf(&git->env, "%s=%s", name, value);
 }
 
-/* A variable that names a file or directory, which may then be read. */
-static void add_path_env(struct xb_git *git, const char *name)
+/* Certificates: git has names of its own for what other programs know as SSL_CERT_…. */
+static void add_certificates(struct xb_git *git, const char *name, const char *general)
 {
 	const char *value = getenv(name);
 
+	if (value == NULL)
+		value = getenv(general);
 	if (value == NULL || value[0] != '/')
 		return;
-	add_env(git, name);
+	xb_strv_printf(&git->env, "%s=%s", name, value);
 	xb_strv_push(&git->readable, value);
 }
 
@@ -138,15 +140,13 @@ static void set_env(struct xb_git *git)
 		"PATH",	      "HTTP_PROXY",  "HTTPS_PROXY", "NO_PROXY",	 "ALL_PROXY",
 		"http_proxy", "https_proxy", "no_proxy",    "all_proxy",
 	};
-	static const char *const paths[] = { "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE",
-					     "SSL_CERT_DIR" };
 
 	for (size_t i = 0; i < XB_COUNT(fixed); i++)
 		xb_strv_push(&git->env, fixed[i]);
 	for (size_t i = 0; i < XB_COUNT(network); i++)
 		add_env(git, network[i]);
-	for (size_t i = 0; i < XB_COUNT(paths); i++)
-		add_path_env(git, paths[i]);
+	add_certificates(git, "GIT_SSL_CAINFO", "SSL_CERT_FILE");
+	add_certificates(git, "GIT_SSL_CAPATH", "SSL_CERT_DIR");
 }
 
 /* The directory `up` levels above a path, unless that is the root. */

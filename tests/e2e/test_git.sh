@@ -3,7 +3,7 @@
 # Git sources that mean harm, seen from outside: which programs run, what is written where, and
 # where credentials turn up. What git sources are good for is in test_remote.sh.
 . "$(dirname "$0")/lib.sh"
-need userns overlay python3 git
+need userns overlay python3 git openssl
 tiny_base
 fresh
 
@@ -12,13 +12,15 @@ fresh
 REPOS=$W/repos
 mkdir -p "$REPOS" "$W/canary"
 mkfifo "$W/server.in"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 \
+	-keyout "$REPOS/key.pem" -out "$REPOS/cert.pem" 2>/dev/null
 python3 "$SRC/tests/unit/builder/fetch/git_server.py" "$REPOS" "$W/requests" \
 	<"$W/server.in" >"$W/ports" 2>"$W/server.err" &
 SERVER=$!
 exec 9>"$W/server.in" # it ends when this does
 trap 'exec 9>&-; wait $SERVER; clean_up' EXIT
 until [ -s "$W/ports" ] || ! kill -0 $SERVER; do sleep 0.05; done
-read -r PORT _ <"$W/ports"
+read -r PORT _ _ <"$W/ports"
 URL=http://127.0.0.1:$PORT
 sh "$SRC/tests/unit/builder/fetch/git_repos.sh" "$REPOS" "$URL/smart" >"$W/repos.log" 2>&1 || cat "$W/repos.log"
 printf 'Basic %s' "$(printf 'x-access-token:tok3n-of-the-test' | base64 -w0)" >"$REPOS/authorization"
@@ -163,6 +165,65 @@ in_urls() {
 	tool scan "$W/password" "$STORE" "$W/private.txt"
 }
 
+# ---- ssh -----------------------------------------------------------------------------------------
+
+start_sshd() {
+	rm -f "$W/ssh/host" "$W/ssh/host.pub"
+	ssh-keygen -q -t ed25519 -N '' -f "$W/ssh/host"
+	/usr/sbin/sshd -D -e -f "$W/ssh/config" 2>"$W/ssh/log" &
+	SSHD=$!
+	until grep -q listening "$W/ssh/log" || ! kill -0 "$SSHD"; do sleep 0.05; done
+}
+stop_sshd() {
+	kill "$SSHD"
+	wait "$SSHD" || :
+}
+
+over_ssh() {
+	has root || skip "sshd here is root's" root
+	[ -x /usr/sbin/sshd ] || skip "no sshd" tools
+	mkdir -p "$W/ssh" /run/sshd
+	port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	ssh-keygen -q -t ed25519 -N '' -f "$W/ssh/key"
+	cat >"$W/ssh/config" <<-EOF
+		ListenAddress 127.0.0.1
+		Port $port
+		HostKey $W/ssh/host
+		AuthorizedKeysFile $W/ssh/key.pub
+		StrictModes no
+		PasswordAuthentication no
+		KbdInteractiveAuthentication no
+		PermitRootLogin prohibit-password
+		PidFile none
+	EOF
+	start_sshd
+	ssh-agent -D -a "$W/ssh/agent" >"$W/ssh/agent.log" &
+	agent=$!
+	trap 'kill $agent; kill $SSHD' EXIT
+	until [ -S "$W/ssh/agent" ]; do sleep 0.05; done
+	dockerfile "$W/ssh/src" <<-EOF
+		FROM scratch
+		ADD ssh://root@127.0.0.1:$port$REPOS/main.git?subdir=docs#v1 /
+	EOF
+	fresh
+	exits 3 build "$W/ssh/src"
+	says "--ssh default"
+	exits 3 build --ssh "default=$W/ssh/agent" "$W/ssh/src"
+	says "Permission denied" "ssh-add"
+	SSH_AUTH_SOCK=$W/ssh/agent ssh-add -q "$W/ssh/key"
+	build --ssh "default=$W/ssh/agent" -o "type=local,dest=$W/ssh/out" "$W/ssh/src"
+	same "$(cat "$W/ssh/out/page")" doc
+	# a host that has another key all of a sudden
+	stop_sshd
+	start_sshd
+	printf 'FROM scratch\nADD ssh://root@127.0.0.1:%s%s/lib.git /\n' "$port" "$REPOS" >"$W/ssh/src/Dockerfile"
+	exits 6 build --ssh "default=$W/ssh/agent" "$W/ssh/src"
+	says "host key verification failed" "prune -a"
+	"$XBUILD" cache prune -a --root "$STORE"
+	build --ssh "default=$W/ssh/agent" "$W/ssh/src"
+	same "$(grep -sc ":$port" ~/.ssh/known_hosts || :)" "$([ ! -f ~/.ssh/known_hosts ] || echo 0)" "lines in the user's known_hosts"
+}
+
 # ---- the user's machine --------------------------------------------------------------------------
 
 # What the user has configured for git is for the user's own work.
@@ -254,6 +315,7 @@ t "hostile URLs run nothing but git" hostile_urls
 t "nothing but git runs where all is well" nothing_else_runs
 t "tokens are used and turn up nowhere" credentials
 t "passwords of URLs are used and turn up nowhere" in_urls
+t "ssh: the agent's keys, and hosts that keep theirs" over_ssh
 t "the user's own configuration has no part in it" users_configuration
 t "a plain user gets the same" plain_user
 t "what is kept is counted and collected" counted

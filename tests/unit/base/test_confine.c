@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -251,6 +252,65 @@ static void call_other_table(void)
 #endif
 }
 
+static void has_no_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	EXPECT(syscall(SYS_capget, &header, data) == 0);
+	for (size_t i = 0; i < 2; i++)
+		EXPECT((data[i].permitted | data[i].effective | data[i].inheritable) == 0);
+	EXPECT(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+}
+
+static void writes_to_its_directory(const char *path)
+{
+	xb_auto_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char block[4096] = { 0 };
+	xb_autofree char *other = xb_format("%s.other", path);
+
+	EXPECT(fd >= 0);
+	EXPECT(write(fd, block, sizeof(block)) == sizeof(block));
+	REFUSED(write(fd, block, sizeof(block)), EFBIG);
+	EXPECT(rename(path, other) == 0 && unlink(other) == 0);
+}
+
+/* The scratch directory is its working directory; `dir` in it may be written to. */
+static void be_a_program(void)
+{
+	xb_autofree char *writable = xb_format("/proc/self/fd/%d", dir);
+	char real[4096] = "";
+	ssize_t n = readlink(writable, real, sizeof(real) - 1);
+	xb_autofree char *file = NULL;
+	xb_autofree char *readable = NULL;
+	xb_autofree char *outside = NULL;
+
+	EXPECT(n > 0);
+	file = xb_format("%s/file", real);
+	readable = xb_format("%s/../read_only", real);
+	outside = xb_format("%s/../outside", real);
+	const struct xb_confine_program walls = {
+		.writable = (const char *const[]){ real, "/no/such/directory", NULL },
+		.readable =
+			(const char *const[]){ "/usr", "/bin", "/lib", "/lib64", readable, NULL },
+		.file_size = 4096,
+	};
+
+	EXPECT(xb_confine_program(&walls, NULL) == 0);
+	has_no_capabilities();
+	writes_to_its_directory(file);
+	EXPECT(open(readable, O_RDONLY | O_CLOEXEC) >= 0);
+	REFUSED(open(readable, O_WRONLY | O_CLOEXEC), EACCES);
+	REFUSED(open(outside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), EACCES);
+	REFUSED(open("/etc/passwd", O_RDONLY | O_CLOEXEC), EACCES);
+	REFUSED(open("/proc/self/environ", O_RDONLY | O_CLOEXEC), EACCES);
+	EXPECT(open("/dev/null", O_RDWR | O_CLOEXEC) >= 0);
+	EXPECT(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0);
+	/* it and what it starts */
+	(void)execl("/bin/sh", "sh", "-c", "! cat /etc/passwd 2>/dev/null", (char *)NULL);
+	EXPECT(false);
+}
+
 static const struct child {
 	const char *name;
 	void (*run)(void);
@@ -264,6 +324,7 @@ static const struct child {
 	{ "confine_to_nothing", confine_to_nothing },
 	{ "abort_inside", abort_inside },
 	{ "call_other_table", call_other_table },
+	{ "be_a_program", be_a_program },
 };
 
 static int run_child(const char *name, const char *path)
@@ -383,6 +444,14 @@ static void a_fault_still_ends_the_process(void **state)
 	assert_true(status.signal == SIGABRT);
 }
 
+static void a_program_keeps_to_its_directories(void **state)
+{
+	(void)state;
+	need("landlock", have_landlock());
+	scratch_write("read_only", "text");
+	check("be_a_program");
+}
+
 static void calls_of_another_table_end_the_process(void **state)
 {
 	struct xb_proc_status status;
@@ -411,6 +480,7 @@ int main(int argc, char **argv)
 		in_dir(without_a_directory_nothing_is_opened),
 		in_dir(a_fault_still_ends_the_process),
 		in_dir(calls_of_another_table_end_the_process),
+		in_dir(a_program_keeps_to_its_directories),
 	};
 
 	if (argc == 3)

@@ -35,13 +35,18 @@
 #include "tests/unit/need.h"
 #include "tests/unit/scratch.h"
 
+/* For 127.0.0.1, by itself. */
+#define MAKE_CERTIFICATE                                                                           \
+	"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "            \
+	"-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem "   \
+	"2>/dev/null"
 #define TOKEN "hunter2-is-the-token"
 
 /* The server and the repositories are made once; each test has a store of its own. */
 static char base[256];
 static struct xb_proc server = XB_PROC_NONE;
 static int server_in = -1;
-static unsigned ports[2];
+static unsigned ports[4];
 
 static struct xb_store *store;
 static struct xb_fetch_options options;
@@ -92,7 +97,8 @@ static inline void start_server(void)
 	server_in = in[1];
 	from = fdopen(out[0], "r");
 	assert_non_null(from);
-	assert_int_equal(fscanf(from, "%u %u", &ports[0], &ports[1]), 2);
+	assert_int_equal(fscanf(from, "%u %u %u %u", &ports[0], &ports[1], &ports[2], &ports[3]),
+			 4);
 	(void)fclose(from);
 }
 
@@ -105,6 +111,7 @@ static inline int group_setup(void **state)
 	(void)snprintf(base, sizeof(base), "%s/xb-git-XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(base) == NULL)
 		return -1;
+	free(sh(MAKE_CERTIFICATE));
 	start_server();
 	xb_autofree char *cwd = realpath(".", NULL);
 

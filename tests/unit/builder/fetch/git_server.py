@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """git_server.py ROOT LOG: git repositories over HTTP, until standard input ends.
 
-Prints its two ports on a line. On both:
+Prints four ports on a line. The last but one speaks the protocol git://, the last is as the first by https, with
+the certificate ROOT/cert.pem and the key ROOT/key.pem. On the others:
 /smart/NAME     git http-backend with ROOT        /dumb/NAME      the files of ROOT
 /private/NAME   smart, for those who send the Authorization that the file ROOT/authorization holds
 /moved/NAME     a redirect to /smart/NAME of the other port
 /echo/NAME      an error that repeats the Authorization it got
 /hang/NAME      no answer
 /old/NAME       smart without protocol version 2: objects only by what branches and tags lead to
-Each request is a line of LOG: port number (0 or 1), method, path, Authorization or "-".
+Each request is a line of LOG: port number (0, 1, or s), method, path, Authorization or "-".
 """
 import http.server
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -80,8 +83,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         _, kind, rest = path.split("/", 2)
         rest = "/" + rest
         auth = self.headers.get("Authorization")
+        port = self.server.server_port
+        number = PORTS.index(port) if port in PORTS else "s"
         with LOCK, open(LOG, "a", encoding="latin1") as log:
-            log.write(f"{PORTS.index(self.server.server_port)} {self.command} {path} {auth or '-'}\n")
+            log.write(f"{number} {self.command} {path} {auth or '-'}\n")
         if kind == "private":
             with open(ROOT + "/authorization", encoding="latin1") as f:
                 if auth != f.read().strip():
@@ -112,6 +117,26 @@ for _ in range(2):
     server.daemon_threads = True
     PORTS.append(server.server_port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-print(*PORTS, flush=True)
+
+
+def daemon(listener):
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            subprocess.Popen(["git", "daemon", "--inetd", "--export-all", "--base-path=" + ROOT],
+                             stdin=connection, stdout=connection, stderr=subprocess.DEVNULL,
+                             env=dict(os.environ, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory",
+                                      GIT_CONFIG_VALUE_0="*"))
+
+
+git_listener = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=daemon, args=(git_listener,), daemon=True).start()
+secure = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+secure.daemon_threads = True
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(ROOT + "/cert.pem", ROOT + "/key.pem")
+secure.socket = context.wrap_socket(secure.socket, server_side=True)
+threading.Thread(target=secure.serve_forever, daemon=True).start()
+print(*PORTS, git_listener.getsockname()[1], secure.server_port, flush=True)
 sys.stdin.read()
 os._exit(0)

@@ -41,6 +41,40 @@ static void test_references(void **state)
 	}
 }
 
+static void test_git_protocol(void **state)
+{
+	xb_autofree char *text = xb_format("git://127.0.0.1:%u/main.git?subdir=docs#v1", ports[2]);
+	xb_autofree char *none = xb_format("git://127.0.0.1:%u/none-such", ports[2]);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	struct xb_fetched f = { 0 };
+
+	(void)state;
+	if (try_url(text, &f, &err) < 0)
+		fail_msg("%s", err.message);
+	has_text(&f, "page", "doc\n");
+	is_revision(&f, "main", "v1");
+	assert_true(try_url(none, &f, &err) < 0);
+}
+
+static void test_https(void **state)
+{
+	xb_autofree char *text = xb_format("https://127.0.0.1:%u/smart/main.git#v1", ports[3]);
+	xb_autofree char *cert = xb_format("%s/cert.pem", base);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	struct xb_fetched f = { 0 };
+
+	(void)state;
+	assert_int_equal(try_url(text, &f, &err), -EKEYREJECTED);
+	assert_int_equal(err.fault, XB_FAULT_REGISTRY);
+	xb_error_clear(&err);
+	(void)unsetenv("GIT_SSL_CAINFO");
+	assert_int_equal(setenv("SSL_CERT_FILE", cert, 1), 0);
+	if (try_url(text, &f, &err) < 0)
+		fail_msg("%s\n%s", err.message, err.excerpt);
+	(void)unsetenv("SSL_CERT_FILE");
+	has_text(&f, "file", "one\n");
+}
+
 static void test_files(void **state)
 {
 	static const struct {
@@ -80,9 +114,6 @@ static void test_times_of_commit(void **state)
 	assert_int_equal(look(&f, "docs").st_mtime, 1600000001);
 	assert_int_equal(look(&f, "docs/deep/page").st_mtime, 1600000001);
 	assert_int_equal(look(&f, "link").st_mtime, 1600000001);
-	options.commit_times = true;
-	plain = fetch("smart", "main.git");
-	assert_true(plain.cached);
 	plain = fetch("smart", "main.git?mtime=checkout");
 	assert_false(plain.cached);
 	assert_true(look(&plain, "file").st_mtime > 1600000001 + 1000);
@@ -443,6 +474,8 @@ static void test_names_of_references(void **state)
 
 static const struct CMUnitTest tests[] = {
 	git_test(test_references),
+	git_test(test_git_protocol),
+	git_test(test_https),
 	git_test(test_files),
 	git_test(test_times_of_commit),
 	git_test(test_second_fetch),
