@@ -325,6 +325,7 @@ static void what_is_around_keeps_its_owner(void **state)
 	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
 
 	(void)state;
+	need("userns", trees_root);
 	shell("mkdir -p src/t/a/yes/in src/t/new && chmod 2711 src/t/a && chmod 700 src/t/new && "
 	      "echo x >src/t/a/yes/in/f && echo x >src/t/new/yes && mkdir -p dst/t/a/yes/in && "
 	      "chown 5:6 dst/t dst/t/a dst/t/a/yes && chmod 750 dst/t");
