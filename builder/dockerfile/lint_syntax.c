@@ -6,9 +6,11 @@
 #include "base/map.h"
 #include "builder/dockerfile/linter.h"
 
+/* Each instruction `i` of a file, of which there may be none. */
 #define EACH_INSTRUCTION(file, i)                                                                  \
-	for (const struct xb_instruction *i = (file)->instructions;                                \
-	     (i) < (file)->instructions + (file)->instruction_count; (i)++)
+	for (const struct xb_instruction *i = (file)->instructions,                                \
+					 *end = i != NULL ? i + (file)->instruction_count : NULL;  \
+	     i != end; i++)
 
 static bool has_lower(const char *text)
 {

@@ -75,7 +75,7 @@ static char *word(struct xb_view *rest)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct xb_view rest = { (const char *)data, size }, head, pattern;
+	struct xb_view rest = { (const char *)data, size }, head = { 0 }, pattern = { 0 };
 	xb_auto_error struct xb_error problem = XB_ERROR_INIT;
 	xb_auto_dockerfile struct xb_dockerfile *file = NULL;
 	xb_auto_ignore struct xb_ignore *ignore = NULL;
