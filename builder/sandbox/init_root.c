@@ -22,7 +22,8 @@ static unsigned root_attributes(const struct xb_sandbox_spec *spec)
 struct parts {
 	const struct xb_sandbox_spec *spec;
 	struct xb_strv empty;
-	int *lowers; /* one more than the specification has, at each end, for the stubs */
+	int *lowers;	    /* with one more at each end for the stubs */
+	size_t lower_count; /* without those; at least 1, as an overlay needs one */
 	int upper, work;
 	int memory; /* a tmpfs for stubs, files and a scratch upper */
 	int stubs;  /* directories of it */
@@ -91,7 +92,10 @@ static int open_parts(struct parts *p, struct xb_error *err)
 	const struct xb_strv *lowers = &p->spec->lowers;
 	int r = open_memory(p, err);
 
-	p->lowers = xb_calloc(lowers->len + 2, sizeof(*p->lowers));
+	p->lower_count = lowers->len > 0 ? lowers->len : 1;
+	p->lowers = xb_calloc(p->lower_count + 2, sizeof(*p->lowers));
+	if (r >= 0 && lowers->len == 0)
+		r = open_in_memory(p, "nothing", &p->lowers[1], err);
 	for (size_t i = 0; r >= 0 && i < lowers->len; i++)
 		r = open_directory(lowers->items[i], &p->lowers[i + 1], err);
 	return r < 0 ? r : open_upper(p, err);
@@ -102,7 +106,7 @@ static int make_view(struct parts *p, enum stub_layer stubs, struct xb_error *er
 {
 	struct xb_overlay o = {
 		.lowers = p->lowers + 1,
-		.lower_count = p->spec->lowers.len,
+		.lower_count = p->lower_count,
 		.upper = p->upper,
 		.work = p->work,
 		/* Killed half-way a step runs again; done, the builder syncs its snapshot. */

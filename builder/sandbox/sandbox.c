@@ -61,8 +61,6 @@ static int check_spec(const struct xb_sandbox_spec *spec, struct xb_error *err)
 
 	if (spec->argv.len == 0)
 		what = "no program";
-	else if (spec->lowers.len == 0)
-		what = "no root";
 	else if ((spec->upper == NULL) != (spec->work == NULL))
 		what = "an upper directory without a work directory, or the reverse";
 	else if (spec->binfmt.len > 0 && !spec->private_userns)

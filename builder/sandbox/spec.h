@@ -80,7 +80,8 @@ struct xb_sandbox_spec {
 	/* The root. Device nodes can be made in it and are there, but none of them works: an image
 	 * may bring the machine's disk. Those that a step needs are in its /dev. Changes are not
 	 * synced (overlay option `volatile`): whoever keeps `upper` syncs it. */
-	struct xb_strv lowers; /**< absolute paths of the snapshot directories, top first */
+	struct xb_strv lowers; /**< absolute paths of the snapshot directories, top first; none is
+				  an empty root */
 	char *upper;	       /**< where changes go; NULL: see `scratch_upper` */
 	char *work;	       /**< overlay's work directory, on the file system of `upper` */
 	bool scratch_upper;    /**< with no `upper`: changes go to memory and are lost at the end;

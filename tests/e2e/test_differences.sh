@@ -114,10 +114,23 @@ empty_operands() {
 		'[null,"/w",["/bin/sh","-c",""]]'
 }
 
+nothing_below() {
+	dockerfile "$W/below" <<-'EOF'
+		FROM scratch
+		RUN --mount=from=tiny,source=/bin,target=/bin echo a > /b
+	EOF
+	build -o "$W/below.out" "$W/below"
+	same "$(files "$W/below.out")" "b"
+	printf 'FROM scratch\nRUN echo a\n' >"$W/below/Dockerfile"
+	exits 4 build "$W/below"
+	says "Dockerfile:2" "/bin/sh"
+}
+
 t "patterns may match nothing, names may not" patterns_match_nothing
 t "files that go to one name follow each other" files_follow_each_other
 t "an owner that the image does not know is root, and said" unknown_owners
 t "an empty file stands for a socket" sockets
 t "of ENV and ARG the last one counts" last_of_env_and_arg
 t "USER, WORKDIR and CMD may be empty" empty_operands
+t "a command may run on nothing but its mounts" nothing_below
 finish
