@@ -26,7 +26,7 @@ context_links() {
 		ln -s /sub/inside inside
 	)
 	for source in up abs sub/up2 f1 f2 up/secret abs/secret chain chain/f weird a magic magic/secret cwd/secret \
-		self/../../canary ../canary /../canary sub/../../canary/secret '*/secret' 'u*'; do
+		self/../../canary ../canary /../canary sub/../../canary/secret 'u*'; do
 		printf 'FROM tiny\nCOPY %s /out/\n' "$source" >"$W/links.df"
 		exits 3 timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
 			--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
@@ -34,9 +34,11 @@ context_links() {
 		exits 3 timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
 			--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
 	done
-	printf 'FROM tiny\nCOPY . /all\nCOPY inside self/self/sub /in/\n' >"$W/links.df"
+	# a pattern does not look behind links: it matches nothing, which is a warning
+	printf 'FROM tiny\nCOPY . /all\nCOPY inside self/self/sub /in/\nCOPY */secret /none/\n' >"$W/links.df"
 	timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" -o "type=local,dest=$W/links.out" \
 		--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
+	[ ! -e "$W/links.out/none/secret" ] || fail "a pattern followed a link"
 	same "$(readlink "$W/links.out/all/up")" ../canary
 	same "$(cat "$W/links.out/in/inside")" in
 	! grep -r "canary's bytes" "$STORE/snapshots" "$W/links.out/all/sub" || fail "the canary was read"
