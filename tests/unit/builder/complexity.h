@@ -78,14 +78,14 @@ static inline double measure(const struct family *family, size_t size, unsigned 
 }
 
 /*
- * Whether twice the size takes more than RATIO times as long. Where the processor's cache ends, one
- * doubling may; what is more than linear does so at each.
+ * Whether twice the size takes more than RATIO times as long. Where the processor's caches end,
+ * a doubling or two may; what is more than linear does so at each of four.
  */
 static inline bool grows_too_fast(const struct family *family, size_t size, double *ignored)
 {
-	double before = measure(family, size / 4, TRIES, ignored);
+	double before = measure(family, size / 16, TRIES, ignored);
 
-	for (size_t part = 2; part >= 1; part /= 2) {
+	for (size_t part = 8; part >= 1; part /= 2) {
 		double now = measure(family, size / part, TRIES, ignored);
 
 		if (now <= RATIO * before)
