@@ -9,7 +9,7 @@
 #define BUSY_MS 60000
 
 /* Raise with each change of the schema, and add the step that leads to it. */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* SCHEMA[v] leads from version v to v + 1; a new database goes through all of them. */
 static const char *const schema[SCHEMA_VERSION] = {
@@ -43,6 +43,34 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"ALTER TABLE record ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
 	"CREATE INDEX record_boot ON record (boot) WHERE boot <> '';"
 	"PRAGMA user_version = 3;",
+
+	/* thing: what is known of snapshots and blobs, by their line in a lease
+	 * (builder/cache/use.h); build, log, took: history (builder/cache/history.h)
+	 */
+	"CREATE TABLE thing ("
+	" name TEXT PRIMARY KEY,"
+	" used INTEGER NOT NULL DEFAULT 0,"
+	" bytes INTEGER NOT NULL DEFAULT -1,"
+	" inodes INTEGER NOT NULL DEFAULT -1"
+	") WITHOUT ROWID;"
+	"ALTER TABLE record ADD COLUMN title TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE build ("
+	" seq INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" what TEXT NOT NULL"
+	");"
+	"CREATE TABLE log ("
+	" build INTEGER NOT NULL,"
+	" step INTEGER NOT NULL,"
+	" text TEXT NOT NULL,"
+	" PRIMARY KEY (build, step)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE took ("
+	" step TEXT PRIMARY KEY,"
+	" ns INTEGER NOT NULL,"
+	" at INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"PRAGMA user_version = 4;",
 };
 
 static const struct {
@@ -129,6 +157,11 @@ int xb_db_step(struct xb_store *store, struct sqlite3_stmt *stmt, const char *do
 	}
 }
 
+int xb_db_checkpoint(struct xb_store *store, struct xb_error *err)
+{
+	return xb_db_exec(store, "PRAGMA wal_checkpoint(TRUNCATE)", "tidying", err);
+}
+
 static int schema_version(struct xb_store *store, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
@@ -163,7 +196,8 @@ static int make_schema(struct xb_store *store, struct xb_error *err)
 		r = xb_db_exec(store, schema[version], "making the tables of", err);
 	if (r >= 0)
 		r = xb_db_exec(store, "COMMIT", "making the tables of", err);
-	return r;
+	/* so that the file by itself says what it is */
+	return r < 0 ? r : xb_db_checkpoint(store, err);
 }
 
 int xb_db_open(struct xb_store *store, struct xb_error *err)
@@ -184,9 +218,34 @@ int xb_db_open(struct xb_store *store, struct xb_error *err)
 		return xb_db_error(store, "opening", err);
 	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
 	(void)sqlite3_extended_result_codes(store->db, 0);
+	/* closing must not wait for the disk: the log stays, and is taken in once it is long */
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	r = xb_db_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", "opening",
 		       err);
 	return r < 0 ? r : make_schema(store, err);
+}
+
+int xb_db_begin(struct xb_store *store, struct xb_error *err)
+{
+	return xb_db_exec(store, "BEGIN IMMEDIATE", "writing to", err);
+}
+
+int xb_db_end(struct xb_store *store, int r, struct xb_error *err)
+{
+	if (r >= 0)
+		r = xb_db_exec(store, "COMMIT", "writing to", err);
+	if (r < 0)
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return r < 0 ? r : 0;
+}
+
+int xb_db_run(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doing,
+	      struct xb_error *err)
+{
+	int r = xb_db_step(store, stmt, doing, err);
+
+	(void)sqlite3_reset(stmt);
+	return r;
 }
 
 void xb_db_close(struct xb_store *store)

@@ -39,6 +39,18 @@ void xb_db_bind_number(struct sqlite3_stmt *stmt, int index, int64_t number);
 int xb_db_step(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doing,
 	       struct xb_error *err);
 
+/** Step once and reset, so that the statement can be bound and run again. */
+int xb_db_run(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doing,
+	      struct xb_error *err);
+/** Begin to write: what follows is seen by others at once, or never. */
+int xb_db_begin(struct xb_store *store, struct xb_error *err);
+/** End it: commit, or take back where `r`, what became of it so far, is negative. Returns 0, or
+ *  what went wrong. */
+int xb_db_end(struct xb_store *store, int r, struct xb_error *err);
+
+/** Take the log into the database, and empty it; where others read, as far as they let. */
+int xb_db_checkpoint(struct xb_store *store, struct xb_error *err);
+
 /** Whether a record names the snapshot: 1 or 0, or a negative errno. Takes the mutex. */
 int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error *err);
 

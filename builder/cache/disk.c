@@ -7,46 +7,75 @@
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "builder/cache/lease.h"
 
-static uint64_t count_entries(int fd, const char *path, struct xb_strv *dirs)
+/* A walk. */
+struct walk {
+	struct xb_room room;
+	struct xb_strv dirs; /* still to be read */
+	struct xb_map *seen; /* files of several names */
+};
+
+static void walk_clear(struct walk *w)
+{
+	xb_strv_clear(&w->dirs);
+	xb_map_free(w->seen);
+}
+
+static bool seen_before(struct walk *w, const struct stat *st)
+{
+	xb_autofree char *key = NULL;
+
+	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+		return false;
+	key = xb_format("%lu %lu", (unsigned long)st->st_dev, (unsigned long)st->st_ino);
+	return xb_map_set(w->seen, xb_view(key), w) != NULL;
+}
+
+static void count(struct walk *w, const struct stat *st)
+{
+	if (seen_before(w, st))
+		return;
+	w->room.bytes += (uint64_t)st->st_blocks * 512;
+	w->room.inodes++;
+}
+
+static void count_entries(struct walk *w, int fd, const char *path)
 {
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
-	uint64_t bytes = 0;
 
 	if (xb_store_list(fd, ".", &names, NULL) < 0)
-		return 0;
+		return;
 	for (size_t i = 0; i < names.len; i++) {
 		struct stat st;
 
 		if (fstatat(fd, names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		bytes += (uint64_t)st.st_blocks * 512;
+		count(w, &st);
 		if (S_ISDIR(st.st_mode))
-			xb_strv_printf(dirs, "%s/%s", path, names.items[i]);
+			xb_strv_printf(&w->dirs, "%s/%s", path, names.items[i]);
 	}
-	return bytes;
 }
 
-uint64_t xb_disk_usage(int dirfd, const char *name)
+struct xb_room xb_disk_room(int dirfd, const char *name)
 {
-	xb_auto_strv struct xb_strv dirs = XB_STRV_INIT;
+	XB_CLEANUP(walk_clear) struct walk w = { .seen = xb_map_new() };
 	struct stat st;
-	uint64_t bytes;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	bytes = (uint64_t)st.st_blocks * 512;
+		return w.room;
+	count(&w, &st);
 	if (S_ISDIR(st.st_mode))
-		xb_strv_push(&dirs, name);
-	while (dirs.len > 0) {
-		xb_autofree char *path = xb_strdup(dirs.items[dirs.len - 1]);
+		xb_strv_push(&w.dirs, name);
+	while (w.dirs.len > 0) {
+		xb_autofree char *path = xb_strdup(w.dirs.items[w.dirs.len - 1]);
 		xb_auto_fd int fd = -1;
 
-		xb_strv_remove(&dirs, dirs.len - 1);
+		xb_strv_remove(&w.dirs, w.dirs.len - 1);
 		fd = xb_open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
 		if (fd >= 0)
-			bytes += count_entries(fd, path, &dirs);
+			count_entries(&w, fd, path);
 	}
-	return bytes;
+	return w.room;
 }

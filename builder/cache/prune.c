@@ -324,11 +324,12 @@ int xb_store_prune(struct xb_store *store, bool all, struct xb_store_pruned *ret
 	int r = collect(store, &sweep, &s, &reach, &pruned, &full);
 
 	for (size_t i = 0; i < sweep.trash.len; i++)
-		pruned.bytes += xb_disk_usage(store->ingest, sweep.trash.items[i]);
+		pruned.bytes += xb_disk_room(store->ingest, sweep.trash.items[i]).bytes;
 	xb_sweep_finish(store, &sweep);
-	if (r == -ENOSPC)
+	if (r == -ENOSPC) {
+		(void)unlinkat(store->dirfd, "ballast", 0);
 		r = remove_records(store, &s.keys, err);
-	else if (r < 0)
+	} else if (r < 0)
 		xb_error_move(err, &full);
 	if (r >= 0)
 		r = xb_piece_sweep(store, err);
@@ -356,7 +357,7 @@ static int count_dir(int dirfd, const char *name, uint64_t *ret_count, uint64_t 
 	for (size_t i = 0; r >= 0 && i < names.len; i++) {
 		xb_autofree char *path = xb_format("%s/%s", name, names.items[i]);
 
-		*ret_bytes += xb_disk_usage(dirfd, path);
+		*ret_bytes += xb_disk_room(dirfd, path).bytes;
 		++*ret_count;
 	}
 	return r;

@@ -15,7 +15,9 @@
 #include "builder/cache/state.h"
 
 /* In the order in which column() and bind() below count. */
-#define COLUMNS "key, snapshot, diff_id, blob, blob_size, media_type, created, duration, note, boot"
+#define COLUMNS                                                                                    \
+	"key, snapshot, diff_id, blob, blob_size, media_type, created, duration, note, boot, "     \
+	"title"
 
 static bool column_text(struct sqlite3_stmt *stmt, int index, char *ret, size_t size)
 {
@@ -52,6 +54,8 @@ static bool read_row(struct sqlite3_stmt *stmt, struct xb_record *ret)
 		    column_text(stmt, 5, record.media_type, sizeof(record.media_type)) &&
 		    column_text(stmt, 8, record.note, sizeof(record.note));
 
+	/* for people: one that is too long is cut */
+	(void)column_text(stmt, 10, record.title, sizeof(record.title));
 	record.blob_size = (uint64_t)sqlite3_column_int64(stmt, 4);
 	record.created = sqlite3_column_int64(stmt, 6);
 	record.duration = (uint64_t)sqlite3_column_int64(stmt, 7);
@@ -145,7 +149,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store,
 			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 			  &stmt, err);
 	if (r < 0)
 		return r;
@@ -159,6 +163,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	xb_db_bind_number(stmt, 8, (int64_t)record->duration);
 	xb_db_bind_text(stmt, 9, record->note);
 	xb_db_bind_text(stmt, 10, stamp);
+	xb_db_bind_text(stmt, 11, record->title);
 	r = xb_db_step(store, stmt, "writing a record to", err);
 	if (r >= 0)
 		(void)xb_map_remove(store->begun, xb_view(record->snapshot.id));

@@ -33,6 +33,7 @@ struct xb_record {
 	uint64_t duration;	     /**< nanoseconds that the step took */
 	char note[1024]; /**< text that its maker keeps with it: of a fetched thing, what its next
 			    fetch asks with; "" for none */
+	char title[256]; /**< what made it, for people; "" for none */
 };
 
 /**

@@ -12,6 +12,7 @@
 #include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
+#include "builder/cache/use.h"
 #include "manifest/layout.h"
 
 /* What a store's directory may hold, as prefixes: a directory with anything else is not ours. */
@@ -254,6 +255,7 @@ void xb_store_free(struct xb_store *store)
 	if (store == NULL)
 		return;
 	xb_durable_settled(store);
+	xb_use_flush(store);
 	xb_lease_drop(store);
 	xb_db_close(store);
 	xb_layout_free(store->layout);

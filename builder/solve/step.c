@@ -280,6 +280,8 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 		return r < 0 ? r : 0;
 	xb_events_post(shared->events, XB_EVENT_STARTED, index, 0, xb_view(NULL));
 	(void)snprintf(record->key, sizeof(record->key), "%s", key);
+	(void)snprintf(record->title, sizeof(record->title), "%s",
+		       shared->plan->steps[index].title);
 	return execute(shared, index, inputs, record, err);
 }
 
