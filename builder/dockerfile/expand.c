@@ -17,6 +17,7 @@ struct expander {
 	size_t pos;
 	unsigned depth;
 	bool raw_escapes;
+	size_t work; /* what this word may cost still */
 	struct xb_error *err;
 };
 
@@ -46,6 +47,11 @@ static int too_large(struct expander *x, const struct xb_str *out)
 static int syntax(struct expander *x, const char *what)
 {
 	return xb_error_set(x->err, -EINVAL, "%s", what);
+}
+
+static int too_much_work(struct expander *x)
+{
+	return xb_error_set(x->err, -EFBIG, "the substitutions take too long");
 }
 
 /* Words. */
@@ -90,6 +96,11 @@ static struct xb_view since(const struct xb_str *out, size_t from)
 
 /* Variables. */
 
+static void spend(struct expander *x, size_t work)
+{
+	x->work = x->work > work ? x->work - work : 0;
+}
+
 static bool find_variable(struct expander *x, struct xb_view name, const char **value)
 {
 	bool found = x->env->lookup(x->env->ctx, name, value);
@@ -97,6 +108,7 @@ static bool find_variable(struct expander *x, struct xb_view name, const char **
 
 	if (!found)
 		*value = "";
+	spend(x, strlen(*value));
 	if (names != NULL)
 		xb_strv_push_view(names, name);
 	return found;
@@ -161,7 +173,9 @@ static int apply_trim(struct expander *x, struct xb_view name, struct modifier m
 		      struct xb_view pattern, struct xb_str *out)
 {
 	const char *value = "";
-	struct xb_pattern_job job = { .pattern = pattern, .escape = x->env->escape };
+	struct xb_pattern_job job = { .pattern = pattern,
+				      .escape = x->env->escape,
+				      .steps = &x->work };
 
 	if (!find_variable(x, name, &value) && x->env->skip_unset)
 		return 0;
@@ -186,8 +200,9 @@ static int apply_replace(struct expander *x, struct xb_view name, struct modifie
 {
 	xb_auto_str struct xb_str pattern = XB_STR_INIT(out->max);
 	xb_auto_str struct xb_str replacement = XB_STR_INIT(out->max);
-	struct xb_pattern_job job = { .escape = x->env->escape };
+	struct xb_pattern_job job = { .escape = x->env->escape, .steps = &x->work };
 	const char *value = "";
+	size_t mark = out->len;
 	int r = read_part(x, '/', true, &pattern);
 
 	if (r == 0)
@@ -198,7 +213,10 @@ static int apply_replace(struct expander *x, struct xb_view name, struct modifie
 		return 0;
 	job.pattern = xb_str_view(&pattern);
 	job.value = xb_view(value);
-	return xb_pattern_replace(&job, xb_str_view(&replacement), mod.twice, out, x->err);
+	r = xb_pattern_replace(&job, xb_str_view(&replacement), mod.twice, out, x->err);
+	if (out->len > mark)
+		spend(x, out->len - mark);
+	return r;
 }
 
 static int read_modifier(struct expander *x, struct modifier *ret)
@@ -351,6 +369,8 @@ static int expand_double(struct expander *x, struct xb_str *out)
 
 		if (xb_str_overflowed(out))
 			return too_large(x, out);
+		if (x->work == 0)
+			return too_much_work(x);
 		if (c == END)
 			return syntax(x, "unexpected end of statement while looking for matching "
 					 "double-quote");
@@ -449,6 +469,8 @@ static int expand_until(struct expander *x, int stop, struct xb_str *out, struct
 		}
 		if (r == 0 && xb_str_overflowed(out))
 			return too_large(x, out);
+		if (r == 0 && x->work == 0)
+			return too_much_work(x);
 	}
 	if (r == 0 && stop != END)
 		return syntax(x, stop == '/' ? "syntax error: missing '/' in ${}"
@@ -483,7 +505,15 @@ static int expand_all(const char *word, const struct xb_expand_env *env, struct 
 		.env = env, .in = xb_view(word), .raw_escapes = env->raw_escapes, .err = err
 	};
 	struct xb_view shown = xb_view_sub(x.in, 0, 200);
-	int r = expand_until(&x, END, out, words);
+	size_t most = XB_MAX_PATTERN_STEPS + x.in.len;
+	int r;
+
+	if (env->work != NULL && *env->work < most)
+		most = *env->work;
+	x.work = most;
+	r = expand_until(&x, END, out, words);
+	if (env->work != NULL)
+		*env->work -= most - x.work;
 
 	sort_names(env->used);
 	sort_names(env->unset);

@@ -35,11 +35,13 @@ struct xb_expand_env {
 	bool skip_unset;       /**< an unset variable stays as it is written */
 	struct xb_strv *used;  /**< if not NULL: gets the names that were found, each once */
 	struct xb_strv *unset; /**< if not NULL: gets the names that were not, each once */
+	size_t *work; /**< if not NULL: what expansions may cost still, as XB_MAX_EXPANSION_WORK;
+			   shared by several words, which make it less */
 };
 
 /**
  * Expand `word` to one word and append it to `out`, whose maximum bounds the result.
- * Errors: -EINVAL (syntax, an unset ${v?}), -EFBIG (result above the maximum, nesting or patterns
+ * Errors: -EINVAL (syntax, an unset ${v?}), -EFBIG (result above the maximum, nesting or the work
  * above the limits), all of fault source; `out` may then hold a part.
  */
 int xb_expand_word(const char *word, const struct xb_expand_env *env, struct xb_str *out,

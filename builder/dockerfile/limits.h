@@ -20,8 +20,13 @@
 #define XB_MAX_EXPANSION ((size_t)1 << 20)
 /** Levels of ${a:-${b:-...}} and of JSON arrays; each level is a level of recursion. */
 #define XB_MAX_NESTING 100u
-/** Steps that the patterns of one expansion may take: pattern length times value length. */
+/**
+ * What the expansion of one word may cost beside its length: the bytes of the values that it looks
+ * at, and the steps of its patterns (pattern length times value length).
+ */
 #define XB_MAX_PATTERN_STEPS ((size_t)1 << 24)
+/** The same for all words of a plan: a second's work, and far more than real files need. */
+#define XB_MAX_EXPANSION_WORK ((size_t)1 << 27)
 /** Bytes of one pattern of .dockerignore or COPY; no path is longer. */
 #define XB_MAX_PATTERN ((size_t)4096)
 /** Ports that one EXPOSE operand may name. */

@@ -350,7 +350,8 @@ static void apply_mount(struct xb_scopes *s, const struct xb_instruction *i,
 				     .ctx = s->scope,
 				     .escape = s->linter->file->directives.escape,
 				     .used = &word.used,
-				     .unset = &word.unset };
+				     .unset = &word.unset,
+				     .work = &s->work };
 
 	if (xb_mount_parse(flag->value, &env, &mount, &err) < 0) {
 		xb_scopes_fault(s, flag->at, &err);
@@ -398,7 +399,8 @@ static void apply_expose(struct xb_scopes *s, const struct xb_instruction *i)
 {
 	struct xb_expand_env env = { .lookup = xb_variables_lookup,
 				     .ctx = s->scope,
-				     .escape = s->linter->file->directives.escape };
+				     .escape = s->linter->file->directives.escape,
+				     .work = &s->work };
 
 	for (size_t w = 0; w < i->word_count; w++) {
 		xb_auto_strv struct xb_strv ports = XB_STRV_INIT;

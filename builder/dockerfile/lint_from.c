@@ -39,7 +39,8 @@ static void declare_default(struct xb_scopes *s, const struct xb_pair *pair)
 {
 	struct xb_expand_env env = { .lookup = xb_variables_lookup,
 				     .ctx = s->defaults,
-				     .escape = s->linter->file->directives.escape };
+				     .escape = s->linter->file->directives.escape,
+				     .work = &s->work };
 	xb_auto_str struct xb_str value = XB_STR_INIT(XB_MAX_EXPANSION);
 	struct xb_view name = xb_view(pair->name.text);
 
@@ -96,7 +97,8 @@ static void check_default(struct xb_scopes *s, const struct xb_scope_stage *stag
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_MAX_EXPANSION);
 	struct xb_expand_env env = { .lookup = xb_variables_lookup,
 				     .ctx = s->defaults,
-				     .escape = s->linter->file->directives.escape };
+				     .escape = s->linter->file->directives.escape,
+				     .work = &s->work };
 
 	if (strchr(word->text, '$') == NULL || xb_expand_word(word->text, &env, &name, NULL) < 0)
 		return;

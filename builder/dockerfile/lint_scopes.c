@@ -52,6 +52,7 @@ bool xb_scopes_expand(struct xb_scopes *s, struct xb_scope_word *word, struct xb
 		.keep_quotes = word->document,
 		.used = &word->used,
 		.unset = &word->unset,
+		.work = &s->work,
 	};
 	size_t before = out->len;
 	int r = xb_expand_word(word->text, &env, out, &err);
@@ -263,6 +264,7 @@ void xb_linter_scopes(struct xb_linter *linter, struct xb_outline *outline)
 	size_t count = linter->file->stage_count;
 	XB_CLEANUP(clear)
 	struct xb_scopes s = {
+		.work = XB_MAX_EXPANSION_WORK,
 		.linter = linter,
 		.defaults = xb_variables_new(),
 		.globals = xb_variables_new(),

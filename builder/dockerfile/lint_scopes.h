@@ -45,6 +45,7 @@ struct xb_scopes {
 	size_t target;
 	size_t stage; /**< the one that is walked */
 	size_t bytes; /**< that expansions came to, this far; bounded */
+	size_t work;  /**< what they may cost still */
 	size_t extra; /**< triggers carried out, this far; bounded */
 	bool stop;    /**< a bound was passed */
 	bool mute;    /**< what is walked stands in another file */

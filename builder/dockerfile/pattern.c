@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/text.h"
 
 /* Pattern elements beside plain characters, above all that xb_rune_next() gives. */
@@ -57,8 +56,9 @@ static int read_pattern(struct matcher *m, const struct xb_pattern_job *job, str
 static int matcher_init(struct matcher *m, const struct xb_pattern_job *job, struct xb_error *err)
 {
 	size_t pos = 0;
+	size_t text = job->value.len + job->pattern.len;
 
-	m->steps = XB_MAX_PATTERN_STEPS;
+	m->steps = *job->steps > text ? *job->steps - text : 0;
 	while (pos < job->value.len)
 		*xb_array_push(&m->value) = xb_rune_next(job->value, &pos);
 	return read_pattern(m, job, err);
@@ -167,6 +167,7 @@ int xb_pattern_trim(const struct xb_pattern_job *job, bool at_end, bool longest,
 		reverse(&m.value);
 	}
 	end = match_at(&m, 0, longest);
+	*job->steps = m.steps;
 	if (m.steps == 0)
 		return too_much(job, err);
 	if (end == NO_MATCH)
@@ -213,6 +214,7 @@ int xb_pattern_replace(const struct xb_pattern_job *job, struct xb_view replacem
 		if (!all)
 			break;
 	}
+	*job->steps = m.steps;
 	if (m.steps == 0)
 		return too_much(job, err);
 	for (; done < m.value.len; done++)

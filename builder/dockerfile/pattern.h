@@ -2,7 +2,7 @@
 /**
  * The patterns of ${v#p}, ${v%p} and ${v/p/r}: * is any run of characters, ? is any one, neither
  * matches a newline, and an escape character makes * ? \ / } stand for themselves.
- * The work is bounded by XB_MAX_PATTERN_STEPS: -EFBIG above. A malformed pattern is -EINVAL.
+ * The work is bounded by `steps`: -EFBIG above. A malformed pattern is -EINVAL.
  */
 #ifndef XB_BUILDER_DOCKERFILE_PATTERN_H
 #define XB_BUILDER_DOCKERFILE_PATTERN_H
@@ -16,7 +16,8 @@
 struct xb_pattern_job {
 	struct xb_view pattern;
 	struct xb_view value;
-	char escape; /**< an escape character beside the backslash */
+	char escape;   /**< an escape character beside the backslash */
+	size_t *steps; /**< that may be taken still; made less by those that were */
 };
 
 /** Append the value without the shortest or longest start (or end) that matches. */

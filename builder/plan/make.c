@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder/dockerfile/instruction.h"
+#include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/location.h"
 #include "builder/plan/base.h"
 #include "builder/plan/epoch.h"
@@ -81,6 +82,7 @@ static int declare_globals(struct planning *p, size_t target, struct xb_error *e
 	struct xb_vars *globals = &p->globals[target];
 	int r = 0;
 
+	globals->work = &p->planner.work;
 	xb_scope_automatic(globals, &request->build_platform, &request->platforms[target],
 			   target_name(p), &p->planner.build_args);
 	for (size_t i = 0; i < file->arg_count; i++) {
@@ -550,6 +552,7 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 		state->tip = XB_STEP_NONE;
 		state->layers_total = count_layers(ast);
 		state->globals = &p->globals[target];
+		state->vars.work = &p->planner.work;
 		state->fresh = is_fresh(p, ast);
 		r = apply_all(&(struct place){ p, state, stage, target }, err);
 		if (r < 0)
@@ -725,7 +728,10 @@ int xb_plan_make(const struct xb_plan_request *request, struct xb_plan **ret, st
 	xb_auto_plan struct xb_plan *plan = xb_calloc(1, sizeof(*plan));
 	XB_CLEANUP(planning_clear)
 	struct planning p = {
-		.planner = { .request = request, .plan = plan, .consumed = xb_map_new() },
+		.planner = { .request = request,
+			     .plan = plan,
+			     .consumed = xb_map_new(),
+			     .work = XB_MAX_EXPANSION_WORK },
 		.states = xb_calloc(request->dockerfile->stage_count * request->platform_count,
 				    sizeof(struct xb_stage_state *)),
 		.globals = xb_calloc(request->platform_count, sizeof(*p.globals)),

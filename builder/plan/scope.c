@@ -60,6 +60,7 @@ struct xb_expand_env xb_scope_env(const struct xb_vars *vars, const struct xb_do
 		.lookup = lookup,
 		.ctx = (void *)(uintptr_t)vars,
 		.escape = file->directives.escape,
+		.work = vars->work,
 	};
 }
 

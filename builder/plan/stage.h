@@ -19,6 +19,7 @@ struct xb_planner {
 	struct xb_map *consumed;   /**< names of --build-arg that an ARG asked for */
 	size_t applied;		   /**< instructions, this far; bounded */
 	size_t bytes;		   /**< of what is kept many times, this far; bounded */
+	size_t work;		   /**< what expansions may cost still */
 };
 
 /** Where a COPY or a mount takes its files from: what `from` came to, or the context. */

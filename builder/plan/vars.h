@@ -17,6 +17,8 @@
 struct xb_vars {
 	struct xb_strv items; /**< "NAME=value"; to be changed by xb_vars_set() alone */
 	struct xb_map *index; /**< name to place in `items`, from 1; NULL while they are few */
+	size_t *work;	      /**< what words that see them may cost still (see xb_expand_env), or
+				 NULL; borrowed, not copied by xb_vars_set_all() */
 };
 
 /** Release what it owns; it is then empty. */

@@ -327,6 +327,27 @@ static void test_sizes(void **state)
 	}
 }
 
+/* Words that a few bytes make large, or slow, again and again: one budget is for all of them. */
+static void test_work(void **state)
+{
+	static const char *const lines[] = { "USER $A\n", "USER ${X:+$A}\n", "LABEL a=${A#x*y}\n",
+					     "ARG B=${A%%b}\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < XB_COUNT(lines); i++) {
+		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+
+		(void)xb_str_puts(&text, "FROM scratch\nENV A=");
+		for (size_t k = 0; k < 100000; k++)
+			(void)xb_str_puts(&text, "x");
+		(void)xb_str_puts(&text, "\n");
+		for (size_t k = 0; k < 2000; k++)
+			(void)xb_str_puts(&text, lines[i]);
+		plan_fails(f, xb_str_text(&text), "Dockerfile:", XB_FAULT_SOURCE);
+		assert_non_null(strstr(f->err.message, "too long"));
+	}
+}
+
 /* A whole range of ports is no reason to wait. */
 static void test_many_ports(void **state)
 {
@@ -349,6 +370,7 @@ int main(void)
 		plan_test(test_many_stages),
 		plan_test(test_many_steps),
 		plan_test(test_sizes),
+		plan_test(test_work),
 		plan_test(test_many_ports),
 	};
 
