@@ -17,6 +17,7 @@ struct runes XB_ARRAY(uint32_t);
 struct matcher {
 	struct runes tokens;
 	struct runes value;
+	size_t first; /* end of the first segment */
 	size_t steps; /* left */
 };
 
@@ -118,6 +119,11 @@ static size_t find_segment(struct matcher *m, size_t from, size_t to, size_t at,
 	return NO_MATCH;
 }
 
+static void spend(struct matcher *m, size_t steps)
+{
+	m->steps = m->steps > steps ? m->steps - steps : 0;
+}
+
 static size_t segment_end(const struct matcher *m, size_t from)
 {
 	while (from < m->tokens.len && m->tokens.items[from] != TOKEN_STAR)
@@ -131,7 +137,7 @@ static size_t segment_end(const struct matcher *m, size_t from)
  */
 static size_t match_at(struct matcher *m, size_t at, bool longest)
 {
-	size_t from = 0, to = segment_end(m, 0);
+	size_t from = 0, to = m->first;
 
 	if (!segment_at(m, from, to, at))
 		return NO_MATCH;
@@ -139,6 +145,7 @@ static size_t match_at(struct matcher *m, size_t at, bool longest)
 	while (to < m->tokens.len) {
 		from = to + 1;
 		to = segment_end(m, from);
+		spend(m, to - from + 1);
 		at = find_segment(m, from, to, at, longest && to == m->tokens.len);
 		if (at == NO_MATCH)
 			return NO_MATCH;
@@ -166,6 +173,7 @@ int xb_pattern_trim(const struct xb_pattern_job *job, bool at_end, bool longest,
 		reverse(&m.tokens);
 		reverse(&m.value);
 	}
+	m.first = segment_end(&m, 0);
 	end = match_at(&m, 0, longest);
 	*job->steps = m.steps;
 	if (m.steps == 0)
@@ -194,8 +202,11 @@ int xb_pattern_replace(const struct xb_pattern_job *job, struct xb_view replacem
 
 	if (r < 0)
 		return r;
+	m.first = segment_end(&m, 0);
 	while (at <= m.value.len && m.steps > 0) {
 		size_t end = match_at(&m, at, true);
+
+		spend(&m, 1);
 
 		if (end == NO_MATCH && m.tokens.len > 0 && m.tokens.items[0] == TOKEN_STAR) {
 			/* what fails from here fails from anywhere in this line */
