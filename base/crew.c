@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/background.h"
 #include "base/str.h"
 
 struct xb_crew {
@@ -41,6 +42,7 @@ static void *member(void *argument)
 {
 	struct xb_crew *crew = argument;
 
+	xb_background_enter();
 	(void)pthread_mutex_lock(&crew->lock);
 	while (!crew->ending) {
 		if (!run_one(crew))

@@ -4,7 +4,8 @@
  * handed it in.
  *
  * Whoever waits works meanwhile, so that nothing stands still however many wait for how few. A task
- * must not itself wait for tasks. All signals are blocked in the crew's threads.
+ * must not itself wait for tasks. All signals are blocked in the crew's threads, which stand back
+ * behind others (base/background.h).
  */
 #ifndef XB_BASE_CREW_H
 #define XB_BASE_CREW_H

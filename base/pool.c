@@ -9,7 +9,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/str.h"
+
+/* A heap: no job comes before the one at half its place. */
+struct heap XB_ARRAY(struct xb_job *);
 
 /* First in, first out. */
 struct queue {
@@ -20,7 +24,8 @@ struct queue {
 struct xb_pool {
 	pthread_mutex_t lock; /* guards all below but `threads` and `count` */
 	pthread_cond_t work;  /* `ready` has become non-empty, or `ending` true */
-	struct queue ready;
+	struct heap ready;
+	uint64_t arrivals;
 	struct queue done;
 	bool ending;
 	int event; /* readable exactly while `done` is not empty */
@@ -51,16 +56,62 @@ static struct xb_job *queue_take(struct queue *q)
 	return job;
 }
 
+/* ---- jobs that wait for a worker ----------------------------------------------------------- */
+
+static bool goes_before(const struct xb_job *a, const struct xb_job *b)
+{
+	return a->urgency != b->urgency ? a->urgency > b->urgency : a->arrival < b->arrival;
+}
+
+static void heap_put(struct heap *heap, struct xb_job *job)
+{
+	size_t at = heap->len;
+
+	(void)xb_array_push(heap);
+	for (; at > 0 && goes_before(job, heap->items[(at - 1) / 2]); at = (at - 1) / 2)
+		heap->items[at] = heap->items[(at - 1) / 2];
+	heap->items[at] = job;
+}
+
+/* Of the two jobs below `at`, the one that goes first. */
+static size_t first_below(const struct heap *heap, size_t at)
+{
+	size_t left = 2 * at + 1;
+
+	return left + 1 < heap->len && goes_before(heap->items[left + 1], heap->items[left])
+		       ? left + 1
+		       : left;
+}
+
+static struct xb_job *heap_take(struct heap *heap)
+{
+	struct xb_job *job = heap->items[0];
+	struct xb_job *last = heap->items[--heap->len];
+	size_t at = 0;
+
+	for (size_t next = first_below(heap, at);
+	     next < heap->len && goes_before(heap->items[next], last);
+	     next = first_below(heap, at)) {
+		heap->items[at] = heap->items[next];
+		at = next;
+	}
+	if (heap->len > 0)
+		heap->items[at] = last;
+	return job;
+}
+
+/* ---- workers ------------------------------------------------------------------------------- */
+
 /* Wait for work; NULL when the pool ends. */
 static struct xb_job *take_work(struct xb_pool *pool)
 {
 	struct xb_job *job = NULL;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	while (!pool->ending && pool->ready.first == NULL)
+	while (!pool->ending && pool->ready.len == 0)
 		(void)pthread_cond_wait(&pool->work, &pool->lock);
 	if (!pool->ending)
-		job = queue_take(&pool->ready);
+		job = heap_take(&pool->ready);
 	(void)pthread_mutex_unlock(&pool->lock);
 	return job;
 }
@@ -136,6 +187,7 @@ void xb_pool_free(struct xb_pool *pool)
 	(void)pthread_cond_destroy(&pool->work);
 	(void)pthread_mutex_destroy(&pool->lock);
 	xb_cleanup_fd(&pool->event);
+	xb_array_clear(&pool->ready);
 	free(pool->threads);
 	free(pool);
 }
@@ -143,7 +195,8 @@ void xb_pool_free(struct xb_pool *pool)
 void xb_pool_submit(struct xb_pool *pool, struct xb_job *job)
 {
 	(void)pthread_mutex_lock(&pool->lock);
-	queue_put(&pool->ready, job);
+	job->arrival = pool->arrivals++;
+	heap_put(&pool->ready, job);
 	(void)pthread_cond_signal(&pool->work);
 	(void)pthread_mutex_unlock(&pool->lock);
 }

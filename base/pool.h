@@ -11,6 +11,7 @@
 #define XB_BASE_POOL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -20,6 +21,8 @@ struct xb_pool;
 /** A unit of work; embed it as the first member of what the work needs. */
 struct xb_job {
 	void (*run)(struct xb_job *job); /**< called once, in a worker */
+	uint64_t urgency;		 /**< those with more are started first */
+	uint64_t arrival;		 /**< the pool's */
 	struct xb_job *next;		 /**< the pool's */
 };
 
@@ -34,7 +37,7 @@ void xb_pool_free(struct xb_pool *pool);
 XB_DEFINE_CLEANUP(xb_pool_cleanup, struct xb_pool, xb_pool_free)
 #define xb_auto_pool XB_CLEANUP(xb_pool_cleanup)
 
-/** Queue a job; first in, first started. */
+/** Queue a job: the most urgent is started first, of equally urgent ones the first in. */
 void xb_pool_submit(struct xb_pool *pool, struct xb_job *job);
 /** A finished job, or NULL when none is ready now. */
 struct xb_job *xb_pool_collect(struct xb_pool *pool);

@@ -3,10 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "builder/cache/state.h"
 
@@ -37,19 +42,28 @@ static int try_take(struct xb_keylock *lock, bool wait)
 		return -errno;
 	if (st.st_nlink == 0)
 		return 0;
+	/* a help for those who wait, no more: nothing is wrong when it cannot be written */
+	if (ftruncate(fd, 0) == 0)
+		(void)dprintf(fd, "%ld\n", (long)getpid());
 	lock->fd = XB_STEAL_FD(fd);
 	return 1;
+}
+
+static char *name_of(const char *key)
+{
+	struct xb_digest digest = xb_digest_of(key, strlen(key));
+
+	return xb_format("key-%s", xb_digest_hex(&digest));
 }
 
 int xb_keylock_take(struct xb_store *store, const char *key, bool wait, struct xb_keylock **ret,
 		    struct xb_error *err)
 {
 	xb_auto_keylock struct xb_keylock *lock = xb_calloc(1, sizeof(*lock));
-	struct xb_digest digest = xb_digest_of(key, strlen(key));
 	int r;
 
 	lock->fd = -1;
-	lock->name = xb_format("key-%s", xb_digest_hex(&digest));
+	lock->name = name_of(key);
 	lock->dirfd = fcntl(store->locks, F_DUPFD_CLOEXEC, 0);
 	r = lock->dirfd < 0 ? -errno : 0;
 	while (r == 0)
@@ -60,6 +74,26 @@ int xb_keylock_take(struct xb_store *store, const char *key, bool wait, struct x
 		return xb_store_errno(err, r, "locking a step in %s", store->root);
 	*ret = XB_STEAL(lock);
 	return 0;
+}
+
+bool xb_keylock_holder(struct xb_store *store, const char *key, pid_t *ret_pid,
+		       int64_t *ret_seconds)
+{
+	xb_autofree char *name = name_of(key);
+	xb_auto_fd int fd = openat(store->locks, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[32] = "";
+	int64_t now = xb_clock_now();
+	struct stat st;
+	long pid;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	pid = strtol(text, NULL, 10);
+	if (pid <= 0 || pid > INT_MAX)
+		return false;
+	*ret_pid = (pid_t)pid;
+	*ret_seconds = now > st.st_mtim.tv_sec ? now - st.st_mtim.tv_sec : 0;
+	return true;
 }
 
 void xb_keylock_free(struct xb_keylock *lock)

@@ -8,6 +8,8 @@
 #define XB_BUILDER_CACHE_KEYLOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "builder/cache/store.h"
@@ -21,6 +23,12 @@ struct xb_keylock;
  */
 int xb_keylock_take(struct xb_store *store, const char *key, bool wait, struct xb_keylock **ret,
 		    struct xb_error *err);
+/**
+ * Who holds `key`: the process, and for how many seconds it has. False when nobody does, or it is
+ * not known. Somebody else may hold it, or nobody, by the time this returns: for telling people.
+ */
+bool xb_keylock_holder(struct xb_store *store, const char *key, pid_t *ret_pid,
+		       int64_t *ret_seconds);
 /** Unlock. Allowed after the store has been closed; NULL is left alone. */
 void xb_keylock_free(struct xb_keylock *lock);
 

@@ -56,12 +56,14 @@ static int write_metadata(const struct xb_build_request *request,
 }
 
 static int write_outputs(const struct xb_invocation *invocation,
-			 const struct xb_build_request *request, const struct xb_results *results,
-			 const struct xb_assembled *assembled, struct xb_error *err)
+			 const struct xb_build_request *request, const struct xb_plan *plan,
+			 const struct xb_results *results, const struct xb_assembled *assembled,
+			 struct xb_error *err)
 {
 	struct xb_output_source source = {
 		.store = request->store,
-		.plan = request->plan,
+		.plan = plan,
+		.several = request->several,
 		.results = results,
 		.assembled = assembled,
 		.names = &request->options.names,
@@ -112,6 +114,8 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.max_layer = request->max_layer,
 		.no_cache = request->options.no_cache,
 		.no_network = request->no_network,
+		.keep_going = request->options.keep_going,
+		.optional = request->optional.items,
 		.jobs = request->jobs,
 		.stop_fd = invocation->stop_fd,
 		.observer = xb_progress_observer(progress),
@@ -169,6 +173,45 @@ static int plan(const struct xb_invocation *invocation, struct xb_build_request 
 	return xb_check_verdict(&check, err);
 }
 
+/*
+ * The plan without targets that have no result, which were allowed to fail; `targets` (room for
+ * all) gets those that are left. Each that is left out is told.
+ */
+static struct xb_plan without_missing(const struct xb_plan *plan, const struct xb_results *results,
+				      struct xb_plan_target *targets)
+{
+	struct xb_plan left = *plan;
+
+	left.targets = targets;
+	left.target_count = 0;
+	for (size_t t = 0; t < plan->target_count; t++) {
+		xb_autofree char *text = NULL;
+
+		if (xb_results_have(results, plan->targets[t].step)) {
+			targets[left.target_count++] = plan->targets[t];
+			continue;
+		}
+		text = xb_format("%s failed and is left out of the result",
+				 xb_platform_name(&plan->targets[t].platform).text);
+		xb_report_warning(text);
+	}
+	return left;
+}
+
+/* All steps are done: the documents, and where they go. */
+static int finish(const struct xb_invocation *invocation, const struct xb_build_request *request,
+		  const struct xb_results *results, struct xb_assembled *assembled,
+		  struct xb_error *err)
+{
+	xb_autofree struct xb_plan_target *targets =
+		xb_calloc(request->plan->target_count, sizeof(*targets));
+	struct xb_plan plan = without_missing(request->plan, results, targets);
+	int r = xb_assemble(request->store, &plan, results, request->epoch,
+			    &request->parity.annotate, request->index, assembled, err);
+
+	return r < 0 ? r : write_outputs(invocation, request, &plan, results, assembled, err);
+}
+
 static int build(const struct xb_invocation *invocation, struct xb_build_request *request,
 		 enum xb_progress_mode mode, struct xb_error *err)
 {
@@ -185,10 +228,7 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	progress = xb_progress_new(request->plan, mode);
 	r = solve_remembering(invocation, request, progress, &results, err);
 	if (r == 0)
-		r = xb_assemble(request->store, request->plan, &results, request->epoch,
-				&request->parity.annotate, request->index, &assembled, err);
-	if (r == 0)
-		r = write_outputs(invocation, request, &results, &assembled, err);
+		r = finish(invocation, request, &results, &assembled, err);
 	if (r < 0)
 		return r;
 	xb_progress_summary(progress);

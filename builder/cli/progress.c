@@ -9,13 +9,15 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "builder/cli/report.h"
 
 #define TICK_MS		100
 #define NS_PER_SECOND	1e9
 #define DEFAULT_COLUMNS 80
 #define DEFAULT_ROWS	24
 
-enum step_state { WAITING, RUNNING, FINISHED };
+/* HELD: the same step is being carried out elsewhere. PACKING: it is done but for its layer. */
+enum step_state { WAITING, HELD, RUNNING, PACKING, FINISHED };
 
 /* What is known of one step. */
 struct seen {
@@ -138,13 +140,18 @@ static void draw_step(struct xb_progress *p, size_t index, size_t width)
 	}
 }
 
+static bool is_shown(enum step_state state)
+{
+	return state == HELD || state == RUNNING || state == PACKING;
+}
+
 /* The picture stays below the terminal's height: what has scrolled away cannot be taken down. */
 static void draw(struct xb_progress *p)
 {
 	struct winsize size = terminal();
 
 	for (size_t i = 0; i < p->plan->step_count && p->live + 2 < size.ws_row; i++) {
-		if (p->steps[i].state == RUNNING)
+		if (is_shown(p->steps[i].state))
 			draw_step(p, i, size.ws_col);
 	}
 	(void)fflush(stderr);
@@ -192,6 +199,16 @@ static void say(struct xb_progress *p, const struct xb_event *event)
 		if (p->steps[event->step].state == RUNNING)
 			(void)fprintf(stderr, "#%zu CANCELLED %s\n", event->step, title);
 		break;
+	case XB_EVENT_WAITING:
+		(void)fprintf(stderr, "#%zu WAITING for %s: %s\n", event->step, xb_str_text(&safe),
+			      title);
+		break;
+	case XB_EVENT_PACKING:
+		(void)fprintf(stderr, "#%zu PACKING %s\n", event->step, title);
+		break;
+	case XB_EVENT_PACKED:
+		(void)fprintf(stderr, "#%zu PACKED %.1fs\n", event->step, seconds);
+		break;
 	}
 }
 
@@ -212,6 +229,8 @@ static void picture(struct xb_progress *p, const struct xb_event *event)
 		(void)fprintf(stderr, " stopped %s\n", title);
 	else if (event->kind == XB_EVENT_WARNING)
 		say(p, event);
+	else if (event->kind == XB_EVENT_PACKED)
+		(void)fprintf(stderr, " %7.1fs packing %s\n", seconds, title);
 }
 
 static void json(struct xb_progress *p, const struct xb_event *event)
@@ -220,7 +239,8 @@ static void json(struct xb_progress *p, const struct xb_event *event)
 		[XB_EVENT_STARTED] = "started",	    [XB_EVENT_CACHED] = "cached",
 		[XB_EVENT_OUTPUT] = "output",	    [XB_EVENT_WARNING] = "warning",
 		[XB_EVENT_DONE] = "done",	    [XB_EVENT_FAILED] = "failed",
-		[XB_EVENT_CANCELLED] = "cancelled",
+		[XB_EVENT_CANCELLED] = "cancelled", [XB_EVENT_WAITING] = "waiting",
+		[XB_EVENT_PACKING] = "packing",	    [XB_EVENT_PACKED] = "packed",
 	};
 	const struct xb_step *step = &p->plan->steps[event->step];
 	xb_auto_json json_t *object = json_object();
@@ -258,14 +278,25 @@ static void show(struct xb_progress *p, const struct xb_event *event)
 	}
 }
 
+/* What stands below a step's line in the picture. */
+static void set_last(struct seen *seen, const char *before, const char *text)
+{
+	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
+
+	(void)xb_str_puts(&safe, before);
+	(void)xb_str_append_quoted(&safe, xb_view(text));
+	free(seen->last);
+	seen->last = xb_str_steal(&safe);
+}
+
 static void remember(struct xb_progress *p, const struct xb_event *event)
 {
 	struct seen *seen = &p->steps[event->step];
-	xb_auto_str struct xb_str safe = XB_STR_INIT(XB_STR_OWN);
 
 	switch (event->kind) {
 	case XB_EVENT_STARTED:
 		seen->state = RUNNING;
+		free(XB_STEAL(seen->last));
 		p->ran++;
 		break;
 	case XB_EVENT_CACHED:
@@ -276,10 +307,17 @@ static void remember(struct xb_progress *p, const struct xb_event *event)
 		seen->state = FINISHED;
 		break;
 	case XB_EVENT_OUTPUT:
-		(void)xb_str_append_quoted(&safe, xb_view(event->text));
-		free(seen->last);
-		seen->last = xb_str_steal(&safe);
+		set_last(seen, "", event->text);
 		break;
+	case XB_EVENT_WAITING:
+		seen->state = HELD;
+		set_last(seen, "waiting for ", event->text);
+		break;
+	case XB_EVENT_PACKING:
+		seen->state = PACKING;
+		set_last(seen, "packing", "");
+		break;
+	case XB_EVENT_PACKED:
 	case XB_EVENT_DONE:
 	case XB_EVENT_FAILED:
 	case XB_EVENT_CANCELLED:
@@ -294,12 +332,20 @@ static void observe(void *context, const struct xb_event *event)
 {
 	struct xb_progress *p = context;
 
-	if (event->kind == XB_EVENT_STARTED)
+	if (event->kind == XB_EVENT_STARTED || event->kind == XB_EVENT_WAITING ||
+	    event->kind == XB_EVENT_PACKING)
 		p->steps[event->step].started = event->time;
 	show(p, event);
 	remember(p, event);
 	if (p->mode == XB_PROGRESS_TTY)
 		draw(p);
+}
+
+static void failed(void *context, size_t step, const struct xb_error *error)
+{
+	(void)step;
+	erase(context);
+	xb_report_error(error);
 }
 
 struct xb_observer xb_progress_observer(struct xb_progress *progress)
@@ -309,6 +355,7 @@ struct xb_observer xb_progress_observer(struct xb_progress *progress)
 	return (struct xb_observer){
 		.context = progress,
 		.event = observe,
+		.failed = failed,
 		.tick = live ? tick : NULL,
 		.tick_ms = live ? TICK_MS : 0,
 	};

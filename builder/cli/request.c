@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "builder/cli/context.h"
+#include "builder/cli/report.h"
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/plan/make.h"
@@ -78,6 +79,8 @@ const struct xb_option xb_build_option_table[] = {
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what a base's layer may unpack to, such as 20G" },
+	{ "keep-going", 'k', XB_OPTION_FLAG, AT(keep_going), NULL,
+	  "a step that fails stops only what needs it" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "call", 0, XB_OPTION_TEXT, AT(call), "WHAT",
@@ -127,6 +130,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_outputs_clear(&request->outputs);
 	xb_parity_clear(&request->parity);
 	xb_array_clear(&request->platforms);
+	xb_array_clear(&request->optional);
 	xb_strv_clear(&request->host_lines);
 	xb_secrets_clear(&request->secrets);
 	xb_agent_sources_clear(&request->agents);
@@ -152,20 +156,33 @@ __attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, con
 
 /* ---- options ------------------------------------------------------------------------------ */
 
+/* A platform that is named twice may fail only if it may both times. */
+static void push_platform(struct xb_build_request *request, const struct xb_platform *platform,
+			  bool optional)
+{
+	for (size_t i = 0; i < request->platforms.len; i++) {
+		if (xb_platform_eq(&request->platforms.items[i], platform)) {
+			request->optional.items[i] = request->optional.items[i] && optional;
+			return;
+		}
+	}
+	*xb_array_push(&request->platforms) = *platform;
+	*xb_array_push(&request->optional) = optional;
+}
+
 static int add_platform(struct xb_build_request *request, struct xb_view text, struct xb_error *err)
 {
 	struct xb_platform platform = request->host;
+	bool optional = xb_view_ends(text, XB_VIEW("?"));
 	int r = 0;
 
+	if (optional)
+		text = xb_view_sub(text, 0, text.len - 1);
 	if (!xb_view_is(text, "local"))
 		r = xb_platform_parse(text, &request->host, &platform, err);
 	if (r < 0)
 		return xb_error_fault(err, XB_FAULT_USAGE);
-	for (size_t i = 0; i < request->platforms.len; i++) {
-		if (xb_platform_eq(&request->platforms.items[i], &platform))
-			return 0;
-	}
-	*xb_array_push(&request->platforms) = platform;
+	push_platform(request, &platform, optional);
 	return 0;
 }
 
@@ -544,8 +561,44 @@ int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_erro
 	return err->code;
 }
 
+/* Leave a platform out of the build, and say why. */
+static void drop_platform(struct xb_build_request *request, size_t index,
+			  const struct xb_error *cause)
+{
+	struct xb_platform *platforms = request->platforms.items;
+	xb_autofree char *text = xb_format(
+		"%s is left out: %s", xb_platform_name(&platforms[index]).text, cause->message);
+
+	xb_report_warning(text);
+	request->platforms.len--;
+	request->optional.len--;
+	for (size_t i = index; i < request->platforms.len; i++) {
+		platforms[i] = platforms[i + 1];
+		request->optional.items[i] = request->optional.items[i + 1];
+	}
+}
+
+/*
+ * Each platform that may fail is planned by itself, so that one for which there is no base or no
+ * emulator does not take the others with it. The last one that is left must do.
+ */
+static void drop_impossible(struct xb_build_request *request, const struct xb_plan_request *all)
+{
+	for (size_t i = request->platforms.len; i-- > 0 && request->platforms.len > 1;) {
+		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+		xb_auto_plan struct xb_plan *plan = NULL;
+		struct xb_plan_request one = *all;
+
+		one.platforms = &request->platforms.items[i];
+		one.platform_count = 1;
+		if (request->optional.items[i] && xb_plan_make(&one, &plan, &cause) < 0)
+			drop_platform(request, i, &cause);
+	}
+}
+
 static int make_plan(struct xb_build_request *request, struct xb_error *err)
 {
+	size_t asked = request->platforms.len;
 	struct xb_plan_request what = {
 		.dockerfile = request->dockerfile,
 		.platforms = request->platforms.items,
@@ -568,11 +621,14 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 	int r;
 
 	xb_sources_set_fetch(request->sources, &fetch);
+	drop_impossible(request, &what);
+	what.platform_count = request->platforms.len;
 	r = xb_plan_make(&what, &request->plan, err);
 	if (r == 0)
 		request->epoch = request->plan->epoch;
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
-		r = xb_output_check(&request->outputs.items[i], request->plan, err);
+		r = xb_output_check(&request->outputs.items[i], asked, err);
+	request->several = asked > 1;
 	return r;
 }
 

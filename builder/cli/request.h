@@ -58,6 +58,7 @@ struct xb_build_options {
 	const char *call;
 	bool check;
 	bool no_cache;
+	bool keep_going;
 	bool pull;
 	bool load;
 	bool quiet;
@@ -69,6 +70,7 @@ struct xb_build_options {
 extern const struct xb_option xb_build_option_table[];
 
 struct xb_platforms XB_ARRAY(struct xb_platform);
+struct xb_flags XB_ARRAY(bool);
 
 /** A build that is ready to be planned or solved. Starts as `{ 0 }`; do not copy it. */
 struct xb_build_request {
@@ -76,9 +78,11 @@ struct xb_build_request {
 	struct xb_strv operands;
 	struct xb_platform host;
 	struct xb_platforms platforms;
+	struct xb_flags optional; /**< of each platform: it may fail without failing the rest */
 	struct xb_outputs outputs;
 	struct xb_parity parity;
-	bool index;		   /**< the result is an index */
+	bool index;   /**< the result is an index */
+	bool several; /**< several platforms were asked for, even if fewer are left of them */
 	struct xb_strv host_lines; /**< for /etc/hosts */
 	struct xb_secrets secrets;
 	struct xb_agent_sources agents;

@@ -17,13 +17,17 @@
 
 /** What can happen to a step. */
 enum xb_event_kind {
-	XB_EVENT_STARTED,  /**< work on a step began: it is not in the cache */
-	XB_EVENT_CACHED,   /**< the step's result was there already */
-	XB_EVENT_OUTPUT,   /**< one line of a command's output */
-	XB_EVENT_WARNING,  /**< something that the user should know */
-	XB_EVENT_DONE,	   /**< the step has its result */
-	XB_EVENT_FAILED,   /**< the step has none */
-	XB_EVENT_CANCELLED /**< it has none because the build was stopped, or failed elsewhere */
+	XB_EVENT_STARTED,   /**< work on a step began: it is not in the cache */
+	XB_EVENT_CACHED,    /**< the step's result was there already */
+	XB_EVENT_OUTPUT,    /**< one line of a command's output */
+	XB_EVENT_WARNING,   /**< something that the user should know */
+	XB_EVENT_DONE,	    /**< the step has its result */
+	XB_EVENT_FAILED,    /**< the step has none */
+	XB_EVENT_CANCELLED, /**< it has none because the build was stopped, or failed elsewhere */
+	XB_EVENT_WAITING,   /**< the same step is being carried out elsewhere: the text says by whom
+			     */
+	XB_EVENT_PACKING,   /**< its layer is being packed, and the build has nothing else to do */
+	XB_EVENT_PACKED /**< the layer of a step for which there was XB_EVENT_PACKING is packed */
 };
 
 /** One event. */
@@ -32,7 +36,7 @@ struct xb_event {
 	size_t step;   /**< index in the plan */
 	int stream;    /**< XB_EVENT_OUTPUT: 1 or 2 */
 	uint64_t time; /**< xb_clock_monotonic() */
-	char *text;    /**< line without its end, or warning; owned; NULL for the others */
+	char *text;    /**< line without its end, warning, who is waited for; owned; else NULL */
 };
 
 struct xb_events;

@@ -187,15 +187,14 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 	return check_output(output, text, typed, err);
 }
 
-int xb_output_check(const struct xb_output *output, const struct xb_plan *plan,
-		    struct xb_error *err)
+int xb_output_check(const struct xb_output *output, size_t platforms, struct xb_error *err)
 {
 	bool together = output->type == XB_OUTPUT_TAR && output->split == XB_SPLIT_NEVER;
 
-	if (plan->target_count == 1 || (!types[output->type].one_platform && !together))
+	if (platforms == 1 || (!types[output->type].one_platform && !together))
 		return 0;
 	(void)xb_error_set(err, -EINVAL, "-o type=%s holds one platform, and %zu are asked for",
-			   types[output->type].name, plan->target_count);
+			   types[output->type].name, platforms);
 	(void)xb_error_hint(err, "use type=oci, or build each platform on its own");
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
@@ -450,10 +449,10 @@ static char *platform_directory(const struct xb_platform *platform)
 }
 
 /* Whether the files of each platform have a directory for themselves. */
-static bool is_split(const struct xb_output *output, const struct xb_plan *plan)
+static bool is_split(const struct xb_output *output, const struct xb_output_source *source)
 {
 	if (output->split == XB_SPLIT_DEFAULT)
-		return plan->target_count > 1;
+		return source->several;
 	return output->split == XB_SPLIT_ALWAYS;
 }
 
@@ -527,7 +526,7 @@ static int write_local(const struct xb_output *output, const struct xb_output_so
 {
 	int r = 0;
 
-	if (!is_split(output, source->plan))
+	if (!is_split(output, source))
 		return write_together(output, source, err);
 	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
 		xb_autofree char *name = platform_directory(&source->plan->targets[t].platform);
@@ -558,7 +557,7 @@ static int open_targets(const struct xb_output *output, const struct xb_output_s
 		tree->fd = open_target(source, t, err);
 		if (tree->fd < 0)
 			return tree->fd;
-		if (is_split(output, source->plan))
+		if (is_split(output, source))
 			tree->directory = platform_directory(&source->plan->targets[t].platform);
 	}
 	return 0;

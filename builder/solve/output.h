@@ -56,6 +56,7 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 struct xb_output_source {
 	struct xb_store *store;
 	const struct xb_plan *plan;
+	bool several; /**< several platforms were asked for: some may have been left out since */
 	const struct xb_results *results;
 	const struct xb_assembled *assembled;
 	const struct xb_strv *names; /**< of the build (-t) */
@@ -65,10 +66,10 @@ struct xb_output_source {
 };
 
 /**
- * Check that `output` can hold what the plan makes, before anything runs: -EINVAL, fault usage.
+ * Check that `output` can hold images of so many platforms, before anything runs: -EINVAL, fault
+ * usage.
  */
-int xb_output_check(const struct xb_output *output, const struct xb_plan *plan,
-		    struct xb_error *err);
+int xb_output_check(const struct xb_output *output, size_t platforms, struct xb_error *err);
 /**
  * Write one output. A file appears whole or not at all. Errors: those of writing, fault store;
  * -EINVAL, fault usage.

@@ -8,19 +8,25 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/background.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/pool.h"
 #include "builder/solve/step.h"
 
 /* Even one processor runs two steps: one of them mostly waits for the disk or the network. */
 #define LEAST_JOBS 2
+/* A build that has only waited for packing so long says so, ms. */
+#define PACKING_SHOWN_MS 300
+#define NS_PER_MS	 1000000ULL
 
 /* A step on its way. `job` is first, so that a job from the pool is its task. */
 struct task {
 	struct xb_job job;
 	struct solver *solver;
 	size_t index;
-	size_t waits_for; /* inputs that have no result yet */
+	size_t waits_for; /* trees that it reads and that are not there yet */
 	struct xb_result result;
 	struct xb_record record; /* of its top layer; no key: none */
 	struct xb_error error;
@@ -32,21 +38,31 @@ struct packing {
 	struct xb_job job;
 	struct solver *solver;
 	struct xb_record record; /* a copy: workers read the step's own result meanwhile */
+	size_t index;		 /* of the step */
+	bool under_way;
+	bool shown;
 	struct xb_error error;
 	int status;
 };
 
+struct indices XB_ARRAY(size_t);
+
 struct solver {
 	const struct xb_solve_request *request;
+	struct xb_order order;
 	struct xb_step_shared shared;
 	struct xb_pool *pool;
 	struct xb_pool *packers; /* compressing must not keep steps waiting for a worker */
 	struct task *tasks;
 	struct packing *packings; /* by step; those without a record's key were not needed */
 	unsigned char *uses;
-	size_t running;
-	size_t done;
-	int failed; /* the first failure's code, 0 while there is none */
+	bool *missing;		 /* by step: it has failed, or will not be begun */
+	struct indices failures; /* steps in the order in which they failed */
+	size_t running;		 /* steps that were handed to workers */
+	size_t packing;		 /* layers that were handed to packers */
+	uint64_t only_packing;	 /* since when nothing else is under way; 0: it is */
+	int failed;		 /* the code of what has stopped the build, 0 while nothing has */
+	size_t failed_step;	 /* whose error it is, XB_STEP_NONE: `error` has it */
 	struct xb_error error;
 };
 
@@ -62,6 +78,9 @@ static void solver_clear(struct solver *s)
 	free(s->tasks);
 	free(s->packings);
 	free(s->uses);
+	free(s->missing);
+	xb_array_clear(&s->failures);
+	xb_order_clear(&s->order);
 	xb_crew_free(s->shared.crew);
 	xb_events_free(s->shared.events);
 	xb_cleanup_fd(&s->shared.cancel_fd);
@@ -95,6 +114,7 @@ static void run_task(struct xb_job *job)
 static void submit(struct solver *s, size_t index)
 {
 	s->running++;
+	s->tasks[index].job.urgency = s->order.path[index];
 	xb_pool_submit(s->pool, &s->tasks[index].job);
 }
 
@@ -106,38 +126,51 @@ static void cancel(struct solver *s)
 	(void)!write(s->shared.cancel_fd, &one, sizeof(one));
 }
 
+/* Something else than a step went wrong, which ends the build. */
 static void fail(struct solver *s, int r, struct xb_error *cause)
 {
 	if (s->failed != 0)
 		return;
 	s->failed = r;
+	s->failed_step = XB_STEP_NONE;
 	xb_error_move(&s->error, cause);
 	cancel(s);
 }
 
-/* How often a step reads the tree of step `index`. */
-static size_t count_uses(const struct xb_step *step, size_t index)
+/* A step that will not be begun, since one that it needs has failed. */
+static void give_up(void *context, size_t step)
 {
-	size_t n = 0;
+	struct solver *s = context;
 
-	for (size_t i = 0; i < xb_step_input_count(step); i++)
-		n += xb_step_input(step, i) == index;
-	return n;
+	xb_events_post(s->shared.events, XB_EVENT_CANCELLED, step, 0, xb_view(NULL));
+}
+
+static void fail_step(struct solver *s, const struct task *task)
+{
+	/* steps that were stopped did not fail */
+	if (s->failed != 0)
+		return;
+	*xb_array_push(&s->failures) = task->index;
+	s->missing[task->index] = true;
+	if (!s->request->keep_going && s->order.required[task->index]) {
+		s->failed = task->status;
+		s->failed_step = task->index;
+		cancel(s);
+		return;
+	}
+	xb_order_lose(&s->order, task->index, s->missing, give_up, s);
 }
 
 /* A result is there: steps that waited for it alone are ready. */
 static void release_dependents(struct solver *s, size_t index)
 {
-	const struct xb_plan *plan = s->request->plan;
+	const struct xb_order *order = &s->order;
 
-	for (size_t i = index + 1; i < plan->step_count; i++) {
-		size_t uses = count_uses(&plan->steps[i], index);
+	for (size_t k = order->first[index]; k < order->first[index + 1]; k++) {
+		size_t step = order->dependents[k];
 
-		if (uses == 0)
-			continue;
-		s->tasks[i].waits_for -= uses;
-		if (s->tasks[i].waits_for == 0 && s->failed == 0)
-			submit(s, i);
+		if (--s->tasks[step].waits_for == 0 && s->failed == 0)
+			submit(s, step);
 	}
 }
 
@@ -146,6 +179,7 @@ static void run_packing(struct xb_job *job)
 {
 	struct packing *packing = (struct packing *)job;
 
+	xb_background_enter();
 	packing->status =
 		xb_step_pack_later(&packing->solver->shared, &packing->record, &packing->error);
 }
@@ -160,7 +194,10 @@ static void pack_if_needed(struct solver *s, const struct task *task)
 		return;
 	*packing = (struct packing){ .job.run = run_packing, .solver = s };
 	packing->record = task->record;
-	s->running++;
+	packing->index = task->index;
+	packing->under_way = true;
+	packing->job.urgency = s->order.path[task->index];
+	s->packing++;
 	xb_pool_submit(s->packers, &packing->job);
 }
 
@@ -171,7 +208,11 @@ static void collect_packed(struct solver *s)
 	while ((job = xb_pool_collect(s->packers)) != NULL) {
 		struct packing *packing = (struct packing *)job;
 
-		s->running--;
+		s->packing--;
+		packing->under_way = false;
+		if (packing->shown)
+			xb_events_post(s->shared.events, XB_EVENT_PACKED, packing->index, 0,
+				       xb_view(NULL));
 		if (packing->status < 0)
 			fail(s, packing->status, &packing->error);
 	}
@@ -185,9 +226,8 @@ static void collect(struct solver *s)
 		struct task *task = (struct task *)job;
 
 		s->running--;
-		s->done++;
 		if (task->status < 0)
-			fail(s, task->status, &task->error);
+			fail_step(s, task);
 		else
 			release_dependents(s, task->index);
 		if (task->status == 0)
@@ -216,12 +256,48 @@ static void stop_asked(struct solver *s)
 	fail(s, -ECANCELED, &cause);
 }
 
+/*
+ * Steps are done and their layers are not: that is told once it has lasted a while. Returns in how
+ * many ms it has to be asked again, -1: it has not.
+ */
+static int tell_of_packing(struct solver *s)
+{
+	uint64_t now = xb_clock_monotonic();
+	uint64_t since;
+
+	if (s->running > 0 || s->packing == 0) {
+		s->only_packing = 0;
+		return -1;
+	}
+	if (s->only_packing == 0)
+		s->only_packing = now;
+	since = (now - s->only_packing) / NS_PER_MS;
+	if (since < PACKING_SHOWN_MS)
+		return (int)(PACKING_SHOWN_MS - since);
+	for (size_t i = 0; i < s->order.len; i++) {
+		struct packing *packing = &s->packings[i];
+
+		if (packing->under_way && !packing->shown)
+			xb_events_post(s->shared.events, XB_EVENT_PACKING, i, 0, xb_view(NULL));
+		packing->shown = packing->shown || packing->under_way;
+	}
+	return -1;
+}
+
+/* Of two times to wait the one that ends first; -1 is for ever. */
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 static void loop(struct solver *s)
 {
 	const struct xb_observer *observer = &s->request->observer;
 	int timeout = observer->tick != NULL && observer->tick_ms > 0 ? observer->tick_ms : -1;
 
-	while (s->running > 0) {
+	while (s->running > 0 || s->packing > 0) {
 		struct pollfd fds[] = {
 			{ .fd = xb_pool_fd(s->pool), .events = POLLIN },
 			{ .fd = xb_pool_fd(s->packers), .events = POLLIN },
@@ -229,7 +305,7 @@ static void loop(struct solver *s)
 			{ .fd = s->failed == 0 ? s->request->stop_fd : -1, .events = POLLIN },
 		};
 
-		(void)poll(fds, XB_COUNT(fds), timeout);
+		(void)poll(fds, XB_COUNT(fds), sooner(timeout, tell_of_packing(s)));
 		if (fds[3].revents != 0)
 			stop_asked(s);
 		collect(s);
@@ -290,13 +366,12 @@ static int prepare(struct solver *s, struct xb_error *err)
 	if (r == 0)
 		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
 	set_uses(s);
+	xb_order_make(request->plan, request->optional, request->durations, &s->order);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
-		const struct xb_step *step = &request->plan->steps[i];
-
 		s->tasks[i].job.run = run_task;
 		s->tasks[i].solver = s;
 		s->tasks[i].index = i;
-		s->tasks[i].waits_for = xb_step_input_count(step) - count_uses(step, XB_STEP_NONE);
+		s->tasks[i].waits_for = s->order.waits_for[i];
 	}
 	return r;
 }
@@ -336,12 +411,57 @@ static void complete_results(struct solver *s)
 static void take_results(struct solver *s, struct xb_results *ret)
 {
 	complete_results(s);
+	ret->missing = XB_STEAL(s->missing);
 	ret->len = s->request->plan->step_count;
 	ret->items = xb_calloc(ret->len, sizeof(*ret->items));
 	for (size_t i = 0; i < ret->len; i++) {
 		ret->items[i] = s->tasks[i].result;
 		s->tasks[i].result = (struct xb_result){ 0 };
 	}
+}
+
+/* Whether the build has made anything: a target is there. */
+static bool any_target(const struct solver *s)
+{
+	const struct xb_plan *plan = s->request->plan;
+
+	for (size_t t = 0; t < plan->target_count; t++) {
+		if (plan->targets[t].step == XB_STEP_NONE || !s->missing[plan->targets[t].step])
+			return true;
+	}
+	return false;
+}
+
+/* Nothing has stopped the build: whose failure it is that nevertheless makes it fail. */
+static size_t decisive(const struct solver *s)
+{
+	for (size_t i = 0; i < s->failures.len; i++) {
+		if (s->order.required[s->failures.items[i]])
+			return s->failures.items[i];
+	}
+	return s->failures.len > 0 && !any_target(s) ? s->failures.items[0] : XB_STEP_NONE;
+}
+
+/* All errors reach somebody: the build's own the caller, the others the observer. */
+static int conclude(struct solver *s, struct xb_error *err)
+{
+	const struct xb_observer *observer = &s->request->observer;
+	size_t step = s->failed != 0 ? s->failed_step : decisive(s);
+
+	for (size_t i = 0; i < s->failures.len && observer->failed != NULL; i++) {
+		size_t at = s->failures.items[i];
+
+		if (at != step)
+			observer->failed(observer->context, at, &s->tasks[at].error);
+	}
+	if (step != XB_STEP_NONE) {
+		s->failed = s->tasks[step].status;
+		xb_error_clear(&s->error);
+		xb_error_move(&s->error, &s->tasks[step].error);
+	}
+	if (s->failed != 0 && err != NULL)
+		xb_error_move(err, &s->error);
+	return s->failed;
 }
 
 int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, struct xb_error *err)
@@ -368,6 +488,8 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 		.tasks = xb_calloc(request->plan->step_count, sizeof(struct task)),
 		.packings = xb_calloc(request->plan->step_count, sizeof(struct packing)),
 		.uses = xb_calloc(request->plan->step_count + 1, 1),
+		.missing = xb_calloc(request->plan->step_count + 1, sizeof(bool)),
+		.failed_step = XB_STEP_NONE,
 	};
 	int r;
 
@@ -380,13 +502,15 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			submit(&s, i);
 	}
 	loop(&s);
-	if (s.failed != 0) {
-		if (err != NULL)
-			xb_error_move(err, &s.error);
-		return s.failed;
-	}
-	take_results(&s, ret);
-	return 0;
+	r = conclude(&s, err);
+	if (r == 0)
+		take_results(&s, ret);
+	return r;
+}
+
+bool xb_results_have(const struct xb_results *results, size_t step)
+{
+	return step == XB_STEP_NONE || results->missing == NULL || !results->missing[step];
 }
 
 void xb_results_clear(struct xb_results *results)
@@ -394,5 +518,6 @@ void xb_results_clear(struct xb_results *results)
 	for (size_t i = 0; i < results->len; i++)
 		xb_result_clear(&results->items[i]);
 	free(results->items);
+	free(results->missing);
 	*results = (struct xb_results){ 0 };
 }

@@ -18,6 +18,7 @@
 #include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
+#include "builder/solve/order.h"
 #include "builder/solve/result.h"
 #include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
@@ -27,6 +28,12 @@ struct xb_observer {
 	void *context;
 	/** Something happened; `event` is borrowed for the call. */
 	void (*event)(void *context, const struct xb_event *event);
+	/**
+	 * A step failed, and its error is not the result of the build: because another's is, or
+	 * because it was allowed to fail. Called when nothing runs any more, in the order in which
+	 * they failed; `error` is borrowed. NULL: they are not told.
+	 */
+	void (*failed)(void *context, size_t step, const struct xb_error *error);
 	/** Called about every `tick_ms`, for timers; 0: never. */
 	void (*tick)(void *context);
 	int tick_ms;
@@ -48,6 +55,10 @@ struct xb_solve_request {
 	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
 	bool no_cache;
 	bool no_network;
+	bool keep_going; /**< a step that fails stops only what needs it */
+	/** Of each target of the plan: it may fail without failing the build. NULL: none may. */
+	const bool *optional;
+	const struct xb_durations *durations; /**< of steps in earlier builds, or NULL */
 	unsigned jobs; /**< workers; 0: one for each processor, at least two */
 	int stop_fd;   /**< when it becomes readable (a signalfd) the build is cancelled; or -1 */
 	struct xb_observer observer;
@@ -56,17 +67,29 @@ struct xb_solve_request {
 /** All steps' results, by index in the plan. */
 struct xb_results {
 	struct xb_result *items;
+	bool *missing; /**< the step failed, or was not begun since one that it needs failed */
 	size_t len;
 };
+
+/** Whether a step (XB_STEP_NONE: the empty tree) has a result. */
+bool xb_results_have(const struct xb_results *results, size_t step);
 
 /** Release. */
 void xb_results_clear(struct xb_results *results);
 #define xb_auto_results XB_CLEANUP(xb_results_clear)
 
 /**
- * Carry out all steps of a plan. The first step that fails stops the others; its error is the
- * result. Cancelled: -ECANCELED, fault interrupted. When this returns no process of the build runs
- * any more.
+ * Carry out all steps of a plan. Of those that are ready the one with the longest known path to the
+ * end is begun first (builder/solve/order.h).
+ *
+ * The first step that fails stops the others; its error is the result. Two exceptions: with
+ * `keep_going`, and when only optional targets need the step, a failure stops just what needs the
+ * step. All the rest is then carried out, and its results kept in the store. The result is the
+ * error of the first step that failed and that a target which must not fail needs; without one, it
+ * is 0 if any target has its result, and targets that have none are missing in `ret`.
+ *
+ * Cancelled: -ECANCELED, fault interrupted. When this returns no process of the build runs any
+ * more.
  */
 int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, struct xb_error *err);
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "builder/cache/explain.h"
@@ -19,6 +20,8 @@
 #define KEY_VERSION 5
 /* How often a step that waits for another process's looks whether it was cancelled, ms. */
 #define LOCK_POLL_MS 50
+/* After so many looks people are told whom it waits for. */
+#define LOCK_SHOWN 4
 
 static void hash_list(struct xb_hasher *h, const char *const *list)
 {
@@ -148,11 +151,29 @@ static int cancelled(struct xb_step_shared *shared, struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
 }
 
-/* Lock the key, waiting for whoever has it, unless the build is cancelled meanwhile. */
-static int lock_key(struct xb_step_shared *shared, const char *key, struct xb_keylock **ret,
-		    struct xb_error *err)
+/* Somebody carries out the same step: say who. */
+static void tell_holder(struct xb_step_shared *shared, size_t index, const char *key)
 {
-	for (;;) {
+	xb_autofree char *text = NULL;
+	int64_t seconds;
+	pid_t pid;
+
+	if (!xb_keylock_holder(shared->store, key, &pid, &seconds))
+		return;
+	text = pid == getpid() ? xb_format("the same step of this build")
+			       : xb_format("process %ld, which has been at the same step for %llds",
+					   (long)pid, (long long)seconds);
+	xb_events_post(shared->events, XB_EVENT_WAITING, index, 0, xb_view(text));
+}
+
+/*
+ * Lock the key, waiting for whoever has it, unless the build is cancelled meanwhile. `index` is
+ * that of the step that waits; XB_STEP_NONE: nobody is told.
+ */
+static int lock_key(struct xb_step_shared *shared, size_t index, const char *key,
+		    struct xb_keylock **ret, struct xb_error *err)
+{
+	for (unsigned waited = 0;; waited++) {
 		struct pollfd fd = { .fd = shared->cancel_fd, .events = POLLIN };
 		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 		int r = xb_keylock_take(shared->store, key, false, ret, &cause);
@@ -162,6 +183,8 @@ static int lock_key(struct xb_step_shared *shared, const char *key, struct xb_ke
 				xb_error_move(err, &cause);
 			return r;
 		}
+		if (waited == LOCK_SHOWN && index != XB_STEP_NONE)
+			tell_holder(shared, index, key);
 		if (poll(&fd, 1, LOCK_POLL_MS) > 0)
 			return cancelled(shared, err);
 	}
@@ -272,7 +295,7 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
 	if (r == 0)
-		r = lock_key(shared, key, &lock, err);
+		r = lock_key(shared, index, key, &lock, err);
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
 	*ret_cached = r > 0;
@@ -348,7 +371,7 @@ int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
 {
 	xb_auto_keylock struct xb_keylock *lock = NULL;
 	struct xb_record now = { 0 };
-	int r = lock_key(shared, record->key, &lock, err);
+	int r = lock_key(shared, XB_STEP_NONE, record->key, &lock, err);
 
 	if (r == 0)
 		r = xb_record_get(shared->store, record->key, &now, err);

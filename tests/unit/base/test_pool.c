@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -87,6 +88,61 @@ static void the_descriptor_stays_readable_while_jobs_wait(void **state)
 	xb_pool_free(pool);
 }
 
+struct gate {
+	struct xb_job job;
+	pthread_mutex_t *lock;
+};
+
+static void run_gate(struct xb_job *job)
+{
+	struct gate *gate = (struct gate *)job;
+
+	(void)pthread_mutex_lock(gate->lock);
+	(void)pthread_mutex_unlock(gate->lock);
+}
+
+/* While the only worker is busy jobs pile up, in an order that has nothing to do with urgency. */
+static void the_most_urgent_is_started_first(void **state)
+{
+	enum { JOBS = 1000 };
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct gate gate = { .job = { .run = run_gate, .urgency = UINT64_MAX }, .lock = &lock };
+	struct square *jobs = xb_calloc(JOBS, sizeof(*jobs));
+	struct xb_pool *pool = NULL;
+	const struct square *before = NULL;
+
+	(void)state;
+	(void)pthread_mutex_lock(&lock);
+	assert_int_equal(xb_pool_new(1, &pool, NULL), 0);
+	xb_pool_submit(pool, &gate.job);
+	for (unsigned long i = 0; i < JOBS; i++) {
+		jobs[i] = (struct square){ .job.run = run_square, .number = i };
+		jobs[i].job.urgency = i * 7919 % 100;
+		xb_pool_submit(pool, &jobs[i].job);
+	}
+	(void)pthread_mutex_unlock(&lock);
+	for (size_t back = 0; back <= JOBS;) {
+		struct xb_job *job;
+
+		assert_true(is_readable(pool, 10000));
+		while ((job = xb_pool_collect(pool)) != NULL) {
+			if (back++ == 0) {
+				assert_ptr_equal(job, &gate.job);
+				continue;
+			}
+			const struct square *s = (struct square *)job;
+
+			if (before != NULL && before->job.urgency == s->job.urgency)
+				assert_true(before->number < s->number);
+			else if (before != NULL)
+				assert_true(before->job.urgency > s->job.urgency);
+			before = s;
+		}
+	}
+	xb_pool_free(pool);
+	free(jobs);
+}
+
 static void a_job_can_be_used_again(void **state)
 {
 	struct square s = { .job.run = run_square, .number = 3 };
@@ -159,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_job_comes_back_once),
 		cmocka_unit_test(the_descriptor_stays_readable_while_jobs_wait),
+		cmocka_unit_test(the_most_urgent_is_started_first),
 		cmocka_unit_test(a_job_can_be_used_again),
 		cmocka_unit_test(ending_drops_what_was_not_started),
 		cmocka_unit_test(signals_reach_the_scheduler_only),

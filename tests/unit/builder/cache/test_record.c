@@ -190,6 +190,26 @@ static void *run_once(void *context)
 	return NULL;
 }
 
+/* Who waits can tell for whom. */
+static void the_holder_of_a_lock_is_known(void **state)
+{
+	xb_auto_store struct xb_store *store = open_store();
+	struct xb_keylock *lock = NULL, *second = NULL;
+	int64_t seconds = -1;
+	pid_t pid = 0;
+
+	(void)state;
+	assert_false(xb_keylock_holder(store, "key", &pid, &seconds));
+	assert_int_equal(xb_keylock_take(store, "key", false, &lock, NULL), 0);
+	assert_int_equal(xb_keylock_take(store, "key", false, &second, NULL), -EAGAIN);
+	assert_true(xb_keylock_holder(store, "key", &pid, &seconds));
+	assert_int_equal(pid, getpid());
+	assert_in_range(seconds, 0, 60);
+	assert_false(xb_keylock_holder(store, "other", &pid, &seconds));
+	xb_keylock_free(lock);
+	assert_false(xb_keylock_holder(store, "key", &pid, &seconds));
+}
+
 static void threads_share_a_store(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -265,6 +285,7 @@ int main(void)
 		scratch_test(a_record_without_its_blob_is_dropped),
 		scratch_test(all_are_listed_in_order_of_key),
 		scratch_test(a_damaged_row_is_no_record),
+		scratch_test(the_holder_of_a_lock_is_known),
 		scratch_test(threads_share_a_store),
 		scratch_test(a_contended_key_has_one_holder_at_a_time),
 		scratch_test(a_key_is_locked_once),

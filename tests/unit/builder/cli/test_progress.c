@@ -58,6 +58,11 @@ static const struct told story[] = {
 	{ XB_EVENT_STARTED, 1, 0, 3000, NULL },
 	{ XB_EVENT_CANCELLED, 1, 0, 4000, NULL },
 	{ XB_EVENT_CANCELLED, 2, 0, 4000, NULL },
+	{ XB_EVENT_WAITING, 2, 0, 4000, "process 12, which has been at the same step for 3s" },
+	{ XB_EVENT_CACHED, 2, 0, 5000, NULL },
+	{ XB_EVENT_DONE, 2, 0, 5000, NULL },
+	{ XB_EVENT_PACKING, 1, 0, 5000, NULL },
+	{ XB_EVENT_PACKED, 1, 0, 6500, NULL },
 };
 
 /* Tell the story, and return what was written. */
@@ -104,7 +109,12 @@ static void test_plain(void **state)
 				  "#2 FAILED [linux/arm64 app 3/3] COPY a b\n"
 				  "#1 [linux/arm64 app 2/3] RUN make\n"
 				  /* what had not begun is not worth a line */
-				  "#1 CANCELLED [linux/arm64 app 2/3] RUN make\n");
+				  "#1 CANCELLED [linux/arm64 app 2/3] RUN make\n"
+				  "#2 WAITING for process 12, which has been at the same step for "
+				  "3s: [linux/arm64 app 3/3] COPY a b\n"
+				  "#2 CACHED [linux/arm64 app 3/3] COPY a b\n"
+				  "#1 PACKING [linux/arm64 app 2/3] RUN make\n"
+				  "#1 PACKED 1.5s\n");
 }
 
 static void test_summary(void **state)
@@ -114,7 +124,7 @@ static void test_summary(void **state)
 
 	(void)state;
 	/* a base image is no step that the cache saved */
-	assert_non_null(strstr(plain, "3 steps run, 0 from the cache, "));
+	assert_non_null(strstr(plain, "3 steps run, 1 from the cache, "));
 	assert_null(strstr(quiet, "steps run"));
 }
 
@@ -135,10 +145,11 @@ static const char *text_at(const json_t *object, const char *key)
 
 static void test_rawjson(void **state)
 {
-	static const char *const names[] = { "cached",	 "done",   "started", "output",
-					     "output",	 "output", "warning", "done",
-					     "started",	 "failed", "started", "cancelled",
-					     "cancelled" };
+	static const char *const names[] = { "cached",	  "done",    "started", "output",
+					     "output",	  "output",  "warning", "done",
+					     "started",	  "failed",  "started", "cancelled",
+					     "cancelled", "waiting", "cached",	"done",
+					     "packing",	  "packed" };
 	xb_autofree char *text = written(XB_PROGRESS_RAWJSON, true);
 	struct xb_view rest = xb_view(text);
 	struct xb_view line;

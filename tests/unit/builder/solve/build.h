@@ -35,12 +35,15 @@ struct build {
 	int64_t epoch;
 	bool no_cache;
 	bool no_network;
+	bool keep_going;
+	const bool *optional;
 	int stop_fd;
 	/* of the last build */
 	struct xb_error err;
 	int r;
 	size_t ran;
 	size_t cached;
+	size_t failed;	      /* errors that were not the build's */
 	struct xb_str output; /* lines of output, with the stream's number in front */
 };
 
@@ -65,6 +68,7 @@ static inline void build_forget(struct build *b)
 	xb_str_reset(&b->output);
 	b->ran = 0;
 	b->cached = 0;
+	b->failed = 0;
 }
 
 /** cmocka's setup. */
@@ -113,6 +117,16 @@ static inline void build_event(void *context, const struct xb_event *event)
 		(void)xb_str_printf(&b->output, "%d %s\n", event->stream, event->text);
 }
 
+static inline void build_failed(void *context, size_t step, const struct xb_error *error)
+{
+	struct build *b = context;
+
+	(void)step;
+	assert_non_null(error->message);
+	(void)xb_str_printf(&b->output, "failed %s\n", error->message);
+	b->failed++;
+}
+
 static inline int build_plan(struct build *b, const char *text)
 {
 	static const struct xb_strv none;
@@ -159,8 +173,10 @@ static inline void try_build(struct build *b, const char *text)
 		.no_cache = b->no_cache,
 		.no_network = b->no_network,
 		.jobs = 4,
+		.keep_going = b->keep_going,
+		.optional = b->optional,
 		.stop_fd = b->stop_fd,
-		.observer = { .context = b, .event = build_event },
+		.observer = { .context = b, .event = build_event, .failed = build_failed },
 	};
 
 	b->r = xb_solve(&request, &b->results, &b->err);

@@ -60,7 +60,7 @@ static void built_init(struct built *b, size_t platforms)
 	*b = (struct built){
 		.history = { { "ENV A=1", XB_STEP_NONE }, { "RUN one", 1 }, { "COPY two /", 2 } },
 		.plan = { .targets = b->targets, .target_count = platforms, .step_count = 3 },
-		.results = { b->items, 3 },
+		.results = { .items = b->items, .len = 3 },
 	};
 	push_layer(&b->items[0], "base", 0);
 	xb_result_copy(&b->items[1], &b->items[0]);

@@ -185,6 +185,61 @@ static void test_failure_stops_others(void **state)
 	assert_true(xb_clock_monotonic() - start < 20 * NS_PER_SECOND);
 }
 
+#define THREE                                                                                      \
+	BASE "FROM scratch AS one\nCOPY busybox /\n" SH                                            \
+	     "RUN /busybox sleep 0.5; exit 5\nRUN one\n"                                           \
+	     "FROM scratch AS two\nCOPY busybox /\n" SH "RUN exit 6\n"                             \
+	     "FROM scratch AS three\nCOPY busybox /\n" SH "RUN /busybox sleep 1; echo three\n"     \
+	     "FROM scratch\nCOPY --from=one / /\nCOPY --from=two / /\nCOPY --from=three / /\n"
+
+/* What does not need a step that failed is carried out; all errors are told, the first decides. */
+static void test_keep_going(void **state)
+{
+	struct build *b = *state;
+
+	b->keep_going = true;
+	try_build(b, THREE);
+	assert_true(b->r < 0);
+	assert_non_null(strstr(b->err.message, "exit status 6"));
+	assert_int_equal(b->failed, 1);
+	assert_non_null(strstr(xb_str_text(&b->output), "exit status 5"));
+	assert_non_null(strstr(xb_str_text(&b->output), "1 three\n"));
+	assert_null(strstr(xb_str_text(&b->output), "not found"));
+	/* what was made is there the next time */
+	b->keep_going = false;
+	try_build(b, THREE);
+	assert_true(b->r < 0);
+	assert_null(strstr(xb_str_text(&b->output), "1 three\n"));
+}
+
+/* Asked to stop, a build that keeps going stops. */
+static void test_keep_going_stops(void **state)
+{
+	struct build *b = *state;
+	xb_auto_fd int stop = eventfd(1, EFD_CLOEXEC);
+
+	b->keep_going = true;
+	b->stop_fd = stop;
+	try_build(b, BASE "RUN /busybox sleep 60\n");
+	assert_int_equal(b->r, -ECANCELED);
+	assert_int_equal(b->err.fault, XB_FAULT_INTERRUPTED);
+}
+
+/* Of a build whose only target may fail nothing would be left. */
+static void test_nothing_left(void **state)
+{
+	static const bool optional[] = { true };
+	struct build *b = *state;
+
+	b->optional = optional;
+	try_build(b, BASE "RUN exit 4\nRUN never\n");
+	assert_int_equal(b->err.fault, XB_FAULT_STEP);
+	assert_non_null(strstr(b->err.message, "exit status 4"));
+	assert_int_equal(b->failed, 0);
+	build(b, BASE "RUN true\n");
+	assert_true(xb_results_have(&b->results, b->plan->targets[0].step));
+}
+
 static void test_stop(void **state)
 {
 	struct build *b = *state;
@@ -257,7 +312,9 @@ int main(void)
 		build_test(test_owners_and_modes),     build_test(test_missing_sources),
 		build_test(test_failing_command),      build_test(test_killed_command),
 		build_test(test_failure_stops_others), build_test(test_stop),
-		build_test(test_equal_keys_at_once),   build_test(test_files_output),
+		build_test(test_keep_going),	       build_test(test_keep_going_stops),
+		build_test(test_nothing_left),	       build_test(test_equal_keys_at_once),
+		build_test(test_files_output),
 	};
 
 	build_become_root();
