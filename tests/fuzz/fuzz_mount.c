@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The value of RUN --mount. What is taken has a target or needs none, and says what it said. */
+/* The value of RUN --mount. What is refused says why, and both readers find the same source. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if ((from == NULL) != (mount.from == NULL) ||
 	    (from != NULL && strcmp(from, mount.from) != 0))
-		abort();
-	if (mount.target == NULL && mount.type != XB_MOUNT_SECRET && mount.type != XB_MOUNT_SSH)
 		abort();
 	return 0;
 }
