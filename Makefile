@@ -67,6 +67,7 @@ INIT_BIN := $(BUILD)/xbuild-init
 
 UNIT_SRC  := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 UNIT_BIN  := $(UNIT_SRC:%.c=$(O)/%)
+BENCH_BIN := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_REPLAY := $(FUZZ_SRC:%.c=$(O)/%-replay)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%)
@@ -106,6 +107,11 @@ $(O)/tests/fuzz/%-replay: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
 		tests/fuzz/replay.c $(LIB) $(PKG_LIBS)
+
+$(O)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)$(CC) -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARNINGS) $(PKG_CFLAGS) -pthread \
+		-o $@ $< -lcrypto -ldeflate
 
 # Each suite leaves its counts in RESULTS and never stops make; tests/tally.sh has the last word.
 RESULTS  ?= $(O)/results
@@ -215,8 +221,8 @@ format: ## put the C code into its form
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: bench
-bench: all ## measure builds, beside buildah where that is installed
-	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/bench/bench.sh
+bench: all $(BENCH_BIN) ## measure builds, beside buildah where that is installed (XB_BENCH_QUICK=1: try it)
+	$(Q)XBUILD=$(abspath $(O)/xbuild) XB_BENCH_TOOLS=$(abspath $(O)/tests/bench) sh tests/bench/bench.sh
 
 .PHONY: cases
 cases: all ## judge builds by other projects' cases (XB_CORPORA)

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure builds by xbuild and, where it is installed, by buildah beside it, and the floors of the machine.
+
+Called by bench.sh, which makes the base image and says where things are. Medians of XB_BENCH_RUNS runs
+(5; of buildah XB_BENCH_PEER_RUNS, 1); XB_BENCH_QUICK=1 measures small things once, to see that all of
+it runs; XB_BENCH_MILLION=1 grows to 10^6 files; XB_BENCH_ONLY=a,b takes the sections that begin so;
+XB_BENCH_JSON=FILE gets all of it as JSON. Ratios mean something, seconds depend on the machine.
+"""
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+WORK = os.environ["XB_BENCH_WORK"]
+XBUILD = os.environ["XBUILD"]
+TOOLS = os.environ["XB_BENCH_TOOLS"]
+TINY = os.environ["XB_BENCH_TINY"]
+PLATFORMS = os.environ["XB_BENCH_PLATFORMS"].split(",")
+EMULATOR = os.environ.get("XB_BENCH_EMULATOR", "")
+QUICK = os.environ.get("XB_BENCH_QUICK", "") not in ("", "0")
+RUNS = 1 if QUICK else int(os.environ.get("XB_BENCH_RUNS", "5"))
+PEER_RUNS = 1 if QUICK else int(os.environ.get("XB_BENCH_PEER_RUNS", "1"))
+MILLION = os.environ.get("XB_BENCH_MILLION", "") not in ("", "0")
+ONLY = [name for name in os.environ.get("XB_BENCH_ONLY", "").split(",") if name]
+STEPS = 5 if QUICK else 40
+FILES, BYTES = (200, 12_000_000) if QUICK else (5000, 304_000_000)
+MANY = 2000 if QUICK else 100_000
+BIG = 50_000_000 if QUICK else 1_000_000_000
+EIGHT = "linux/amd64,linux/arm64,linux/arm/v7,linux/arm/v6,linux/386,linux/ppc64le,linux/s390x,linux/riscv64"
+MB = 1 << 20
+
+rows, floors, targets = [], {}, []
+
+
+def path(*names):
+    return os.path.join(WORK, *names)
+
+
+def remove(*names):
+    for name in names:
+        if os.path.isdir(path(name)):
+            shutil.rmtree(path(name))
+        elif os.path.lexists(path(name)):
+            os.unlink(path(name))
+
+
+def floor_tool(*arguments):
+    return subprocess.run([os.path.join(TOOLS, "floor"), *map(str, arguments)], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.split()
+
+
+def measured(command, memory=False):
+    """One run, as tests/bench/measure reports it."""
+    report = path("report")
+    with open(path("log"), "w", encoding="utf-8") as log:
+        status = subprocess.run([os.path.join(TOOLS, "measure"), *(["-m"] if memory else []), report, *command],
+                                stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    if status:
+        with open(path("log"), encoding="utf-8", errors="replace") as log:
+            sys.exit(f"bench: {' '.join(command)}: status {status}\n{log.read()[-3000:]}")
+    with open(report, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def row(name, tool, command, before=lambda: None, runs=None):
+    """Measure `command`, each time after `before`; add a row; return the median of the wall seconds."""
+    taken = []
+    for _ in range(runs or RUNS):
+        before()
+        os.sync()
+        taken.append(measured(command))
+    entry = {"name": name, "tool": tool, "runs": [run["wall"] for run in taken], "wall": median(taken, "wall"),
+             "user": median(taken, "user"), "system": median(taken, "system"),
+             "peak": max(run["peak"] for run in taken)}
+    if tool == "xbuild":
+        before()
+        looked = measured(command, memory=True)
+        entry.update(builder=looked["builder"], tree=looked["tree"])
+    rows.append(entry)
+    memory = f"{entry['builder'] / MB:8.0f} {entry['tree'] / MB:6.0f}" if "tree" in entry else f"{'':8} {'':6}"
+    print(f"{name:46} {tool:8} {entry['wall']:8.3f} {entry['user']:8.3f} {entry['system']:8.3f} {memory}",
+          flush=True)
+    return entry["wall"]
+
+
+def floor(name, run, runs=None):
+    """The median of what `run` returns, in seconds."""
+    floors[name] = statistics.median(run() for _ in range(runs or RUNS))
+    print(f"{'floor: ' + name:46} {'':8} {floors[name]:8.4f}", flush=True)
+    return floors[name]
+
+
+def timed(*command):
+    begun = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - begun
+
+
+def target(what, wanted, got, unit="x", least=False):
+    met = got >= wanted if least else got <= wanted
+    targets.append({"what": what, "wanted": wanted, "measured": got, "unit": unit, "least": least, "met": met})
+
+
+def context(name, lines):
+    os.makedirs(path(name), exist_ok=True)
+    with open(path(name, "Dockerfile"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    return path(name)
+
+
+def xbuild(where, platforms, *options, store="store", dest="x.tar"):
+    return [XBUILD, "build", "-q", "--root", path(store), "--build-context", f"tiny=oci-layout://{TINY}:tiny",
+            "--platform", platforms, "-o", f"type=oci,dest={path(dest)}", *options, where]
+
+
+def empty(store="store"):
+    remove(store, "x.tar")
+
+
+HAVE_PEER = not os.environ.get("XB_BENCH_NO_PEER") and shutil.which("buildah") and shutil.which("skopeo")
+PEER = ["--root", path("b"), "--runroot", path("br")]
+
+
+def peer(where):
+    """buildah's way to the same archive; the command is one shell so that its two halves are one run."""
+    return ["sh", "-c", 'where=$1 archive=$2; shift 2; buildah "$@" bud --layers --isolation chroot --pull-never -q '
+            '-t bench "$where" && buildah "$@" push -q bench "oci-archive:$archive"', "sh", where, path("b.tar"), *PEER]
+
+
+def peer_empty():
+    subprocess.run(["buildah", *PEER, "rmi", "-a", "-f"], check=False, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    remove("b", "br", "b.tar")
+    subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", f"oci:{TINY}:tiny",
+                    f"containers-storage:[overlay@{path('b')}+{path('br')}]localhost/tiny:latest"], check=True)
+
+
+def unpacked_base():
+    """A directory with the native base's files, for the floor."""
+    if not os.path.isdir(path("root")):
+        subprocess.run([XBUILD, "build", "-q", "--root", path("floorstore"), "--build-context",
+                        f"tiny=oci-layout://{TINY}:tiny", "--platform", ",".join(PLATFORMS), "-o",
+                        f"type=local,dest={path('root')}", context("base", ["FROM tiny", "RUN true"])],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        remove("floorstore")
+    several = path("root", PLATFORMS[0].replace("/", "_"))
+    return several if os.path.isdir(several) else path("root")
+
+
+def floor_steps(root, *emulator):
+    def run():
+        remove("steps")
+        os.mkdir(path("steps"))
+        seconds = float(floor_tool("steps", STEPS, root, path("steps"), *emulator)[0])
+        remove("steps")
+        return seconds
+    return run
+
+
+def tiny_steps():
+    native, both = PLATFORMS[0], ",".join(PLATFORMS)
+    where = context("run", ["FROM tiny", *(f"RUN echo {i} > /file{i}" for i in range(STEPS))])
+    bare = floor("a native step: namespaces, overlay, exec", floor_steps(unpacked_base()))
+    if EMULATOR and len(PLATFORMS) > 1:
+        root = path("root", PLATFORMS[1].replace("/", "_"))
+        floor("an emulated step", floor_steps(root, EMULATOR))
+    name = f"{STEPS} x RUN echo, native"
+    cold = row(f"{name}, empty store", "xbuild", xbuild(where, native), empty)
+    again = row(f"{name}, --no-cache", "xbuild", xbuild(where, native, "--no-cache"))
+    row(f"{name}, unchanged", "xbuild", xbuild(where, native))
+    target("a native step (--no-cache, all of the build shared out) : bare floor", 2, again / STEPS / bare)
+    if HAVE_PEER:
+        took = row(f"{name}, empty store", "buildah", peer(where), peer_empty, PEER_RUNS)
+        row(f"{name}, unchanged", "buildah", peer(where), runs=PEER_RUNS)
+        target(f"{name}, empty store, buildah : xbuild", 50, took / cold, least=True)
+    name = f"{len(PLATFORMS)} platforms x {STEPS} x RUN echo"
+    row(f"{name}, empty store", "xbuild", xbuild(where, both), empty)
+    row(f"{name}, --no-cache", "xbuild", xbuild(where, both, "--no-cache"))
+    took = row(f"{name}, unchanged", "xbuild", xbuild(where, both))
+    target(f"{name}, unchanged", 0.025, took, "s")
+
+
+def edit(name):
+    """Another 10 kB in the middle of the tree."""
+    def run():
+        with open(path(name, "tree", "d00001", "edited"), "wb") as f:
+            f.write(os.urandom(5000).hex().encode())
+    return run
+
+
+def copy_hash(where):
+    remove("copied")
+    took = timed("cp", "-a", os.path.join(where, "tree"), path("copied"))
+    return took + timed("openssl", "sha256", path("tree.tar"))
+
+
+def pack_floor(where):
+    return float(floor_tool("pack", os.path.join(where, "tree"), 6)[0])
+
+
+def copying():
+    both = ",".join(PLATFORMS)
+    where = context("copy", ["FROM tiny", "COPY tree /tree"])
+    floor_tool("tree", os.path.join(where, "tree"), FILES, BYTES)
+    edit("copy")()
+    subprocess.run(["tar", "-cf", path("tree.tar"), "-C", where, "tree"], check=True)
+    seconds, bytes_in, bytes_out = floor_tool("pack", os.path.join(where, "tree"), 6)
+    print(f"# copy: {FILES} files, {int(bytes_in) / 1e6:.0f} MB, libdeflate -6 makes {int(bytes_out) / 1e6:.0f} MB")
+    packing = floor("read, sha256, libdeflate -6, sha256; all cores", lambda: pack_floor(where))
+    copying_and_hashing = floor("cp -a of the tree, openssl sha256 of its tar", lambda: copy_hash(where))
+    remove("copied")
+    floor("openssl sha256 of its tar", lambda: timed("openssl", "sha256", path("tree.tar")))
+    name = f"COPY of {FILES} files, {BYTES // 1_000_000} MB, {len(PLATFORMS)} platforms"
+    cold = row(f"{name}, cold", "xbuild", xbuild(where, both), empty)
+    same = row(f"{name}, unchanged", "xbuild", xbuild(where, both))
+    edited = row(f"{name}, one edited", "xbuild", xbuild(where, both), edit("copy"))
+    target(f"{name}, cold : one pass of read, sha256, compression", 1.5, cold / packing)
+    target(f"{name}, unchanged", 0.075, same, "s")
+    target(f"{name}, one edited : copying and hashing it", 1.3, edited / copying_and_hashing)
+    if HAVE_PEER:
+        row("the same, native platform, cold", "buildah", peer(where), peer_empty, PEER_RUNS)
+        row("the same, native platform, unchanged", "buildah", peer(where), runs=PEER_RUNS)
+        row("the same, native platform, one edited", "buildah", peer(where), edit("copy"), PEER_RUNS)
+    eight_platforms(where)
+    remove("copy", "tree.tar", "store", "x.tar", "b", "b.tar")
+
+
+def eight_platforms(where):
+    with open(os.path.join(where, "Dockerfile"), "w", encoding="utf-8") as f:
+        f.write("FROM scratch\nCOPY tree /tree\n")
+    one = row("the same on scratch, 1 platform, cold", "xbuild", xbuild(where, PLATFORMS[0]), empty)
+    eight = row("the same on scratch, 8 platforms, cold", "xbuild", xbuild(where, EIGHT), empty)
+    target("COPY alone, 8 platforms : 1 platform", 1.2, eight / one)
+
+
+def many_files():
+    where = context("many", ["FROM tiny", "COPY tree /tree"])
+    floor_tool("small", os.path.join(where, "tree"), MANY)
+    floor("find over the tree of many files", lambda: timed("find", os.path.join(where, "tree"), "-newer", "/"))
+    name = f"context of {MANY} files"
+    row(f"{name}, cold", "xbuild", xbuild(where, PLATFORMS[0]), empty, runs=1)
+    took = row(f"{name}, unchanged", "xbuild", xbuild(where, PLATFORMS[0]))
+    target(f"{name}, unchanged", 0.3, took, "s")
+    remove("many", "store", "x.tar")
+
+
+def big_file():
+    where = context("big", ["FROM tiny", "COPY big /big", "RUN cp /big /again"])
+    floor_tool("big", os.path.join(where, "big"), BIG)
+    row(f"a file of {BIG // 1_000_000} MB copied twice, cold", "xbuild", xbuild(where, PLATFORMS[0]), empty, runs=1)
+    row(f"a file of {BIG // 1_000_000} MB, unchanged", "xbuild", xbuild(where, PLATFORMS[0]), runs=1)
+    remove("big", "store", "x.tar")
+
+
+def growth():
+    costs = {}
+    for power in range(3, 7 if MILLION else 5 if QUICK else 6):
+        where = context("grow", ["FROM scratch", "COPY tree /tree"])
+        floor_tool("small", os.path.join(where, "tree"), 10**power)
+        runs = RUNS if power < 5 else 1
+        cold = row(f"10^{power} small files, cold", "xbuild", xbuild(where, PLATFORMS[0]), empty, runs)
+        same = row(f"10^{power} small files, unchanged", "xbuild", xbuild(where, PLATFORMS[0]), runs=runs)
+        costs[power] = (cold / 10**power, same / 10**power)
+        remove("grow", "store", "x.tar")
+    for power, (cold, same) in costs.items():
+        print(f"#   10^{power}: {cold * 1e6:.1f} us a file cold, {same * 1e6:.2f} unchanged")
+    last = max(costs)
+    target(f"time per file, 10^{last} : 10^3 files, cold", 1.2, costs[last][0] / costs[3][0])
+    target(f"time per file, 10^{last} : 10^{last - 1} files, unchanged", 1.2, costs[last][1] / costs[last - 1][1])
+
+
+def show_targets():
+    builders = [(entry["builder"], entry["name"]) for entry in rows if "builder" in entry]
+    if builders:
+        size, name = max(builders)
+        target(f"peak memory of the builder (most: {name})", 64, size / MB, "MB")
+    print(f"\n{'target':92} {'wanted':>10} {'measured':>10}")
+    for t in targets:
+        sign = ">=" if t["least"] else "<="
+        wanted, got = f"{sign} {t['wanted']:g} {t['unit']}", f"{t['measured']:.3g} {t['unit']}"
+        print(f"{t['what']:92} {wanted:>10} {got:>10}  {'met' if t['met'] else 'MISSED'}")
+
+
+def save(file):
+    uname = platform.uname()
+    document = {"version": 1, "quick": QUICK, "runs": RUNS, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "machine": {"processors": os.cpu_count(), "kernel": uname.release, "machine": uname.machine,
+                            "load": os.getloadavg()},
+                "platforms": PLATFORMS, "floors": floors, "rows": rows, "targets": targets}
+    with open(file, "w", encoding="utf-8") as f:
+        json.dump(document, f, indent=1)
+        f.write("\n")
+
+
+def main():
+    print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
+          f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
+    print(f"{'':46} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
+    for section in (tiny_steps, copying, many_files, big_file, growth):
+        if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
+            section()
+    show_targets()
+    if os.environ.get("XB_BENCH_JSON"):
+        save(os.environ["XB_BENCH_JSON"])
+
+
+main()
