@@ -2,6 +2,8 @@
 #include "base/overlay.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +15,16 @@
 enum hand_over {
 	BY_DESCRIPTOR, /* FSCONFIG_SET_FD, Linux 6.13 */
 	BY_PATH,       /* lowerdir+ one by one, Linux 6.5 */
-	BY_LIST,       /* one string, at most 255 bytes through fsconfig() */
+	BY_LIST,       /* one string, through mount(): fsconfig() would take 255 bytes of it */
 	HAND_OVER_WAYS
 };
+
+/* What mount() reads of its options, its end included: a page, whatever the machine's is. */
+#define MAX_OPTIONS 4095
+
+/* Options that are off unless the kernel was built otherwise, so one without them is right too.
+ * What userxattr implies anyway (redirect_dir=nofollow) is an error to repeat. */
+static const char *const options_off[] = { "metacopy", "index", "xino" };
 
 /* The name under which the kernel finds an open directory, whatever its path looks like: store
  * paths may hold the colons and commas that overlay's option strings give a meaning to. */
@@ -39,26 +48,8 @@ static int set_directory(int fs, enum hand_over how, const char *key, int fd)
 	return set_string(fs, key, path);
 }
 
-static int set_lower_list(int fs, const struct xb_overlay *o)
-{
-	/* fsconfig() takes no string longer than 255 bytes */
-	xb_auto_str struct xb_str list = XB_STR_INIT(255);
-
-	for (size_t i = 0; i < o->lower_count; i++) {
-		char path[32];
-
-		descriptor_path(o->lowers[i], path);
-		xb_str_printf(&list, "%s%s", i > 0 ? ":" : "", path);
-	}
-	if (xb_str_overflowed(&list))
-		return -E2BIG;
-	return set_string(fs, "lowerdir", xb_str_text(&list));
-}
-
 static int set_lowers(int fs, const struct xb_overlay *o, enum hand_over how)
 {
-	if (how == BY_LIST)
-		return set_lower_list(fs, o);
 	for (size_t i = 0; i < o->lower_count; i++) {
 		int r = set_directory(fs, how, "lowerdir+", o->lowers[i]);
 
@@ -70,14 +61,10 @@ static int set_lowers(int fs, const struct xb_overlay *o, enum hand_over how)
 
 static int set_options(int fs, const struct xb_overlay *o)
 {
-	/* What userxattr implies anyway (redirect_dir=nofollow) is an error to repeat; the others
-	 * are off unless the kernel was built otherwise, so a kernel without one is right too. */
-	static const char *const off[] = { "metacopy", "index", "xino" };
-
 	if (fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return -errno;
-	for (size_t i = 0; i < XB_COUNT(off); i++)
-		set_string(fs, off[i], "off");
+	for (size_t i = 0; i < XB_COUNT(options_off); i++)
+		set_string(fs, options_off[i], "off");
 	if (o->lose_on_crash && fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
 		return -errno;
 	return 0;
@@ -112,12 +99,76 @@ static void explanation(int fs, char text[static 256])
 	}
 }
 
+static void list_options(const struct xb_overlay *o, struct xb_str *list)
+{
+	char path[32];
+
+	for (size_t i = 0; i < o->lower_count; i++) {
+		descriptor_path(o->lowers[i], path);
+		xb_str_printf(list, "%s%s", i > 0 ? ":" : "lowerdir=", path);
+	}
+	if (o->upper >= 0) {
+		descriptor_path(o->upper, path);
+		xb_str_printf(list, ",upperdir=%s", path);
+		descriptor_path(o->work, path);
+		xb_str_printf(list, ",workdir=%s", path);
+	}
+	xb_str_puts(list, o->lose_on_crash ? ",userxattr,volatile" : ",userxattr");
+	for (size_t i = 0; i < XB_COUNT(options_off); i++)
+		xb_str_printf(list, ",%s=off", options_off[i]);
+}
+
+/*
+ * mount() has to attach what it makes: above "/", where no path of this process leads, since its
+ * root is what lies below. From there ".." leads to whatever is on top, which is then copied
+ * without being attached, and taken away. A process that dies meanwhile takes its private mount
+ * namespace along.
+ */
+static int mount_and_detach(const char *options, unsigned long flags)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	int view = -EAGAIN;
+
+	pthread_mutex_lock(&lock);
+	if (mount("overlay", "/", "overlay", flags, options) < 0) {
+		view = -errno;
+	} else {
+		view = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		if (view < 0)
+			view = -errno;
+		(void)umount2("/..", MNT_DETACH);
+	}
+	pthread_mutex_unlock(&lock);
+	return view;
+}
+
+static int mount_by_list(const struct xb_overlay *o, struct xb_error *err)
+{
+	xb_auto_str struct xb_str options = XB_STR_INIT(MAX_OPTIONS);
+	int view;
+
+	/* the attributes that mount() knows too have the same values there */
+	_Static_assert(MOUNT_ATTR_RDONLY == MS_RDONLY && MOUNT_ATTR_NOSUID == MS_NOSUID &&
+			       MOUNT_ATTR_NODEV == MS_NODEV && MOUNT_ATTR_NOEXEC == MS_NOEXEC,
+		       "mount() and fsmount() agree");
+	list_options(o, &options);
+	if (xb_str_overflowed(&options))
+		return xb_error_errno(err, -E2BIG, "mounting an overlay of %zu directories",
+				      o->lower_count);
+	view = mount_and_detach(xb_str_text(&options), o->attributes);
+	return view < 0 ? xb_error_errno(err, view, "mounting an overlay of %zu directories",
+					 o->lower_count)
+			: view;
+}
+
 static int try_mount(const struct xb_overlay *o, enum hand_over how, struct xb_error *err)
 {
 	xb_auto_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	char why[256];
 	int r;
 
+	if (how == BY_LIST)
+		return mount_by_list(o, err);
 	if (fs < 0)
 		return xb_error_errno(err, -errno, "opening the overlay file system");
 	r = configure(fs, o, how);
@@ -147,7 +198,8 @@ int xb_overlay_mount(const struct xb_overlay *o, struct xb_error *err)
 	if (o->lower_count == 0 || o->lower_count > XB_OVERLAY_MAX_LOWERS)
 		return xb_error_set(err, -EINVAL, "an overlay of %zu directories", o->lower_count);
 
-	for (int how = BY_DESCRIPTOR; how < HAND_OVER_WAYS && is_unknown(r); how++) {
+	for (int how = o->old_calls ? BY_LIST : BY_DESCRIPTOR;
+	     how < HAND_OVER_WAYS && is_unknown(r); how++) {
 		struct xb_error attempt = XB_ERROR_INIT;
 
 		r = try_mount(o, (enum hand_over)how, &attempt);

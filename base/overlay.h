@@ -3,7 +3,8 @@
  * Overlay views of directories, as detached mounts.
  *
  * The mount is made with fsopen(), fsconfig() and fsmount() and never attached here, so nothing
- * is left behind when its descriptor is closed. Its on-disk form is the same for root and for a
+ * is left behind when its descriptor is closed. (Before Linux 6.5, see below, it is for a moment,
+ * in the private mount namespace of this process.) Its on-disk form is the same for root and for a
  * plain user: option `userxattr`, hence a whiteout is a character device 0/0 and an opaque
  * directory has the attribute `user.overlay.opaque`; no redirects, no metadata-only copies, no
  * inode index.
@@ -20,6 +21,11 @@
 
 /** The most lower directories that a kernel stacks (OVL_MAX_STACK). */
 #define XB_OVERLAY_MAX_LOWERS 500
+/**
+ * As many lower directories go into the options of mount(), a page, when no descriptor has more
+ * than four digits: what every kernel takes.
+ */
+#define XB_OVERLAY_SAFE_LOWERS 200
 
 /**
  * What to lay over each other. The descriptors are borrowed, may be O_PATH and are not needed
@@ -32,7 +38,8 @@ struct xb_overlay {
 	int work; /**< an empty directory on the file system of `upper`; -1 without upper */
 	bool lose_on_crash;  /**< option `volatile`: never sync; set it only where a crash means
 				that `upper` is thrown away */
-	unsigned attributes; /**< MOUNT_ATTR_* for the mount (nodev, nosuid, …) */
+	bool old_calls;	     /**< do as for a kernel before 6.5: a test's */
+	unsigned attributes; /**< MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC for the mount */
 };
 
 /**
@@ -41,8 +48,8 @@ struct xb_overlay {
  *
  * Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace. A descriptor of
  * another *detached* mount is accepted as a lower directory from Linux 6.15 on. Layers are handed
- * over by descriptor (Linux 6.13), as `lowerdir+` (6.5) or in one `lowerdir` string, which takes
- * some 15 directories: more give -E2BIG on such kernels.
+ * over by descriptor (Linux 6.13), as `lowerdir+` (6.5) or in the options of mount(), which take
+ * XB_OVERLAY_SAFE_LOWERS directories: more may give -E2BIG on such kernels. Thread-safe.
  *
  * Errors: those of the calls, with the kernel's own explanation where it gave one; -EINVAL for
  * counts out of range.

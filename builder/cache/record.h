@@ -20,6 +20,8 @@
 #define XB_RECORD_KEY_SIZE 160
 /** What the key of an unpacked base layer begins with; its chain ID follows. */
 #define XB_RECORD_CHAIN "chain:"
+/** What the key of several layers merged into one snapshot begins with, likewise. */
+#define XB_RECORD_MERGED "merged:"
 
 /** One record; a plain value. */
 struct xb_record {

@@ -640,6 +640,16 @@ int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
 	return r;
 }
 
+int xb_copy_leaf(int from_dir, const char *name, const struct stat *st, int to_dir,
+		 struct xb_error *err)
+{
+	const struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+	/* owns nothing: not cleared */
+	struct copier c = { .options = &options, .top = to_dir, .dest = to_dir };
+
+	return copy_leaf(&c, from_dir, name, st, name, err);
+}
+
 static int write_content(struct copier *c, const char *name, struct xb_view content, int dst_root,
 			 const char *dst, struct xb_error *err)
 {

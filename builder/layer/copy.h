@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/mode.h"
@@ -67,6 +68,14 @@ struct xb_copy_options {
  */
 int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
 		 const struct xb_copy_options *options, struct xb_error *err);
+
+/**
+ * Copy `name` of the directory `from_dir`, which is what `st` says and no directory, to `to_dir`
+ * under the same name, where nothing is or a file that it replaces: all that is kept, kept.
+ * Errors: as xb_copy_path().
+ */
+int xb_copy_leaf(int from_dir, const char *name, const struct stat *st, int to_dir,
+		 struct xb_error *err);
 
 /**
  * Write a file of mode 0644, owner 0:0 and the bytes `content` to `dst`, as if it were copied from

@@ -4,11 +4,30 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/overlay.h"
 #include "builder/cache/blob.h"
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
+#include "builder/layer/merge.h"
 #include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
+
+/*
+ * A stack of more layers has its oldest ones merged, so that any kernel takes it, with room for
+ * the layer of mount points that a step may need. Merging goes by fixed numbers of layers, so that
+ * all that follow use the same merged snapshot.
+ */
+#define MOST_LOWERS    192
+#define MERGED_AT_ONCE 96
+_Static_assert(MOST_LOWERS + 2 <= XB_OVERLAY_SAFE_LOWERS, "a stack with its mount points");
+
+/* A result whose tree is wanted. All borrowed. */
+struct stack {
+	struct xb_store *store;
+	const struct xb_result *result;
+	uint64_t max_layer;
+	struct xb_strv *warnings;
+};
 
 static void to_top(struct xb_strv *lowers, const char *path)
 {
@@ -109,24 +128,107 @@ static int base_snapshot(struct xb_store *store, const struct xb_result_layer *l
 	return 0;
 }
 
+/* Push the path of the snapshot of layer `i`, made when missing, on top of those below it. */
+static int push_layer(const struct stack *stack, size_t i, struct xb_strv *lowers,
+		      struct xb_error *err)
+{
+	const struct xb_result_layer *layer = &stack->result->layers.items[i];
+	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+	struct xb_snapshot snapshot = layer->snapshot;
+	int r = 0;
+
+	if (snapshot.id[0] == '\0')
+		r = base_snapshot(stack->store, layer, stack->max_layer, lowers, &snapshot,
+				  stack->warnings, err);
+	if (r < 0)
+		return r;
+	xb_snapshot_path(stack->store, &snapshot, &path);
+	to_top(lowers, xb_str_text(&path));
+	return 0;
+}
+
+static int stack_paths(const struct stack *stack, size_t n, struct xb_strv *lowers,
+		       struct xb_error *err);
+
+static int merge_into(const struct stack *stack, const struct xb_strv *lowers,
+		      const struct xb_snapshot *snapshot, struct xb_error *err)
+{
+	xb_auto_fd int fd = -1;
+	int r = xb_snapshot_open(stack->store, snapshot, &fd, err);
+
+	if (r == 0)
+		r = xb_tree_merge((const char *const *)xb_strv_argv(lowers), lowers->len,
+				  XB_MERGE_LINK, fd, err);
+	return r == 0 ? xb_snapshot_commit(stack->store, snapshot, err) : r;
+}
+
+static int merge_and_record(const struct stack *stack, size_t n, struct xb_record *record,
+			    struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
+	uint64_t start = xb_clock_monotonic();
+	int r = stack_paths(stack, n, &lowers, err);
+
+	if (r == 0)
+		r = xb_snapshot_begin(stack->store, &record->snapshot, err);
+	if (r < 0)
+		return r;
+	r = merge_into(stack, &lowers, &record->snapshot, err);
+	if (r == 0) {
+		record->created = xb_clock_now();
+		record->duration = xb_clock_monotonic() - start;
+		r = xb_record_put(stack->store, record, err);
+	}
+	if (r < 0)
+		xb_snapshot_discard(stack->store, &record->snapshot);
+	return r;
+}
+
+/* The snapshot that shows the first `n` layers together: known, or made now. */
+static int push_merged(const struct stack *stack, size_t n, struct xb_strv *lowers,
+		       struct xb_error *err)
+{
+	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	struct xb_record record = { 0 };
+	int r;
+
+	(void)snprintf(record.key, sizeof(record.key), "%s%s", XB_RECORD_MERGED,
+		       stack->result->layers.items[n - 1].chain.text);
+	r = xb_record_get(stack->store, record.key, &record, err);
+	if (r == 0) {
+		r = xb_keylock_take(stack->store, record.key, true, &lock, err);
+		if (r == 0)
+			r = xb_record_get(stack->store, record.key, &record, err);
+		if (r == 0)
+			r = merge_and_record(stack, n, &record, err);
+	}
+	if (r < 0)
+		return xb_store_explain(err,
+					xb_error_wrap(err, r, "merging the first %zu layers", n));
+	xb_snapshot_path(stack->store, &record.snapshot, &path);
+	to_top(lowers, xb_str_text(&path));
+	return 0;
+}
+
+/* The paths of the first `n` layers: of a deep stack, the oldest are one snapshot. */
+static int stack_paths(const struct stack *stack, size_t n, struct xb_strv *lowers,
+		       struct xb_error *err)
+{
+	size_t merged = n > MOST_LOWERS ? (n - 1) / MERGED_AT_ONCE * MERGED_AT_ONCE : 0;
+	int r = merged > 0 ? push_merged(stack, merged, lowers, err) : 0;
+
+	for (size_t i = merged; r == 0 && i < n; i++)
+		r = push_layer(stack, i, lowers, err);
+	return r;
+}
+
 int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err)
 {
-	for (size_t i = 0; i < result->layers.len; i++) {
-		const struct xb_result_layer *layer = &result->layers.items[i];
-		xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
-		struct xb_snapshot snapshot = layer->snapshot;
-		int r = 0;
+	const struct stack stack = { store, result, max_layer, warnings };
 
-		if (snapshot.id[0] == '\0')
-			r = base_snapshot(store, layer, max_layer, lowers, &snapshot, warnings,
-					  err);
-		if (r < 0)
-			return r;
-		xb_snapshot_path(store, &snapshot, &path);
-		to_top(lowers, xb_str_text(&path));
-	}
-	return 0;
+	return stack_paths(&stack, result->layers.len, lowers, err);
 }
 
 /* Views are made by xb_tree_mount() or xb_tree_view(), which differ in how long they last. */

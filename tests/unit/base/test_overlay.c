@@ -97,6 +97,46 @@ static void changes_go_to_the_upper_directory(void **state)
 	assert_string_equal(value, "y");
 }
 
+/* What kernels before 6.5 are given: as many directories as they take, and nothing stays mounted.
+ */
+static void the_old_way_takes_many_directories(void **state)
+{
+	enum { LOWERS = XB_OVERLAY_SAFE_LOWERS };
+	int lowers[LOWERS];
+	xb_auto_fd int upper = dir("old upper");
+	xb_auto_fd int work = dir("old work");
+	xb_auto_fd int view = -1;
+	struct xb_overlay o = {
+		.lowers = lowers, .lower_count = LOWERS, .upper = upper, .work = work
+	};
+	struct statx before, after;
+
+	(void)state;
+	need("overlay", possible);
+	for (int i = 0; i < LOWERS; i++) {
+		xb_autofree char *name = xb_format("old%d", i);
+		xb_autofree char *file = xb_format("old%d/f%d", i, i);
+
+		lowers[i] = dir(name);
+		scratch_write(file, "here");
+	}
+	assert_int_equal(statx(AT_FDCWD, "/..", 0, STATX_MNT_ID, &before), 0);
+	o.old_calls = true;
+	o.lose_on_crash = true;
+	o.attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+	view = xb_overlay_mount(&o, NULL);
+	assert_true(view >= 0);
+	assert_text(view, "f0", "here");
+	assert_text(view, "f199", "here");
+	assert_int_equal(unlinkat(view, "f1", 0), 0);
+	assert_int_equal(xb_file_replace_at(view, "new", "new", 3, false, NULL), 0);
+	assert_text(upper, "new", "new");
+	assert_int_equal(statx(AT_FDCWD, "/..", 0, STATX_MNT_ID, &after), 0);
+	assert_true(before.stx_mnt_id == after.stx_mnt_id);
+	for (int i = 0; i < LOWERS; i++)
+		(void)close(lowers[i]);
+}
+
 static void closing_the_view_leaves_no_mount(void **state)
 {
 	xb_auto_str struct xb_str mounts = XB_STR_INIT(XB_STR_OWN);
@@ -169,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_scratch(the_top_layer_is_seen_first),
 		in_scratch(changes_go_to_the_upper_directory),
+		in_scratch(the_old_way_takes_many_directories),
 		in_scratch(closing_the_view_leaves_no_mount),
 		in_scratch(hundreds_of_layers_are_stacked),
 		in_scratch(a_mistake_is_explained),

@@ -22,6 +22,8 @@
 /** Whether this process is root of a namespace in which it may mount overlays; set by trees_main.
  */
 static bool trees_root;
+/** Whether tree_list() leaves out which names are of one file. */
+static bool trees_ignore_links;
 
 /** A small generator of random numbers, the same everywhere (xorshift). */
 struct rng {
@@ -95,7 +97,7 @@ struct tree_links {
 static inline void tree_put_links(struct xb_str *out, struct tree_links *links, const char *name,
 				  const struct stat *st)
 {
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+	if (trees_ignore_links || S_ISDIR(st->st_mode) || st->st_nlink < 2)
 		return;
 	for (size_t i = 0; i < links->count; i++)
 		if (links->inodes[i] == st->st_ino) {
