@@ -203,17 +203,23 @@ int xb_sweep_trash(struct xb_store *store, struct xb_sweep *sweep, int dirfd, co
 	return 0;
 }
 
+/* Whether a living process's lease is in the name of a file of ingest/. */
+static bool is_ingested(const struct xb_sweep *sweep, const char *name)
+{
+	struct xb_view rest = xb_view(name);
+	struct xb_view lease;
+
+	(void)xb_view_split(&rest, '.', &lease);
+	return xb_map_get(sweep->live, lease) != NULL;
+}
+
 static int sweep_ingest(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	int r = xb_store_list(store->ingest, ".", &names, err);
 
 	for (size_t i = 0; r >= 0 && i < names.len; i++) {
-		struct xb_view rest = xb_view(names.items[i]);
-		struct xb_view lease;
-
-		(void)xb_view_split(&rest, '.', &lease);
-		if (xb_map_get(sweep->live, lease) == NULL)
+		if (!is_ingested(sweep, names.items[i]))
 			r = xb_sweep_trash(store, sweep, store->ingest, names.items[i], err);
 	}
 	return r;
@@ -280,11 +286,47 @@ int xb_sweep_orphans(struct xb_store *store, struct xb_sweep *sweep, struct xb_e
 	return r < 0 ? r : sweep_snapshots(store, sweep, err);
 }
 
+static int list_ingest(struct xb_store *store, const struct xb_sweep *sweep, struct xb_strv *ret,
+		       struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = xb_store_list(store->ingest, ".", &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.len; i++) {
+		if (!is_ingested(sweep, names.items[i]))
+			xb_strv_printf(ret, "ingest/%s", names.items[i]);
+	}
+	return r;
+}
+
+int xb_sweep_list(struct xb_store *store, const struct xb_sweep *sweep, struct xb_strv *ret,
+		  struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = list_ingest(store, sweep, ret, err);
+
+	if (r >= 0)
+		r = xb_store_list(store->snapshots, ".", &names, err);
+	for (size_t i = 0; r >= 0 && i < names.len; i++) {
+		if (xb_sweep_held(sweep, 's', names.items[i]))
+			continue;
+		r = xb_db_snapshot_used(store, names.items[i], err);
+		if (r == 0)
+			xb_strv_printf(ret, "snapshots/%s", names.items[i]);
+	}
+	return r < 0 ? r : 0;
+}
+
 void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep)
 {
 	/* what cannot be removed now bears our lease's name, and is swept after us */
 	for (size_t i = 0; i < sweep->trash.len; i++)
 		(void)xb_remove_tree_at(store->ingest, sweep->trash.items[i], NULL);
+	xb_sweep_clear(sweep);
+}
+
+void xb_sweep_clear(struct xb_sweep *sweep)
+{
 	xb_strv_clear(&sweep->trash);
 	xb_map_free(sweep->live);
 	xb_map_free(sweep->held);

@@ -44,6 +44,10 @@ struct xb_sweep {
 /** Release, and remove the trash from the disk; not under the store lock. */
 void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep);
 
+/** Cleanup of one that moved nothing away, also under the store lock. */
+void xb_sweep_clear(struct xb_sweep *sweep);
+#define xb_auto_sweep XB_CLEANUP(xb_sweep_clear)
+
 /** Read all leases and remove dead ones. Under the exclusive store lock. */
 int xb_sweep_leases(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err);
 /**
@@ -52,6 +56,9 @@ int xb_sweep_leases(struct xb_store *store, struct xb_sweep *sweep, struct xb_er
  * exclusive store lock, after xb_sweep_leases().
  */
 int xb_sweep_orphans(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err);
+/** Append the names ("snapshots/…", "ingest/…") of what xb_sweep_orphans() would move; as there. */
+int xb_sweep_list(struct xb_store *store, const struct xb_sweep *sweep, struct xb_strv *ret,
+		  struct xb_error *err);
 /** Move `dirfd`/`name` to the trash; gone already is not an error. */
 int xb_sweep_trash(struct xb_store *store, struct xb_sweep *sweep, int dirfd, const char *name,
 		   struct xb_error *err);

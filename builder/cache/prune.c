@@ -8,190 +8,139 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "builder/cache/db.h"
-#include "builder/cache/disk.h"
-#include "builder/cache/lease.h"
 #include "builder/cache/piece.h"
 #include "builder/cache/record.h"
-#include "builder/cache/state.h"
+#include "builder/cache/stock.h"
 #include "builder/cache/tag.h"
-#include "manifest/layout.h"
-#include "manifest/manifest.h"
-#include "manifest/media.h"
 
 /* Seconds after which what is remembered of a context is removed, unless it was written anew. */
-#define CONTEXT_AGE ((time_t)30 * 24 * 3600)
+#define CONTEXT_AGE  ((time_t)30 * 24 * 3600)
+#define MICROSECONDS 1000000
 
-static char present;
-
-/* What the tags reach: digests, and documents still to be read. */
-struct reach {
-	struct xb_map *digests;
-	struct xb_descriptors queue;
+/* A collection. */
+struct prune {
+	struct xb_store *store;
+	const struct xb_prune *what;
+	struct xb_sweep sweep;
+	struct xb_inventory inventory;
+	struct xb_strv keys;  /* of records that go */
+	struct xb_strv names; /* of things that go, as in a lease */
+	uint64_t total;	      /* bytes that are left */
+	struct xb_store_pruned pruned;
 };
 
-static void reach_clear(struct reach *reach)
+static void prune_clear(struct prune *p)
 {
-	xb_map_free(reach->digests);
-	xb_descriptors_clear(&reach->queue);
+	xb_inventory_clear(&p->inventory);
+	xb_strv_clear(&p->keys);
+	xb_strv_clear(&p->names);
 }
 
-static void reach_add(struct reach *reach, const struct xb_descriptor *d)
+/* ---- deciding ------------------------------------------------------------------------------- */
+
+static bool is_named(const struct xb_prune *what, const struct xb_item *item)
 {
-	if (d->media_type != NULL &&
-	    xb_map_set(reach->digests, xb_view(d->digest.text), &present) == NULL)
-		(void)xb_descriptors_add(&reach->queue, d);
-}
-
-static void reach_all(struct reach *reach, const struct xb_descriptors *v)
-{
-	for (size_t i = 0; i < v->len; i++)
-		reach_add(reach, &v->items[i]);
-}
-
-static void reach_index(struct reach *reach, struct xb_view text, const char *type)
-{
-	xb_auto_index struct xb_index index = XB_INDEX_INIT;
-
-	if (xb_index_parse(text, type, &index, NULL) >= 0)
-		reach_all(reach, &index.manifests);
-}
-
-static void reach_manifest(struct reach *reach, struct xb_view text, const char *type)
-{
-	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-
-	if (xb_manifest_parse(text, type, &manifest, NULL) < 0)
-		return;
-	reach_add(reach, &manifest.config);
-	reach_all(reach, &manifest.layers);
-}
-
-/* A document that is missing or broken reaches nothing: it is of no use to its tag either. */
-static void reach_document(const struct xb_store *store, struct reach *reach,
-			   const struct xb_descriptor *d)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	enum xb_media_kind kind = xb_media_kind(d->media_type);
-
-	if (kind != XB_MEDIA_INDEX && kind != XB_MEDIA_MANIFEST)
-		return;
-	if (xb_layout_blob_read(store->layout, d, XB_MAX_MANIFEST, &text, NULL) < 0)
-		return;
-	if (kind == XB_MEDIA_INDEX)
-		reach_index(reach, xb_str_view(&text), d->media_type);
-	else
-		reach_manifest(reach, xb_str_view(&text), d->media_type);
-}
-
-/* The size of a held blob that may be a document, else 0. */
-static uint64_t document_size(const struct xb_store *store, const struct xb_digest *digest)
-{
-	struct xb_view algorithm = xb_digest_algorithm(digest);
-	xb_autofree char *path =
-		xb_format("%.*s/%s", XB_VIEW_ARGS(algorithm), xb_digest_hex(digest));
-	xb_auto_fd int fd =
-		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	char first;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size > XB_MAX_MANIFEST || read(fd, &first, 1) != 1 || first != '{')
-		return 0;
-	return (uint64_t)st.st_size;
-}
-
-struct held_visit {
-	const struct xb_store *store;
-	struct reach *reach;
-};
-
-/* A build that has made an index and not tagged it yet holds the index alone. */
-static int reach_held(void *context, const char *line, void *value)
-{
-	struct held_visit *visit = context;
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
-	struct xb_digest digest;
-	uint64_t size;
-
-	(void)value;
-	if (strncmp(line, "b ", 2) != 0 || xb_digest_parse(xb_view(line + 2), &digest, NULL) < 0)
-		return 0;
-	size = document_size(visit->store, &digest);
-	if (size == 0)
-		return 0;
-	xb_descriptor_init(&d, XB_MEDIA_OCI_INDEX, &digest, size);
-	if (xb_layout_blob_read(visit->store->layout, &d, XB_MAX_MANIFEST, &text, NULL) >= 0) {
-		reach_index(visit->reach, xb_str_view(&text), NULL);
-		reach_manifest(visit->reach, xb_str_view(&text), NULL);
+	for (size_t i = 0; what->ids != NULL && i < what->ids->len; i++) {
+		if (xb_item_is(item, what->ids->items[i]))
+			return true;
 	}
-	return 0;
+	return what->ids == NULL || what->ids->len == 0;
 }
 
-static int reach_roots(struct xb_store *store, const struct xb_sweep *sweep, struct reach *reach,
-		       struct xb_error *err)
+/* Caches hold what costs time to make again: they go when they are meant. */
+static bool is_meant(const struct xb_prune *what, const struct xb_item *item)
 {
-	xb_auto_index struct xb_index index = XB_INDEX_INIT;
-	struct held_visit visit = { .store = store, .reach = reach };
-	int r = xb_layout_index(store->layout, &index, err);
+	if (what->kinds != 0)
+		return (what->kinds & XB_PRUNE_KIND(item->kind)) != 0;
+	return what->all || (what->ids != NULL && what->ids->len > 0) ||
+	       (item->kind != XB_ITEM_CACHE && item->kind != XB_ITEM_CONTEXT);
+}
 
-	if (r < 0)
-		return r;
-	reach_all(reach, &index.manifests);
-	(void)xb_map_each(sweep->held, reach_held, &visit);
-	for (size_t i = 0; i < reach->queue.len; i++) {
-		/* the queue grows, hence moves, while this one is read */
-		xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
+static bool may_go(const struct xb_prune *what, const struct xb_item *item, int64_t now)
+{
+	return item->hold == XB_HELD_NOT && item->kind != XB_ITEM_BUSY && is_named(what, item) &&
+	       is_meant(what, item) &&
+	       (what->unused_for <= 0 || item->used <= now - what->unused_for * MICROSECONDS);
+}
 
-		xb_descriptor_copy(&d, &reach->queue.items[i]);
-		reach_document(store, reach, &d);
+static int by_use(const void *a, const void *b)
+{
+	const struct xb_item *one = *(struct xb_item *const *)a;
+	const struct xb_item *two = *(struct xb_item *const *)b;
+
+	return one->used < two->used ? -1 : one->used > two->used;
+}
+
+/* Its blob's room is counted with another of those that name it. */
+static void hand_over(struct prune *p, struct xb_item *item)
+{
+	for (size_t i = 0; i < p->inventory.items.len; i++) {
+		struct xb_item *other = &p->inventory.items.items[i];
+
+		if (other != item && !other->gone && other->blob != NULL &&
+		    strcmp(other->blob, item->blob) == 0) {
+			other->packed = item->packed;
+			item->packed = (struct xb_room){ 0 };
+			return;
+		}
 	}
-	return 0;
 }
 
-/* The decision on each record, for xb_record_each(). */
-struct selection {
-	const struct xb_sweep *sweep;
-	const struct reach *reach;
-	bool all;
-	struct xb_map *blobs;	  /* of records that stay */
-	struct xb_strv keys;	  /* of records that go */
-	struct xb_strv snapshots; /* of records that go */
-};
-
-static void selection_clear(struct selection *s)
+/* One less names the item's blob; whether it goes, too. */
+static bool let_blob_go(struct prune *p, struct xb_item *item)
 {
-	xb_map_free(s->blobs);
-	xb_strv_clear(&s->keys);
-	xb_strv_clear(&s->snapshots);
-}
+	uintptr_t names;
 
-static bool record_stays(const struct selection *s, const struct xb_record *record)
-{
-	if (record->snapshot.id[0] != '\0' && xb_sweep_held(s->sweep, 's', record->snapshot.id))
-		return true;
-	if (xb_digest_empty(&record->blob))
+	if (item->blob == NULL)
 		return false;
-	if (record->snapshot.id[0] == '\0' && xb_sweep_held(s->sweep, 'b', record->blob.text))
-		return true;
-	return !s->all && xb_map_get(s->reach->digests, xb_view(record->blob.text)) != NULL;
-}
-
-static int select_record(void *context, const struct xb_record *record)
-{
-	struct selection *s = context;
-
-	if (record_stays(s, record)) {
-		if (!xb_digest_empty(&record->blob))
-			xb_map_set(s->blobs, xb_view(record->blob.text), &present);
-		return 0;
+	names = (uintptr_t)xb_map_get(p->inventory.blobs, xb_view(item->blob)) - 1;
+	if (names > 0) {
+		(void)xb_map_set(p->inventory.blobs, xb_view(item->blob), (void *)names);
+		if (item->packed.bytes > 0)
+			hand_over(p, item);
+		return false;
 	}
-	xb_strv_push(&s->keys, record->key);
-	if (record->snapshot.id[0] != '\0')
-		xb_strv_push(&s->snapshots, record->snapshot.id);
-	return 0;
+	(void)xb_map_remove(p->inventory.blobs, xb_view(item->blob));
+	return !item->blob_needed;
 }
+
+static void let_go(struct prune *p, struct xb_item *item)
+{
+	uint64_t bytes = item->tree.bytes;
+
+	item->gone = true;
+	item->blob_gone = let_blob_go(p, item);
+	if (item->blob_gone)
+		bytes += item->packed.bytes;
+	p->total -= bytes < p->total ? bytes : p->total;
+	p->pruned.bytes += bytes;
+	if (p->what->visit != NULL)
+		p->what->visit(p->what->context, item, bytes);
+}
+
+static void decide(struct prune *p)
+{
+	int64_t now = xb_clock_now() * MICROSECONDS;
+	xb_autofree struct xb_item **order =
+		xb_calloc(p->inventory.items.len + 1, sizeof(struct xb_item *));
+	size_t len = 0;
+
+	p->total = p->inventory.rest.bytes;
+	for (size_t i = 0; i < p->inventory.items.len; i++) {
+		struct xb_item *item = &p->inventory.items.items[i];
+
+		p->total += xb_item_room(item).bytes;
+		if (may_go(p->what, item, now))
+			order[len++] = item;
+	}
+	qsort(order, len, sizeof(struct xb_item *), by_use);
+	for (size_t i = 0; i < len && (p->what->keep == 0 || p->total > p->what->keep); i++)
+		let_go(p, order[i]);
+}
+
+/* ---- carrying out --------------------------------------------------------------------------- */
 
 static int remove_records(struct xb_store *store, const struct xb_strv *keys, struct xb_error *err)
 {
@@ -202,63 +151,54 @@ static int remove_records(struct xb_store *store, const struct xb_strv *keys, st
 	return r;
 }
 
-static int trash_blobs_of(struct xb_store *store, struct xb_sweep *sweep, const struct selection *s,
-			  const char *algorithm, struct xb_store_pruned *ret, struct xb_error *err)
-{
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
-	int r = xb_store_list(store->blobs, algorithm, &names, err);
-
-	for (size_t i = 0; r >= 0 && i < names.len; i++) {
-		xb_autofree char *digest = xb_format("%s:%s", algorithm, names.items[i]);
-		xb_autofree char *path = xb_format("%s/%s", algorithm, names.items[i]);
-
-		if (xb_map_get(s->reach->digests, xb_view(digest)) != NULL ||
-		    xb_map_get(s->blobs, xb_view(digest)) != NULL ||
-		    xb_sweep_held(sweep, 'b', digest))
-			continue;
-		r = xb_sweep_trash(store, sweep, store->blobs, path, err);
-		ret->blobs++;
-	}
-	return r;
-}
-
-static int trash_blobs(struct xb_store *store, struct xb_sweep *sweep, const struct selection *s,
-		       struct xb_store_pruned *ret, struct xb_error *err)
-{
-	xb_auto_strv struct xb_strv algorithms = XB_STRV_INIT;
-	int r = xb_store_list(store->blobs, ".", &algorithms, err);
-
-	for (size_t i = 0; r >= 0 && i < algorithms.len; i++)
-		r = trash_blobs_of(store, sweep, s, algorithms.items[i], ret, err);
-	return r;
-}
-
 /* A cache that a step uses is locked by it. */
-static int trash_cache(struct xb_store *store, struct xb_sweep *sweep, const char *name,
-		       struct xb_store_pruned *ret, struct xb_error *err)
+static int trash_cache(struct prune *p, const char *name, struct xb_error *err)
 {
 	xb_auto_fd int fd =
-		openat(store->caches, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		openat(p->store->caches, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
-	ret->caches++;
-	return xb_sweep_trash(store, sweep, store->caches, name, err);
+	p->pruned.caches++;
+	return xb_sweep_trash(p->store, &p->sweep, p->store->caches, name, err);
 }
 
-static int trash_caches(struct xb_store *store, struct xb_sweep *sweep, struct xb_store_pruned *ret,
-			struct xb_error *err)
+static int trash_snapshot(struct prune *p, const char *id, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
-	int r = xb_store_list(store->caches, ".", &names, err);
-
-	for (size_t i = 0; r >= 0 && i < names.len; i++)
-		r = trash_cache(store, sweep, names.items[i], ret, err);
-	return r;
+	p->pruned.snapshots++;
+	xb_strv_printf(&p->names, "s %s", id);
+	return xb_sweep_trash(p->store, &p->sweep, p->store->snapshots, id, err);
 }
 
-/* What is remembered of contexts costs a reading at most: all of it goes, or what is old. */
-static int remove_contexts(struct xb_store *store, bool all, struct xb_error *err)
+static int trash_blob(struct prune *p, const char *digest, struct xb_error *err)
+{
+	xb_autofree char *path = xb_strdup(digest);
+
+	path[strcspn(path, ":")] = '/';
+	p->pruned.blobs++;
+	xb_strv_printf(&p->names, "b %s", digest);
+	return xb_sweep_trash(p->store, &p->sweep, p->store->blobs, path, err);
+}
+
+static int trash_item(struct prune *p, const struct xb_item *item, struct xb_error *err)
+{
+	int r = 0;
+
+	if (item->kind == XB_ITEM_CACHE)
+		return trash_cache(p, item->id, err);
+	if (item->kind == XB_ITEM_CONTEXT) {
+		(void)unlinkat(p->store->contexts, item->id, 0);
+		return 0;
+	}
+	if (item->kind != XB_ITEM_BLOB)
+		xb_strv_push(&p->keys, item->id);
+	if (item->snapshot.id[0] != '\0')
+		r = trash_snapshot(p, item->snapshot.id, err);
+	return r < 0 || !item->blob_gone ? r : trash_blob(p, item->blob, err);
+}
+
+/* What is remembered of contexts costs a reading at most. */
+static int remove_old_contexts(struct xb_store *store, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	time_t limit = time(NULL) - CONTEXT_AGE;
@@ -268,10 +208,54 @@ static int remove_contexts(struct xb_store *store, bool all, struct xb_error *er
 		struct stat st;
 
 		if (fstatat(store->contexts, names.items[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    (all || st.st_mtim.tv_sec < limit))
+		    st.st_mtim.tv_sec < limit)
 			(void)unlinkat(store->contexts, names.items[i], 0);
 	}
 	return r;
+}
+
+/* What nobody accounts for goes in any case. */
+static int trash_orphans(struct prune *p, struct xb_error *err)
+{
+	size_t before = p->sweep.trash.len;
+	int r = remove_old_contexts(p->store, err);
+
+	if (r >= 0)
+		r = xb_sweep_orphans(p->store, &p->sweep, err);
+	if (r < 0)
+		return r;
+	p->pruned.snapshots += (uint64_t)r;
+	for (size_t i = before; i < p->sweep.trash.len; i++)
+		p->pruned.bytes += xb_disk_room(p->store->ingest, p->sweep.trash.items[i]).bytes;
+	return 0;
+}
+
+static int carry_out(struct prune *p, struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < p->inventory.items.len; i++) {
+		if (p->inventory.items.items[i].gone)
+			r = trash_item(p, &p->inventory.items.items[i], err);
+	}
+	p->pruned.records = p->keys.len;
+	if (r >= 0)
+		r = trash_orphans(p, err);
+	return r < 0 ? r : remove_records(p->store, &p->keys, err);
+}
+
+static void count_what_would_go(struct prune *p)
+{
+	for (size_t i = 0; i < p->inventory.items.len; i++) {
+		const struct xb_item *item = &p->inventory.items.items[i];
+
+		if (!item->gone)
+			continue;
+		p->pruned.snapshots += item->snapshot.id[0] != '\0';
+		p->pruned.caches += item->kind == XB_ITEM_CACHE;
+		p->pruned.records += item->kind < XB_ITEM_BLOB;
+		p->pruned.blobs += item->blob_gone;
+	}
 }
 
 /*
@@ -279,64 +263,81 @@ static int remove_contexts(struct xb_store *store, bool all, struct xb_error *er
  * kill in between leaves harmless: a record without its things is dropped when it is met. And on a
  * full disk, room is there once the trash is gone: the records are then removed afterwards.
  */
-static int collect(struct xb_store *store, struct xb_sweep *sweep, struct selection *s,
-		   struct reach *reach, struct xb_store_pruned *ret, struct xb_error *err)
+static int collect(struct prune *p, const struct xb_uses *uses, struct xb_error *err)
 {
-	xb_auto_guard int guard = xb_guard_take(store, true, err);
+	xb_auto_guard int guard = xb_guard_take(p->store, true, err);
+	xb_auto_reach struct xb_reach reach = { 0 };
+	struct xb_stock stock = { .store = p->store,
+				  .uses = uses,
+				  .sweep = &p->sweep,
+				  .reach = &reach,
+				  .all = p->what->all };
 	int r = guard;
 
 	if (r >= 0)
-		r = xb_sweep_leases(store, sweep, err);
+		r = xb_sweep_leases(p->store, &p->sweep, err);
 	if (r >= 0)
-		r = reach_roots(store, sweep, reach, err);
+		r = xb_reach_roots(p->store, &p->sweep, &reach, err);
 	if (r >= 0)
-		r = xb_record_each(store, select_record, s, err);
-	for (size_t i = 0; r >= 0 && i < s->snapshots.len; i++) {
-		r = xb_sweep_trash(store, sweep, store->snapshots, s->snapshots.items[i], err);
-		ret->snapshots++;
-	}
-	if (r >= 0)
-		r = trash_blobs(store, sweep, s, ret, err);
-	if (r >= 0 && s->all)
-		r = trash_caches(store, sweep, ret, err);
-	if (r >= 0)
-		r = remove_contexts(store, s->all, err);
-	if (r >= 0)
-		r = xb_sweep_orphans(store, sweep, err);
+		r = xb_stock_take(&stock, &p->inventory, err);
 	if (r < 0)
 		return r;
-	ret->snapshots += (uint64_t)r;
-	ret->records = s->keys.len;
-	return remove_records(store, &s->keys, err);
+	decide(p);
+	if (!p->what->dry_run)
+		return carry_out(p, err);
+	count_what_would_go(p);
+	return 0;
+}
+
+/* Helps for later builds, hence not worth an error; the log's room is given back, too. */
+static int tidy(struct prune *p, struct xb_error *err)
+{
+	int r = xb_piece_sweep(p->store, err);
+
+	if (r >= 0)
+		r = xb_use_forget(p->store, &p->names, err);
+	if (r >= 0)
+		(void)xb_db_checkpoint(p->store, NULL);
+	return r;
+}
+
+static int finish(struct prune *p, int r, struct xb_error *cause, struct xb_error *err)
+{
+	if (r == -ENOSPC) {
+		(void)unlinkat(p->store->dirfd, "ballast", 0);
+		r = remove_records(p->store, &p->keys, err);
+	} else if (r < 0) {
+		xb_error_move(err, cause);
+	}
+	return r < 0 || p->what->dry_run ? r : tidy(p, err);
+}
+
+int xb_store_prune_some(struct xb_store *store, const struct xb_prune *what,
+			struct xb_store_pruned *ret, struct xb_error *err)
+{
+	XB_CLEANUP(prune_clear)
+	struct prune p = { .store = store, .what = what, .sweep = XB_SWEEP_INIT };
+	xb_auto_uses struct xb_uses uses = { 0 };
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = xb_stock_measure(store, &uses, &cause);
+
+	if (r >= 0)
+		r = collect(&p, &uses, &cause);
+	xb_sweep_finish(store, &p.sweep);
+	r = finish(&p, r, &cause, err);
+	if (r < 0)
+		return xb_store_wrap(err, r, "collecting in %s", store->root);
+	p.pruned.left = p.total;
+	*ret = p.pruned;
+	return 0;
 }
 
 int xb_store_prune(struct xb_store *store, bool all, struct xb_store_pruned *ret,
 		   struct xb_error *err)
 {
-	XB_CLEANUP(reach_clear) struct reach reach = { .digests = xb_map_new() };
-	struct xb_sweep sweep = XB_SWEEP_INIT;
-	XB_CLEANUP(selection_clear)
-	struct selection s = {
-		.sweep = &sweep, .reach = &reach, .all = all, .blobs = xb_map_new()
-	};
-	struct xb_store_pruned pruned = { 0 };
-	xb_auto_error struct xb_error full = XB_ERROR_INIT;
-	int r = collect(store, &sweep, &s, &reach, &pruned, &full);
+	const struct xb_prune what = { .all = all };
 
-	for (size_t i = 0; i < sweep.trash.len; i++)
-		pruned.bytes += xb_disk_room(store->ingest, sweep.trash.items[i]).bytes;
-	xb_sweep_finish(store, &sweep);
-	if (r == -ENOSPC) {
-		(void)unlinkat(store->dirfd, "ballast", 0);
-		r = remove_records(store, &s.keys, err);
-	} else if (r < 0)
-		xb_error_move(err, &full);
-	if (r >= 0)
-		r = xb_piece_sweep(store, err);
-	if (r < 0)
-		return xb_store_wrap(err, r, "collecting in %s", store->root);
-	*ret = pruned;
-	return 0;
+	return xb_store_prune_some(store, &what, ret, err);
 }
 
 static int count_record(void *context, const struct xb_record *record)

@@ -104,6 +104,13 @@ static bool has_snapshot(const struct xb_store *store, const struct xb_record *r
 	       S_ISDIR(st.st_mode);
 }
 
+const char *xb_record_flaw(const struct xb_store *store, const struct xb_record *record)
+{
+	if (!has_snapshot(store, record))
+		return "its tree is missing";
+	return has_blob(store, record) ? NULL : "its blob is missing or of another size";
+}
+
 /* Under the store lock, so that what is seen and held here cannot be collected in between. */
 static int hold_parts(struct xb_store *store, const struct xb_record *record, struct xb_error *err)
 {

@@ -52,6 +52,9 @@ int xb_record_put(struct xb_store *store, const struct xb_record *record, struct
 /** Remove a record; none is not an error. Its snapshot and blob stay until collected. */
 int xb_record_remove(struct xb_store *store, const char *key, struct xb_error *err);
 
+/** What the record names and is not there, as a sentence; NULL where all is there. */
+const char *xb_record_flaw(const struct xb_store *store, const struct xb_record *record);
+
 /**
  * Call `visit` for each record in order of key, usable or not, until it returns non-zero; returns
  * what the last call returned or a negative errno. `visit` must not use the store.

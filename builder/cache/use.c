@@ -62,6 +62,18 @@ void xb_use_flush(struct xb_store *store)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+void xb_uses_set(struct xb_uses *uses, const char *name, const struct xb_use *use)
+{
+	uintptr_t index = (uintptr_t)xb_map_get(uses->by_name, xb_view(name));
+
+	if (index == 0) {
+		*xb_array_push(&uses->items) = *use;
+		(void)xb_map_set(uses->by_name, xb_view(name), (void *)(uintptr_t)uses->items.len);
+	} else {
+		uses->items.items[index - 1] = *use;
+	}
+}
+
 int xb_use_read(struct xb_store *store, struct xb_uses *ret, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
@@ -71,13 +83,11 @@ int xb_use_read(struct xb_store *store, struct xb_uses *ret, struct xb_error *er
 	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT name, used, bytes, inodes FROM thing", &stmt, err);
 	while (r >= 0 && (r = xb_db_step(store, stmt, "listing the things of", err)) > 0) {
-		const char *name = (const char *)sqlite3_column_text(stmt, 0);
-		struct xb_use *use = xb_array_push(&ret->items);
+		const struct xb_use use = { .used = sqlite3_column_int64(stmt, 1),
+					    .bytes = sqlite3_column_int64(stmt, 2),
+					    .inodes = sqlite3_column_int64(stmt, 3) };
 
-		*use = (struct xb_use){ .used = sqlite3_column_int64(stmt, 1),
-					.bytes = sqlite3_column_int64(stmt, 2),
-					.inodes = sqlite3_column_int64(stmt, 3) };
-		(void)xb_map_set(ret->by_name, xb_view(name), (void *)(uintptr_t)ret->items.len);
+		xb_uses_set(ret, (const char *)sqlite3_column_text(stmt, 0), &use);
 	}
 	return r;
 }

@@ -43,6 +43,8 @@ void xb_use_flush(struct xb_store *store);
 int xb_use_read(struct xb_store *store, struct xb_uses *ret, struct xb_error *err);
 /** What is known of one. */
 struct xb_use xb_use_of(const struct xb_uses *uses, const char *name);
+/** Change what is known of one, in memory. */
+void xb_uses_set(struct xb_uses *uses, const char *name, const struct xb_use *use);
 /**
  * Remember sizes (used: as it is): `names` and `sizes` have the same length. What is remembered of
  * a snapshot stays true, as it never changes.

@@ -35,7 +35,7 @@ xb_command xb_cmd_images;
 xb_command xb_cmd_tag;
 /** xbuild rmi NAME… */
 xb_command xb_cmd_rmi;
-/** xbuild cache du|prune */
+/** xbuild cache du|ls|prune|check */
 xb_command xb_cmd_cache;
 
 #endif

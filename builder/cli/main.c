@@ -27,7 +27,7 @@ static const struct {
 	{ "images", xb_cmd_images, false, "list the store's images" },
 	{ "tag", xb_cmd_tag, false, "give an image of the store another name" },
 	{ "rmi", xb_cmd_rmi, false, "remove names from the store" },
-	{ "cache", xb_cmd_cache, true, "the store's size (du) and what can go (prune)" },
+	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },
 	{ "dump", xb_cmd_dump, false, "each stage's data as JSON: dockerfile, plan, config" },
 };
 

@@ -27,6 +27,7 @@ recovers() {
 	same "$(entries "$STORE/ingest")$(entries "$STORE/leases")" 00 "left after $1"
 	same "$(find "$STORE" -maxdepth 1 -name '.*' ! -path "$STORE" | wc -l)" 0 "left after $1"
 	same "$(entries "$STORE/snapshots")" 3 "snapshots after $1"
+	"$XBUILD" cache check --root "$STORE" >"$W/check" || fail "after $1: $(cat "$W/check")"
 }
 
 # None of these is made by the dynamic loader, so that each number is a place in xbuild.
@@ -189,6 +190,63 @@ others_cannot_look() {
 	says "another user"
 }
 
+# `xbuild cache` as JSON, a value of it
+cache_says() { # FILTER COMMAND...
+	filter=$1
+	shift
+	"$XBUILD" cache "$@" --format json --root "$STORE" | jq -r "$filter"
+}
+
+counted_as_du_does() {
+	fresh
+	make_image >/dev/null
+	blocks=$(du -s --block-size=1 "$STORE" | cut -f1)
+	inodes=$(du -s --inodes "$STORE" | cut -f1)
+	said=$(cache_says .total.bytes du)
+	# a process that looks has a lease, the shared memory of the database, and the root is not its own
+	[ $((said - blocks)) -ge -65536 ] && [ $((said - blocks)) -le 65536 ] ||
+		fail "du says $blocks bytes, xbuild cache du $said"
+	said=$(cache_says .total.inodes du)
+	[ $((said - inodes)) -ge -4 ] && [ $((said - inodes)) -le 4 ] ||
+		fail "du says $inodes inodes, xbuild cache du $said"
+	same "$(cache_says .images du)" 1 "images"
+	same "$(cache_says '[.[] | select(.type == "step")] | length' ls)" 3 "steps"
+	"$XBUILD" cache ls --root "$STORE" | grep -F 'COPY --from=first /all/o* /some/' | grep -qF '(a:1)' ||
+		fail "ls does not say what made a layer, or what holds it"
+}
+
+pruned_in_parts() {
+	fresh
+	make_image >/dev/null
+	"$XBUILD" rmi --root "$STORE" a:1
+	same "$(cache_says .records prune --dry-run)" 3 "records that would go"
+	same "$(cache_says .records prune --filter unused-for=1h)" 0 "records not used for an hour"
+	same "$(cache_says .records prune --keep-storage 1g)" 0 "records beyond a gigabyte"
+	same "$(cache_says .records prune --filter type=cachemount)" 0 "records that are caches"
+	id=$(cache_says '[.[] | select(.title | test("WORKDIR"))][0].id' ls)
+	same "$(cache_says .records prune --filter "id=$id")" 1 "the record of that id"
+	same "$(cache_says .records prune --max-used-space 1)" 2 "records"
+	exits 2 "$XBUILD" cache prune --filter until=soon --root "$STORE"
+	says "until=24h"
+	same "$(make_image)" "$RIGHT" "the digest afterwards"
+}
+
+found_and_repaired() {
+	fresh
+	make_image >/dev/null
+	"$XBUILD" cache check --root "$STORE"
+	blob=$(find "$STORE/blobs/sha256" -type f -size +2 | head -n 1)
+	[ -n "$blob" ] || blob=$(find "$STORE/blobs/sha256" -type f | head -n 1)
+	printf 'x' | dd of="$blob" conv=notrunc status=none
+	exits 8 "$XBUILD" cache check --root "$STORE" >"$W/out"
+	grep -qF "blob sha256:$(basename "$blob")" "$W/out" || fail "the damaged blob is not named"
+	says "--repair"
+	exits 8 "$XBUILD" cache check --repair --root "$STORE"
+	"$XBUILD" cache check --root "$STORE"
+	same "$(make_image)" "$RIGHT" "the digest afterwards"
+	recovers "a repair"
+}
+
 t "a build killed at any call leaves a store that the next uses as it is" killed
 t "a failing sync fails the build, and the next one is right" sync_fails
 t "eight builds of the same at once run each step once" at_once
@@ -196,4 +254,7 @@ t "pruning beside builds disturbs none" pruned_meanwhile
 t "a changed byte in any file of the store is healed or reported" damaged
 t "a full disk is said so, pruned, and used again" full_disk
 t "the store is nobody else's" others_cannot_look
+t "cache du and ls say what is there, as du counts it" counted_as_du_does
+t "cache prune takes what its filters say" pruned_in_parts
+t "cache check finds a damaged blob and repairs the store" found_and_repaired
 finish
