@@ -109,6 +109,7 @@ static const char *version_locked(const char *path, const struct stat *st)
 struct search {
 	const struct xb_arch *arch; /* what is to be emulated */
 	const struct xb_arch *host;
+	bool no_version;
 	struct xb_error *passed_over; /* why the first unsuitable candidate is unsuitable */
 };
 
@@ -154,6 +155,8 @@ static int try_path(const char *path, const struct search *search, struct xb_emu
 	xb_emulator_clear(ret);
 	ret->path = xb_strdup(path);
 	ret->arch = search->arch;
+	if (search->no_version)
+		return 0;
 	(void)pthread_mutex_lock(&versions.lock);
 	(void)snprintf(ret->version, sizeof(ret->version), "%s", version_locked(path, &st));
 	(void)pthread_mutex_unlock(&versions.lock);
@@ -301,6 +304,7 @@ int xb_emulator_find(const struct xb_platform *target, const struct xb_platform 
 	struct search search = {
 		.arch = xb_arch_of_platform(target),
 		.host = xb_arch_of_platform(host),
+		.no_version = options->no_version,
 		.passed_over = &passed_over,
 	};
 	const char *override = find_override(options->overrides, target);

@@ -39,6 +39,7 @@ struct xb_emulator_options {
 	const char *search_path; /**< directories with ':' between them; NULL: $PATH */
 	const char
 		*system_path; /**< searched after that; NULL: where distributions put emulators */
+	bool no_version;      /**< leave `version` empty: asking for it starts the emulator */
 };
 
 /**
@@ -55,7 +56,7 @@ bool xb_emulator_is_overridden(const struct xb_platform *target,
  * is an error; else qemu-ARCH-static, then qemu-ARCH, is looked for in each directory in turn, and
  * what is not a static program of the host's architecture is passed over, but named in the error
  * if nothing better turns up. `--version` is asked of each path once a process (one lock guards
- * that table). Thread-safe.
+ * that table), unless the options say that nobody wants to know. Thread-safe.
  *
  * Errors, all fault platform, with a hint: -ENOTSUP for an architecture without an emulator;
  * -ENOENT when none is installed; -ENOEXEC when what is there is no static program of the host.

@@ -161,8 +161,11 @@ static int plan(const struct xb_invocation *invocation, struct xb_build_request 
 		enum xb_progress_mode mode, struct xb_error *err)
 {
 	xb_auto_check struct xb_check check = { 0 };
-	int planned = xb_build_request_plan(invocation, request, err);
-	int r;
+	int planned, r;
+
+	/* A step that fails will ask; until then it would be a process started for nothing. */
+	request->strategy.emulators.no_version = true;
+	planned = xb_build_request_plan(invocation, request, err);
 
 	if (request->dockerfile == NULL)
 		return planned;

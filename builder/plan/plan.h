@@ -150,7 +150,8 @@ struct xb_step {
 	size_t parent; /**< step whose tree it changes, or XB_STEP_NONE */
 	struct xb_platform platform;
 	enum xb_strategy strategy;	  /**< for XB_STEP_RUN; others are the builder's own work */
-	const char *reason;		  /**< why that strategy, for people */
+	const char *reason;		  /**< why that strategy, for people; whether with the
+						 emulator's version is up to the request's strategy */
 	const char *stage;		  /**< name or number of its stage */
 	const char *title;		  /**< "[linux/arm64 build 2/5] RUN make" */
 	const struct xb_dockerfile *file; /**< where the instruction stands: also a base's ONBUILD

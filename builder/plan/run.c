@@ -61,14 +61,32 @@ static int run_env(const struct xb_plan_apply *a, const char *const **ret, struc
 	return 0;
 }
 
+/* What was decided for the last command of that platform, which holds for all of them. */
+static const struct xb_step *decided(const struct xb_steps *steps, const struct xb_step *wanted)
+{
+	for (size_t i = steps->len; i-- > 0;) {
+		const struct xb_step *step = &steps->items[i];
+
+		if (step->kind == XB_STEP_RUN && xb_platform_eq(&step->platform, &wanted->platform))
+			return step;
+	}
+	return NULL;
+}
+
 /* How the step runs; one that cannot run at all fails the plan here, before any work. */
 static int decide(const struct xb_plan_apply *a, struct xb_step *step, struct xb_error *err)
 {
 	const struct xb_plan_request *request = a->planner->request;
 	xb_auto_strategy_decision struct xb_strategy_decision decision = XB_STRATEGY_DECISION_INIT;
+	const struct xb_step *before = decided(&a->planner->steps, step);
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	int r;
 
+	if (before != NULL) {
+		step->strategy = before->strategy;
+		step->reason = before->reason;
+		return 0;
+	}
 	xb_strategy_decide(&step->platform, &request->build_platform, request->strategy, &decision);
 	step->strategy = decision.strategy;
 	step->reason = xb_arena_dup(a->planner->plan->arena, xb_view(decision.reason));

@@ -64,6 +64,17 @@ static int take_walls_away(struct xb_sandbox_spec *spec, struct xb_error *err)
 	return own_capabilities(&spec->capabilities, err);
 }
 
+char *xb_sandbox_reason(const struct xb_platform *platform, const struct xb_platform *host,
+			const struct xb_strategy_options *options)
+{
+	xb_auto_strategy_decision struct xb_strategy_decision decision = XB_STRATEGY_DECISION_INIT;
+	struct xb_strategy_options asking = *options;
+
+	asking.emulators.no_version = false;
+	xb_strategy_decide(platform, host, &asking, &decision);
+	return XB_STEAL(decision.reason);
+}
+
 int xb_sandbox_prepare(struct xb_sandbox_spec *spec, const struct xb_sandbox_request *request,
 		       struct xb_error *err)
 {

@@ -28,4 +28,11 @@ struct xb_sandbox_request {
 int xb_sandbox_prepare(struct xb_sandbox_spec *spec, const struct xb_sandbox_request *request,
 		       struct xb_error *err);
 
+/**
+ * How programs of `platform` run on `host`, for people: "qemu-aarch64-static 7.2.22 from /usr/bin".
+ * The emulator is asked for its version even where `options` say not to. The caller frees it.
+ */
+char *xb_sandbox_reason(const struct xb_platform *platform, const struct xb_platform *host,
+			const struct xb_strategy_options *options);
+
 #endif

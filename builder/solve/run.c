@@ -180,11 +180,13 @@ static void add_output(const struct run *run, struct xb_error *err)
 
 static int step_failed(const struct run *run, const char *how, struct xb_error *err)
 {
+	const struct xb_step_shared *shared = run->work->shared;
 	const struct xb_step *step = run->work->step;
+	xb_autofree char *reason =
+		xb_sandbox_reason(&step->platform, &shared->plan->build_platform, shared->strategy);
 	int r = xb_plan_step_error(step, err, "%s (stage %s, %s, %s: %s)", how, step->stage,
 				   xb_platform_name(&step->platform).text,
-				   xb_plan_strategy_name(run->work->shared->plan, step),
-				   step->reason);
+				   xb_plan_strategy_name(shared->plan, step), reason);
 
 	add_output(run, err);
 	return r;

@@ -78,6 +78,7 @@ native_step() { step_fails linux/amd64 native; }
 emulated_step() {
 	both_platforms
 	step_fails linux/arm64 emulated
+	grep -q 'emulated: qemu-[a-z0-9-]* [0-9]' "$W/err" || fail "the emulator's version is not told"
 }
 
 summary_lines() {
