@@ -219,8 +219,8 @@ int xb_image_load(const struct xb_layout *layout, const char *tag, const struct 
 
 /* writing */
 
-static int write_config(struct xb_layout *layout, const struct xb_image_config *config, bool sync,
-			struct xb_descriptor *ret, struct xb_error *err)
+static int write_config(struct xb_layout *layout, const struct xb_image_config *config,
+			unsigned flags, struct xb_descriptor *ret, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_CONFIG);
 	struct xb_digest digest;
@@ -228,10 +228,13 @@ static int write_config(struct xb_layout *layout, const struct xb_image_config *
 
 	if (r < 0)
 		return r;
-	r = xb_layout_add_bytes(layout, xb_str_view(&text), sync, &digest, err);
+	r = xb_layout_add_bytes(layout, xb_str_view(&text), (flags & XB_IMAGE_SYNC) != 0, &digest,
+				err);
 	if (r < 0)
 		return r;
-	xb_descriptor_init(ret, XB_MEDIA_OCI_CONFIG, &digest, text.len);
+	xb_descriptor_init(
+		ret, (flags & XB_IMAGE_DOCKER) != 0 ? XB_MEDIA_DOCKER_CONFIG : XB_MEDIA_OCI_CONFIG,
+		&digest, text.len);
 	return 0;
 }
 
@@ -255,7 +258,7 @@ int xb_image_write_manifest(struct xb_layout *layout, const struct xb_manifest *
 
 int xb_image_write(struct xb_layout *layout, const struct xb_image_config *config,
 		   const struct xb_descriptors *layers, const struct xb_annotations *annotations,
-		   bool sync, struct xb_descriptor *ret, struct xb_error *err)
+		   unsigned flags, struct xb_descriptor *ret, struct xb_error *err)
 {
 	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
 	int r;
@@ -263,14 +266,15 @@ int xb_image_write(struct xb_layout *layout, const struct xb_image_config *confi
 	if (layers->len != config->diff_ids.len)
 		return xb_error_set(err, -EINVAL, "an image of %zu layers with %zu diff IDs",
 				    layers->len, config->diff_ids.len);
-	r = write_config(layout, config, sync, &manifest.config, err);
+	r = write_config(layout, config, flags, &manifest.config, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing an image's config");
-	manifest.media_type = xb_strdup(XB_MEDIA_OCI_MANIFEST);
+	manifest.media_type = xb_strdup((flags & XB_IMAGE_DOCKER) != 0 ? XB_MEDIA_DOCKER_MANIFEST
+								       : XB_MEDIA_OCI_MANIFEST);
 	xb_descriptors_copy(&manifest.layers, layers);
 	if (annotations != NULL)
 		xb_annotations_copy(&manifest.annotations, annotations);
-	r = xb_image_write_manifest(layout, &manifest, sync, ret, err);
+	r = xb_image_write_manifest(layout, &manifest, (flags & XB_IMAGE_SYNC) != 0, ret, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing an image's manifest");
 	xb_descriptor_set_platform(ret, &config->platform);
@@ -278,22 +282,26 @@ int xb_image_write(struct xb_layout *layout, const struct xb_image_config *confi
 }
 
 int xb_image_write_index(struct xb_layout *layout, const struct xb_descriptors *manifests,
-			 const struct xb_annotations *annotations, bool sync,
+			 const struct xb_annotations *annotations, unsigned flags,
 			 struct xb_descriptor *ret, struct xb_error *err)
 {
 	xb_auto_index struct xb_index index = XB_INDEX_INIT;
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
+	const char *type =
+		(flags & XB_IMAGE_DOCKER) != 0 ? XB_MEDIA_DOCKER_INDEX : XB_MEDIA_OCI_INDEX;
 	struct xb_digest digest;
 	int r;
 
+	index.media_type = xb_strdup(type);
 	xb_descriptors_copy(&index.manifests, manifests);
 	if (annotations != NULL)
 		xb_annotations_copy(&index.annotations, annotations);
 	r = xb_index_write(&index, &text, err);
 	if (r >= 0)
-		r = xb_layout_add_bytes(layout, xb_str_view(&text), sync, &digest, err);
+		r = xb_layout_add_bytes(layout, xb_str_view(&text), (flags & XB_IMAGE_SYNC) != 0,
+					&digest, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing an image index");
-	xb_descriptor_init(ret, XB_MEDIA_OCI_INDEX, &digest, text.len);
+	xb_descriptor_init(ret, type, &digest, text.len);
 	return 0;
 }

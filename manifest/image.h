@@ -74,20 +74,27 @@ int xb_image_read_manifest(const struct xb_layout *layout, const struct xb_descr
 int xb_image_read_config(const struct xb_layout *layout, const struct xb_manifest *manifest,
 			 struct xb_image_config *ret, struct xb_error *err);
 
+/** How documents are written; a set. */
+enum xb_image_flags {
+	XB_IMAGE_SYNC = 1,  /**< to the disk before the call returns */
+	XB_IMAGE_DOCKER = 2 /**< with Docker's media types and not OCI's */
+};
+
 /**
  * Write an image's documents: its config, then its manifest over `layers` (bottom first; one for
  * each diff ID of `config`), whose blobs are there already. `annotations` (may be NULL) go into the
- * manifest. `ret` (empty on entry) gets the manifest's descriptor with its platform.
+ * manifest. `ret` (empty on entry) gets the manifest's descriptor with its platform. `flags`: a set
+ * of enum xb_image_flags.
  */
 int xb_image_write(struct xb_layout *layout, const struct xb_image_config *config,
 		   const struct xb_descriptors *layers, const struct xb_annotations *annotations,
-		   bool sync, struct xb_descriptor *ret, struct xb_error *err);
+		   unsigned flags, struct xb_descriptor *ret, struct xb_error *err);
 /** Write a manifest as it is; `ret` (empty on entry) gets its descriptor, without a platform. */
 int xb_image_write_manifest(struct xb_layout *layout, const struct xb_manifest *manifest, bool sync,
 			    struct xb_descriptor *ret, struct xb_error *err);
 /** Write an index over `manifests`; `ret` (empty on entry) gets its descriptor. */
 int xb_image_write_index(struct xb_layout *layout, const struct xb_descriptors *manifests,
-			 const struct xb_annotations *annotations, bool sync,
+			 const struct xb_annotations *annotations, unsigned flags,
 			 struct xb_descriptor *ret, struct xb_error *err);
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The ways of compressing one piece of a layer, each with bytes that depend on the piece, the level
- * and the library's version alone. For builder/layer only.
+ * and the library's version alone. For builder/layer; others
+ * ask for names and defaults alone.
  */
 #ifndef XB_BUILDER_LAYER_CODEC_H
 #define XB_BUILDER_LAYER_CODEC_H

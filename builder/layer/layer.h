@@ -3,6 +3,8 @@
 #ifndef XB_BUILDER_LAYER_LAYER_H
 #define XB_BUILDER_LAYER_LAYER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +45,8 @@ struct xb_pack_options {
 	int level;			     /**< 0: the default, 6 for gzip and 3 for zstd */
 	struct xb_crew *crew;		     /**< helps compressing; NULL: nobody does. Borrowed */
 	const struct xb_pack_memory *memory; /**< NULL: none. Borrowed */
+	const atomic_bool *cancelled; /**< once it is true packing ends soon; NULL: never. Borrowed
+				       */
 };
 
 /** What was made. */

@@ -7,14 +7,19 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/array.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "builder/layer/inodes.h"
 #include "builder/layer/sink.h"
 #include "builder/layer/tarwrite.h"
 #include "builder/layer/walk.h"
 #include "builder/layer/xattrs.h"
+
+/* What is read of a tar at once. */
+#define POUR_BYTES ((size_t)256 << 10)
 
 /* A packing under way. */
 struct packer {
@@ -308,4 +313,37 @@ int xb_tree_pack(const struct xb_pack_tree *trees, size_t count,
 		 struct xb_error *err)
 {
 	return pack(trees, count, false, options, out_fd, ret, err);
+}
+
+/* All of a file into the sink. */
+static int pour(struct xb_sink *sink, int fd, struct xb_error *err)
+{
+	xb_autofree char *buffer = xb_alloc(POUR_BYTES);
+	ssize_t n;
+	int r = 0;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return xb_error_errno(err, -errno, "going to the start of a layer");
+	while (r >= 0 && (n = xb_read_full(fd, buffer, POUR_BYTES, err)) != 0)
+		r = n < 0 ? (int)n : xb_sink_write(sink, buffer, (size_t)n, err);
+	return r;
+}
+
+int xb_tar_pack(int tar_fd, const struct xb_pack_options *options, int out_fd,
+		struct xb_layer_info *ret, struct xb_error *err)
+{
+	xb_auto_sink struct xb_sink *sink = NULL;
+	struct xb_layer_info info = { 0 };
+	int r = xb_sink_new(options, out_fd, &sink, err);
+
+	if (r >= 0)
+		r = pour(sink, tar_fd, err);
+	if (r >= 0)
+		r = xb_sink_finish(sink, &info, err);
+	if (r < 0) {
+		xb_error_fault(err, XB_FAULT_STORE);
+		return xb_error_wrap(err, r, "compressing a layer");
+	}
+	*ret = info;
+	return 0;
 }

@@ -28,7 +28,8 @@
  * `upper_fd` is the upper directory itself, not a mounted view.
  *
  * Errors: of reading and writing; -EINVAL (fault step) for a file whose name begins with `.wh.`,
- * which no layer can hold; -EILSEQ when a file changed its size while it was read.
+ * which no layer can hold; -EILSEQ when a file changed its size while it was read; -ECANCELED
+ * (fault interrupted) when the options' flag was set, which is looked at after each piece.
  */
 int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
 		  struct xb_layer_info *ret, struct xb_error *err);
@@ -47,5 +48,12 @@ struct xb_pack_tree {
 int xb_tree_pack(const struct xb_pack_tree *trees, size_t count,
 		 const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
 		 struct xb_error *err);
+
+/**
+ * Compress the tar that is the regular file `tar_fd`, from its start, as it is: a layer of others
+ * in another form. It is not looked into, so it is cut where pieces are full. Errors as above.
+ */
+int xb_tar_pack(int tar_fd, const struct xb_pack_options *options, int out_fd,
+		struct xb_layer_info *ret, struct xb_error *err);
 
 #endif

@@ -31,6 +31,7 @@ struct xb_press {
 	const struct xb_codec *codec;
 	const struct xb_pack_memory *memory;
 	struct xb_crew *crew;
+	const atomic_bool *cancelled;
 	struct xb_str name; /* of the codec at this level */
 	int level;
 	int fd;
@@ -69,6 +70,7 @@ int xb_press_new(const struct xb_pack_options *options, int out_fd, struct xb_pr
 	press->compress = codec->open != NULL && out_fd >= 0;
 	press->crew = press->compress ? options->crew : NULL;
 	press->memory = press->compress ? options->memory : NULL;
+	press->cancelled = options->cancelled;
 	press->depth = press->crew != NULL ? DEPTH : 1;
 	press->name = XB_STR_INIT(XB_STR_OWN);
 	xb_codec_name(codec, press->level, &press->name);
@@ -135,11 +137,19 @@ static bool remember(struct piece *piece)
 	return piece->out_len > 0 && xb_codec_check(piece->out, piece->out_len) == check;
 }
 
+static bool is_cancelled(const struct xb_press *press)
+{
+	return press->cancelled != NULL && atomic_load(press->cancelled);
+}
+
 static void compress(struct xb_task *task)
 {
 	struct piece *piece = (struct piece *)task;
 	const struct xb_codec *codec = piece->press->codec;
 
+	/* pieces that nobody has begun are waited for, too */
+	if (is_cancelled(piece->press))
+		return;
 	if (piece->state == NULL)
 		piece->state = codec->open(piece->press->level);
 	if (piece->state == NULL)
@@ -164,6 +174,12 @@ static int write_out(struct xb_press *press, const void *data, size_t len, struc
 	return xb_write_all(press->fd, data, len, err);
 }
 
+static int cancelled(struct xb_error *err)
+{
+	(void)xb_error_set(err, -ECANCELED, "cancelled");
+	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+}
+
 /* Wait for a piece, if it is under way, write it and make it empty. */
 static int drain(struct xb_press *press, struct piece *piece, struct xb_error *err)
 {
@@ -172,6 +188,8 @@ static int drain(struct xb_press *press, struct piece *piece, struct xb_error *e
 	xb_crew_wait(press->crew, &piece->task);
 	piece->under_way = false;
 	piece->len = 0;
+	if (is_cancelled(press))
+		return cancelled(err);
 	if (piece->out_len == 0)
 		return xb_error_set(err, -EIO, "compressing a layer failed");
 	if (!xb_digest_empty(&piece->digest))
@@ -184,6 +202,8 @@ int xb_press_cut(struct xb_press *press, struct xb_error *err)
 {
 	struct piece *piece = &press->ring[press->at];
 
+	if (is_cancelled(press))
+		return cancelled(err);
 	if (piece->len == 0)
 		return 0;
 	xb_hasher_add(press->tar_hash, piece->in, piece->len);

@@ -171,13 +171,13 @@ static int coding_of(const char *media_type, enum xb_coding *ret, struct xb_erro
 	return 0;
 }
 
-int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
-		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,
-		    struct xb_error *err)
+static int run_layer(enum xb_wire_task task, int blob_fd, const struct xb_unpack_layer *layer,
+		     int dest_fd, const struct xb_unpack_limits *limits,
+		     struct xb_unpack_report *report, struct xb_error *err)
 {
 	struct xb_wire_request request = {
 		.size = sizeof(request),
-		.task = XB_WIRE_LAYER,
+		.task = task,
 		.digest = layer->digest,
 		.content = layer->diff_id,
 		.uid = -1,
@@ -199,6 +199,19 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 		return 0;
 	xb_error_fault(err, XB_FAULT_STORE);
 	return r;
+}
+
+int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
+		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,
+		    struct xb_error *err)
+{
+	return run_layer(XB_WIRE_LAYER, blob_fd, layer, dest_fd, limits, report, err);
+}
+
+int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
+		    const struct xb_unpack_limits *limits, struct xb_error *err)
+{
+	return run_layer(XB_WIRE_DECODE, blob_fd, layer, out_fd, limits, NULL, err);
 }
 
 int xb_archive_is(int fd, struct xb_error *err)

@@ -73,6 +73,13 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,
 		    struct xb_error *err);
 
+/**
+ * Write the tar of a layer blob to the regular file `out_fd`, from its position on. `limits` (may
+ * be NULL) as for xb_layer_unpack(), whose errors these are.
+ */
+int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
+		    const struct xb_unpack_limits *limits, struct xb_error *err);
+
 /** How ADD extracts an archive. */
 struct xb_archive_options {
 	int64_t uid;   /**< owner of all entries and created parents, or -1: as in the archive */

@@ -29,6 +29,7 @@ enum xb_wire_task {
 	XB_WIRE_ARCHIVE,    /**< extract an archive for ADD */
 	XB_WIRE_TARFILE,    /**< extract an archive of documents and blobs */
 	XB_WIRE_IS_ARCHIVE, /**< tell whether it is a tar: answer code 1 or 0 */
+	XB_WIRE_DECODE,	    /**< write what a blob was made of; the destination is a file */
 };
 
 /** The request. */

@@ -91,39 +91,58 @@ static void fill_config(struct xb_image_config *config, const struct xb_plan_tar
 	add_history(config, target, results, image_time, epoch);
 }
 
-static int write_image(struct xb_layout *layout, const struct xb_plan_target *target,
-		       const struct xb_results *results, int64_t epoch,
-		       const struct xb_annotate *annotate, struct xb_descriptors *manifests,
-		       struct xb_error *err)
+/* What the documents of all targets have in common. */
+struct assembly {
+	struct xb_store *store;
+	struct xb_layout *layout;
+	const struct xb_results *results;
+	int64_t epoch;
+	const struct xb_annotate *annotate;
+	const struct xb_form *form;
+};
+
+static int list_layers(const struct assembly *a, const struct xb_result *result,
+		       struct xb_descriptors *layers, struct xb_error *err)
 {
-	const struct xb_result *result = result_of(results, target->step);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < result->layers.len; i++) {
+		xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
+
+		r = xb_form_descriptor(a->store, a->form, &result->layers.items[i], &blob, err);
+		if (r == 0)
+			(void)xb_descriptors_add(layers, &blob);
+	}
+	return r;
+}
+
+static int write_image(const struct assembly *a, const struct xb_plan_target *target,
+		       struct xb_descriptors *manifests, struct xb_error *err)
+{
+	const struct xb_result *result = result_of(a->results, target->step);
 	xb_auto_image_config struct xb_image_config config = XB_IMAGE_CONFIG_INIT;
 	xb_auto_descriptors struct xb_descriptors layers = { 0 };
 	xb_auto_descriptor struct xb_descriptor manifest = XB_DESCRIPTOR_INIT;
 	xb_auto_annotations struct xb_annotations annotations = { 0 };
 	int r;
 
-	fill_config(&config, target, results, epoch);
-	for (size_t i = 0; i < result->layers.len; i++) {
-		const struct xb_result_layer *layer = &result->layers.items[i];
-		xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
-
-		xb_descriptor_init(&blob, layer->media_type, &layer->blob, layer->blob_size);
-		(void)xb_descriptors_add(&layers, &blob);
-	}
-	xb_annotate_get(annotate, XB_ANNOTATE_MANIFEST, &target->platform, &annotations);
-	r = xb_image_write(layout, &config, &layers, &annotations, false, &manifest, err);
+	fill_config(&config, target, a->results, a->epoch);
+	r = list_layers(a, result, &layers, err);
+	xb_annotate_get(a->annotate, XB_ANNOTATE_MANIFEST, &target->platform, &annotations);
+	if (r == 0)
+		r = xb_image_write(a->layout, &config, &layers, &annotations,
+				   a->form->docker ? XB_IMAGE_DOCKER : 0, &manifest, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "writing the image for %s",
 				     xb_platform_name(&target->platform).text);
-	xb_annotate_get(annotate, XB_ANNOTATE_MANIFEST_DESCRIPTOR, &target->platform,
+	xb_annotate_get(a->annotate, XB_ANNOTATE_MANIFEST_DESCRIPTOR, &target->platform,
 			&manifest.annotations);
 	(void)xb_descriptors_add(manifests, &manifest);
 	return 0;
 }
 
-static int write_root(struct xb_layout *layout, const struct xb_annotate *annotate, bool index,
-		      struct xb_assembled *made, struct xb_error *err)
+static int write_root(const struct assembly *a, bool index, struct xb_assembled *made,
+		      struct xb_error *err)
 {
 	xb_auto_annotations struct xb_annotations annotations = { 0 };
 	int r;
@@ -132,30 +151,38 @@ static int write_root(struct xb_layout *layout, const struct xb_annotate *annota
 		xb_descriptor_copy(&made->root, &made->manifests.items[0]);
 		return 0;
 	}
-	xb_annotate_get(annotate, XB_ANNOTATE_INDEX, NULL, &annotations);
-	r = xb_image_write_index(layout, &made->manifests, &annotations, false, &made->root, err);
+	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX, NULL, &annotations);
+	r = xb_image_write_index(a->layout, &made->manifests, &annotations,
+				 a->form->docker ? XB_IMAGE_DOCKER : 0, &made->root, err);
 	if (r == 0)
-		xb_annotate_get(annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL,
+		xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL,
 				&made->root.annotations);
 	return r;
 }
 
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		bool index, struct xb_assembled *ret, struct xb_error *err)
+		const struct xb_form *form, bool index, struct xb_assembled *ret,
+		struct xb_error *err)
 {
 	static const struct xb_annotate none;
+	static const struct xb_form plain;
 	xb_auto_assembled struct xb_assembled made = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;
 	/* until the root, which names the other documents, is under the lease */
 	xb_auto_fd int pin = xb_store_pin(store, err);
 	int r = pin < 0 ? pin : xb_layout_open_at(xb_store_dirfd(store), ".", &layout, err);
+	const struct assembly a = { store,
+				    layout,
+				    results,
+				    epoch,
+				    annotate != NULL ? annotate : &none,
+				    form != NULL ? form : &plain };
 
 	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
-		r = write_image(layout, &plan->targets[t], results, epoch,
-				annotate != NULL ? annotate : &none, &made.manifests, err);
+		r = write_image(&a, &plan->targets[t], &made.manifests, err);
 	if (r == 0)
-		r = write_root(layout, annotate != NULL ? annotate : &none, index, &made, err);
+		r = write_root(&a, index, &made, err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return r;

@@ -8,6 +8,7 @@
 #include "builder/cache/store.h"
 #include "builder/plan/plan.h"
 #include "builder/solve/annotate.h"
+#include "builder/solve/form.h"
 #include "builder/solve/solve.h"
 #include "manifest/annotations.h"
 #include "manifest/descriptor.h"
@@ -26,10 +27,12 @@ void xb_assembled_clear(struct xb_assembled *a);
  * Write the documents of all targets into the store. `epoch` (SOURCE_DATE_EPOCH, -1: none) is the
  * time that they carry; without it that of the newest layer, so that a build that found everything
  * in the cache gives the same documents again. `annotate` (may be NULL) says which annotations go
- * where. With `index`, and for several targets, the root is an index.
+ * where. With `index`, and for several targets, the root is an index. Layers and media types are
+ * those of `form` (NULL: plain), whose blobs xb_solve() has made.
  */
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		bool index, struct xb_assembled *ret, struct xb_error *err);
+		const struct xb_form *form, bool index, struct xb_assembled *ret,
+		struct xb_error *err);
 
 #endif

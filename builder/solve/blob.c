@@ -42,24 +42,24 @@ static int publish(struct xb_ingest *ingest, const struct xb_layer_info *info,
 	return r < 0 ? r : xb_piece_put(memory->store, &info->digest, &memory->made, err);
 }
 
-int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
+/* Make a blob of what `pack` reads from `fd`. */
+static int make(struct xb_step_shared *shared, const struct xb_pack_options *how, int fd,
+		int (*pack)(int fd, const struct xb_pack_options *options, int out_fd,
+			    struct xb_layer_info *ret, struct xb_error *err),
+		struct xb_record *record, struct xb_error *err)
 {
 	XB_CLEANUP(memory_clear) struct memory memory = { .store = shared->store };
 	const struct xb_pack_memory remember = { &memory, find, made };
-	struct xb_pack_options options = {
-		.epoch = shared->epoch,
-		.crew = shared->crew,
-		.memory = &remember,
-	};
+	struct xb_pack_options options = *how;
 	xb_auto_ingest struct xb_ingest *ingest = NULL;
 	struct xb_layer_info info;
-	xb_auto_fd int upper = -1;
-	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+	int r = xb_blob_begin(shared->store, &ingest, err);
 
+	options.crew = shared->crew;
+	options.memory = &remember;
+	options.cancelled = &shared->cancelled;
 	if (r == 0)
-		r = xb_blob_begin(shared->store, &ingest, err);
-	if (r == 0)
-		r = xb_layer_pack(upper, &options, xb_ingest_fd(ingest), &info, err);
+		r = pack(fd, &options, xb_ingest_fd(ingest), &info, err);
 	if (r == 0)
 		r = publish(ingest, &info, &memory, err);
 	if (r < 0)
@@ -71,9 +71,35 @@ int xb_step_pack(struct xb_step_shared *shared, struct xb_record *record, struct
 	return 0;
 }
 
+int xb_step_pack(struct xb_step_shared *shared, enum xb_compression compression, int level,
+		 struct xb_record *record, struct xb_error *err)
+{
+	struct xb_pack_options options = {
+		.epoch = shared->epoch,
+		.compression = compression,
+		.level = level,
+	};
+	xb_auto_fd int upper = -1;
+	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+
+	return r < 0 ? xb_error_wrap(err, r, "packing the layer")
+		     : make(shared, &options, upper, xb_layer_pack, record, err);
+}
+
+int xb_step_repack(struct xb_step_shared *shared, enum xb_compression compression, int level,
+		   int tar_fd, struct xb_record *record, struct xb_error *err)
+{
+	struct xb_pack_options options = { .compression = compression, .level = level };
+
+	return make(shared, &options, tar_fd, xb_tar_pack, record, err);
+}
+
 int xb_step_digest(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)
 {
-	struct xb_pack_options options = { .epoch = shared->epoch };
+	struct xb_pack_options options = {
+		.epoch = shared->epoch,
+		.cancelled = &shared->cancelled,
+	};
 	struct xb_layer_info info;
 	xb_auto_fd int upper = -1;
 	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);

@@ -26,15 +26,6 @@ static uint64_t guess(const struct xb_step *step)
 										   : time;
 }
 
-static uint64_t duration_of(const struct xb_step *step, const struct xb_durations *durations)
-{
-	uint64_t known = 0;
-
-	if (durations != NULL && durations->find != NULL)
-		known = durations->find(durations->context, &step->identity);
-	return known > 0 ? known : guess(step);
-}
-
 static uint64_t add(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -80,17 +71,18 @@ static void fill_dependents(const struct xb_plan *plan, struct xb_order *order)
 }
 
 /* A step stands after those it needs: backwards, all that stands on a step is known. */
-static void measure_paths(const struct xb_plan *plan, const struct xb_durations *durations,
+static void measure_paths(const struct xb_plan *plan, const uint64_t *durations,
 			  struct xb_order *order)
 {
 	for (size_t i = plan->step_count; i-- > 0;) {
+		uint64_t own = durations != NULL ? durations[i] : 0;
 		uint64_t longest = 0;
 
 		for (size_t k = order->first[i]; k < order->first[i + 1]; k++) {
 			if (order->path[order->dependents[k]] > longest)
 				longest = order->path[order->dependents[k]];
 		}
-		order->path[i] = add(duration_of(&plan->steps[i], durations), longest);
+		order->path[i] = add(own > 0 ? own : guess(&plan->steps[i]), longest);
 	}
 }
 
@@ -110,8 +102,8 @@ static void mark_required(const struct xb_plan *plan, const bool *optional, stru
 	}
 }
 
-void xb_order_make(const struct xb_plan *plan, const bool *optional,
-		   const struct xb_durations *durations, struct xb_order *ret)
+void xb_order_make(const struct xb_plan *plan, const bool *optional, const uint64_t *durations,
+		   struct xb_order *ret)
 {
 	size_t len = plan->step_count;
 

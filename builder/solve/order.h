@@ -13,14 +13,6 @@
 #include "base/cleanup.h"
 #include "builder/plan/plan.h"
 
-/** What is known of how long steps take. */
-struct xb_durations {
-	void *context;
-	/** Nanoseconds that the step with this identity took the last time; 0: not known. NULL:
-	 * nothing is known of any step. */
-	uint64_t (*find)(void *context, const struct xb_digest *identity);
-};
-
 /** What the scheduler has to know of each step; arrays by index in the plan. `{ 0 }` is empty. */
 struct xb_order {
 	size_t len;
@@ -37,10 +29,11 @@ struct xb_order {
 
 /**
  * Make the order of a plan. `optional` says of each target whether it may fail; NULL: none may.
- * `durations` may be NULL.
+ * `durations` says of each step how many nanoseconds it took the last time, 0: not known; NULL:
+ * nothing is known of any.
  */
-void xb_order_make(const struct xb_plan *plan, const bool *optional,
-		   const struct xb_durations *durations, struct xb_order *ret);
+void xb_order_make(const struct xb_plan *plan, const bool *optional, const uint64_t *durations,
+		   struct xb_order *ret);
 /** Release. */
 void xb_order_clear(struct xb_order *order);
 

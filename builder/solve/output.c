@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/csv.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "builder/cache/tag.h"
@@ -18,17 +17,7 @@
 #include "manifest/image.h"
 #include "manifest/reference.h"
 
-void xb_outputs_clear(struct xb_outputs *outputs)
-{
-	for (size_t i = 0; i < outputs->len; i++) {
-		free(outputs->items[i].dest);
-		free(outputs->items[i].tag);
-		xb_strv_clear(&outputs->items[i].names);
-	}
-	xb_array_clear(outputs);
-}
-
-/* ---- the table of types ------------------------------------------------------------------- */
+/* ---- the types ---------------------------------------------------------------------------- */
 
 static int write_image(const struct xb_output *, const struct xb_output_source *,
 		       struct xb_error *);
@@ -41,172 +30,22 @@ static int write_tar(const struct xb_output *, const struct xb_output_source *, 
 static int write_nothing(const struct xb_output *, const struct xb_output_source *,
 			 struct xb_error *);
 
-static const struct {
-	const char *name;
-	int (*write)(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
-	bool needs_dest;
-	bool one_platform;
-} types[] = {
-	[XB_OUTPUT_IMAGE] = { "image", write_image, false, false },
-	[XB_OUTPUT_OCI] = { "oci", write_oci, true, false },
-	[XB_OUTPUT_DOCKER] = { "docker", write_docker, true, true },
-	[XB_OUTPUT_LOCAL] = { "local", write_local, true, false },
-	[XB_OUTPUT_TAR] = { "tar", write_tar, true, false },
-	[XB_OUTPUT_CACHE_ONLY] = { "cacheonly", write_nothing, false, false },
+static int (*const writers[])(const struct xb_output *, const struct xb_output_source *,
+			      struct xb_error *) = {
+	[XB_OUTPUT_IMAGE] = write_image,   [XB_OUTPUT_OCI] = write_oci,
+	[XB_OUTPUT_DOCKER] = write_docker, [XB_OUTPUT_LOCAL] = write_local,
+	[XB_OUTPUT_TAR] = write_tar,	   [XB_OUTPUT_CACHE_ONLY] = write_nothing,
 };
-
-/* ---- reading -o --------------------------------------------------------------------------- */
-
-static int usage(struct xb_error *err, const char *text, const char *what)
-{
-	(void)xb_error_set(err, -EINVAL, "-o %s: %s", text, what);
-	(void)xb_error_hint(err, "write type=oci|docker|local|tar|image|cacheonly,dest=PATH");
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
-static int set_type(struct xb_output *output, struct xb_view value)
-{
-	for (size_t i = 0; i < XB_COUNT(types); i++) {
-		if (xb_view_is(value, types[i].name)) {
-			output->type = (enum xb_output_type)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int set_bool(bool *member, struct xb_view value, bool inverted)
-{
-	bool yes = xb_view_is(value, "true") || xb_view_is(value, "1") || value.len == 0;
-
-	if (!yes && !xb_view_is(value, "false") && !xb_view_is(value, "0"))
-		return -EINVAL;
-	*member = yes != inverted;
-	return 0;
-}
-
-static int set_split(struct xb_output *output, struct xb_view value)
-{
-	bool split = false;
-	int r = set_bool(&split, value, false);
-
-	output->split = split ? XB_SPLIT_ALWAYS : XB_SPLIT_NEVER;
-	return r;
-}
-
-/* Keys of BuildKit's exporters that may say what is so anyway, and nothing else. */
-static int set_given(struct xb_view key, struct xb_view value)
-{
-	static const char *const given[][2] = {
-		{ "compression", "gzip" },
-		{ "oci-mediatypes", "true" },
-		{ "force-compression", "false" },
-	};
-
-	for (size_t i = 0; i < XB_COUNT(given); i++) {
-		if (xb_view_is(key, given[i][0]))
-			return xb_view_is(value, given[i][1]) ? 0 : -EINVAL;
-	}
-	return -ENOENT;
-}
-
-static int set_field(struct xb_output *output, struct xb_view key, struct xb_view value,
-		     bool *ret_typed)
-{
-	if (xb_view_is(key, "type")) {
-		*ret_typed = true;
-		return set_type(output, value);
-	}
-	if (xb_view_is(key, "dest") || xb_view_is(key, "tag")) {
-		char **member = xb_view_is(key, "dest") ? &output->dest : &output->tag;
-
-		free(*member);
-		*member = xb_view_dup(value);
-		return value.len > 0 ? 0 : -EINVAL;
-	}
-	if (xb_view_is(key, "name")) {
-		while (value.data != NULL) {
-			struct xb_view name;
-
-			if (xb_view_split(&value, ',', &name) && name.len > 0)
-				xb_strv_push_view(&output->names, name);
-		}
-		return 0;
-	}
-	if (xb_view_is(key, "tar"))
-		return set_bool(&output->directory, value, true);
-	/* times in layers are never later than SOURCE_DATE_EPOCH, asked for or not */
-	if (xb_view_is(key, "rewrite-timestamp"))
-		return set_bool(&(bool){ false }, value, false);
-	if (xb_view_is(key, "platform-split"))
-		return set_split(output, value);
-	return set_given(key, value);
-}
-
-/* What only shows once all fields are read. */
-static int check_output(const struct xb_output *output, const char *text, bool typed,
-			struct xb_error *err)
-{
-	bool directory = output->directory || output->type == XB_OUTPUT_LOCAL;
-
-	if (!typed)
-		return usage(err, text, "type= is missing");
-	if (types[output->type].needs_dest && output->dest == NULL)
-		return usage(err, text, "dest= is missing");
-	if (directory && output->dest != NULL && strcmp(output->dest, "-") == 0)
-		return usage(err, text, "a directory cannot go to standard output");
-	return 0;
-}
-
-int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_error *err)
-{
-	struct xb_output *output = xb_array_push(outputs);
-	xb_auto_str struct xb_str field = XB_STR_INIT(XB_STR_OWN);
-	struct xb_view rest = xb_view(text);
-	bool typed = false;
-	int r;
-
-	if (strchr(text, '=') == NULL) {
-		output->type = strcmp(text, "-") == 0 ? XB_OUTPUT_TAR : XB_OUTPUT_LOCAL;
-		output->dest = xb_strdup(text);
-		return *text != '\0' ? 0 : usage(err, text, "it is empty");
-	}
-	while ((r = xb_csv_next(&rest, &field)) > 0) {
-		struct xb_view value = xb_str_view(&field);
-		struct xb_view key;
-
-		(void)xb_view_split(&value, '=', &key);
-		r = set_field(output, key, value, &typed);
-		if (r < 0)
-			return usage(err, text,
-				     r == -ENOENT ? "a key that is not known or not supported yet"
-						  : "a value that does not fit its key");
-	}
-	if (r < 0)
-		return usage(err, text, "a quote does not end");
-	return check_output(output, text, typed, err);
-}
-
-int xb_output_check(const struct xb_output *output, size_t platforms, struct xb_error *err)
-{
-	bool together = output->type == XB_OUTPUT_TAR && output->split == XB_SPLIT_NEVER;
-
-	if (platforms == 1 || (!types[output->type].one_platform && !together))
-		return 0;
-	(void)xb_error_set(err, -EINVAL, "-o type=%s holds one platform, and %zu are asked for",
-			   types[output->type].name, platforms);
-	(void)xb_error_hint(err, "use type=oci, or build each platform on its own");
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
 
 int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
 		    struct xb_error *err)
 {
-	int r = types[output->type].write(output, source, err);
+	int r = writers[output->type](output, source, err);
 
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "writing output type=%s%s%s", types[output->type].name,
+		return xb_error_wrap(err, r, "writing output type=%s%s%s",
+				     xb_output_type_name(output->type),
 				     output->dest != NULL ? " to " : "",
 				     output->dest != NULL ? output->dest : "");
 	}

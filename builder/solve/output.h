@@ -36,6 +36,7 @@ struct xb_output {
 	char *dest;		    /**< path, "-" for standard output, NULL for none */
 	bool directory;		    /**< `tar=false` */
 	enum xb_output_split split; /**< `platform-split=` of type=local and type=tar */
+	struct xb_form form;	    /**< of the layers of an image */
 	struct xb_strv names;	    /**< `name=`: image names besides those of the build */
 	char *tag; /**< `tag=`: the name of the layout's entry, NULL: from the image names */
 };
@@ -48,9 +49,14 @@ void xb_outputs_clear(struct xb_outputs *outputs);
 /**
  * Read one value of `-o`: "type=oci,dest=out.tar,tar=false", or a path alone ("-" or a directory),
  * which is type=tar or type=local. Fields may be quoted as in CSV. Errors: -EINVAL, fault usage:
- * unknown type or key, a missing dest.
+ * unknown type or key, a missing dest, a compression that the type cannot have.
  */
 int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_error *err);
+
+/** The word for a type. */
+const char *xb_output_type_name(enum xb_output_type type);
+/** Whether an output holds an image, and so needs layers to be packed. */
+bool xb_output_has_image(const struct xb_output *output);
 
 /** What an output is made of; all borrowed. */
 struct xb_output_source {
@@ -58,7 +64,8 @@ struct xb_output_source {
 	const struct xb_plan *plan;
 	bool several; /**< several platforms were asked for: some may have been left out since */
 	const struct xb_results *results;
-	const struct xb_assembled *assembled;
+	const struct xb_assembled
+		*assembled;	     /**< of the output's form; NULL where it has no image */
 	const struct xb_strv *names; /**< of the build (-t) */
 	int64_t epoch;		     /**< -1: none */
 	uint64_t max_layer;	     /**< as in struct xb_solve_request */

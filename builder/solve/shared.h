@@ -20,7 +20,7 @@
 
 /** What a step's result is for. */
 enum xb_result_use {
-	XB_RESULT_LAYER = 1, /**< its layer is one of an image that was asked for */
+	XB_RESULT_LAYER = 1, /**< its layer is wanted in its plain form (builder/solve/form.h) */
 	XB_RESULT_TREE = 2   /**< another step waits for it */
 };
 

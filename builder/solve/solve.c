@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/pool.h"
+#include "builder/cache/history.h"
 #include "builder/solve/step.h"
 
 /* Even one processor runs two steps: one of them mostly waits for the disk or the network. */
@@ -33,17 +34,20 @@ struct task {
 	int status; /* what xb_step_carry_out() returned */
 };
 
-/* The layer of a finished step, to be packed. `job` is first. */
+/* A layer to be packed, in its plain form for the step's record or in another. `job` is first. */
 struct packing {
 	struct xb_job job;
 	struct solver *solver;
-	struct xb_record record; /* a copy: workers read the step's own result meanwhile */
-	size_t index;		 /* of the step */
+	const struct xb_form *form;   /* NULL: the plain one, of `record` */
+	struct xb_record record;      /* a copy: workers read the step's own result meanwhile */
+	struct xb_result_layer layer; /* likewise, of another form */
+	size_t index;		      /* of the step */
 	bool under_way;
 	bool shown;
 	struct xb_error error;
 	int status;
 };
+struct packings XB_ARRAY(struct packing *);
 
 struct indices XB_ARRAY(size_t);
 
@@ -54,8 +58,9 @@ struct solver {
 	struct xb_pool *pool;
 	struct xb_pool *packers; /* compressing must not keep steps waiting for a worker */
 	struct task *tasks;
-	struct packing *packings; /* by step; those without a record's key were not needed */
+	struct packings packings;
 	unsigned char *uses;
+	bool *in_image;		 /* by step: its layer is one of a target's */
 	bool *missing;		 /* by step: it has failed, or will not be begun */
 	struct indices failures; /* steps in the order in which they failed */
 	size_t running;		 /* steps that were handed to workers */
@@ -73,11 +78,15 @@ static void solver_clear(struct solver *s)
 	for (size_t i = 0; i < s->request->plan->step_count; i++) {
 		xb_result_clear(&s->tasks[i].result);
 		xb_error_clear(&s->tasks[i].error);
-		xb_error_clear(&s->packings[i].error);
+	}
+	for (size_t i = 0; i < s->packings.len; i++) {
+		xb_error_clear(&s->packings.items[i]->error);
+		free(s->packings.items[i]);
 	}
 	free(s->tasks);
-	free(s->packings);
+	xb_array_clear(&s->packings);
 	free(s->uses);
+	free(s->in_image);
 	free(s->missing);
 	xb_array_clear(&s->failures);
 	xb_order_clear(&s->order);
@@ -179,26 +188,67 @@ static void run_packing(struct xb_job *job)
 {
 	struct packing *packing = (struct packing *)job;
 
+	struct xb_step_shared *shared = &packing->solver->shared;
+
 	xb_background_enter();
 	packing->status =
-		xb_step_pack_later(&packing->solver->shared, &packing->record, &packing->error);
+		packing->form == NULL
+			? xb_step_pack_later(shared, &packing->record, &packing->error)
+			: xb_form_make(shared, packing->form, &packing->layer, &packing->error);
+}
+
+static struct packing *add_packing(struct solver *s, size_t index)
+{
+	struct packing *packing = xb_calloc(1, sizeof(*packing));
+
+	*xb_array_push(&s->packings) = packing;
+	*packing = (struct packing){ .job.run = run_packing, .solver = s, .index = index };
+	packing->under_way = true;
+	packing->job.urgency = s->order.path[index];
+	s->packing++;
+	return packing;
 }
 
 /* A layer of an image that was not packed when its step was done, or by the build that did it. */
+static void pack_plain(struct solver *s, const struct task *task)
+{
+	struct packing *packing;
+
+	if ((s->uses[task->index] & XB_RESULT_LAYER) == 0 || task->record.key[0] == '\0' ||
+	    !xb_digest_empty(&task->record.blob))
+		return;
+	packing = add_packing(s, task->index);
+	packing->record = task->record;
+	xb_pool_submit(s->packers, &packing->job);
+}
+
+static void pack_form(struct solver *s, const struct task *task, const struct xb_form *form)
+{
+	const struct xb_result_layers *layers = &task->result.layers;
+	bool base = s->request->plan->steps[task->index].kind == XB_STEP_BASE;
+
+	/* the layers of a base are this step's, of others the last one is */
+	for (size_t i = base || layers->len == 0 ? 0 : layers->len - 1; i < layers->len; i++) {
+		struct packing *packing;
+
+		if (!xb_form_wanted(form, &layers->items[i]))
+			continue;
+		packing = add_packing(s, task->index);
+		packing->form = form;
+		packing->layer = layers->items[i];
+		xb_pool_submit(s->packers, &packing->job);
+	}
+}
+
 static void pack_if_needed(struct solver *s, const struct task *task)
 {
-	struct packing *packing = &s->packings[task->index];
+	const struct xb_forms *forms = s->request->forms;
 
-	if (s->failed != 0 || (s->uses[task->index] & XB_RESULT_LAYER) == 0 ||
-	    task->record.key[0] == '\0' || !xb_digest_empty(&task->record.blob))
+	if (s->failed != 0 || !s->in_image[task->index])
 		return;
-	*packing = (struct packing){ .job.run = run_packing, .solver = s };
-	packing->record = task->record;
-	packing->index = task->index;
-	packing->under_way = true;
-	packing->job.urgency = s->order.path[task->index];
-	s->packing++;
-	xb_pool_submit(s->packers, &packing->job);
+	pack_plain(s, task);
+	for (size_t i = 0; forms != NULL && i < forms->len; i++)
+		pack_form(s, task, &forms->items[i]);
 }
 
 static void collect_packed(struct solver *s)
@@ -274,11 +324,12 @@ static int tell_of_packing(struct solver *s)
 	since = (now - s->only_packing) / NS_PER_MS;
 	if (since < PACKING_SHOWN_MS)
 		return (int)(PACKING_SHOWN_MS - since);
-	for (size_t i = 0; i < s->order.len; i++) {
-		struct packing *packing = &s->packings[i];
+	for (size_t i = 0; i < s->packings.len; i++) {
+		struct packing *packing = s->packings.items[i];
 
 		if (packing->under_way && !packing->shown)
-			xb_events_post(s->shared.events, XB_EVENT_PACKING, i, 0, xb_view(NULL));
+			xb_events_post(s->shared.events, XB_EVENT_PACKING, packing->index, 0,
+				       xb_view(NULL));
 		packing->shown = packing->shown || packing->under_way;
 	}
 	return -1;
@@ -329,16 +380,28 @@ static unsigned default_jobs(void)
 	return processors() > LEAST_JOBS ? processors() : LEAST_JOBS;
 }
 
+static bool wants_plain(const struct xb_forms *forms)
+{
+	for (size_t i = 0; forms != NULL && i < forms->len; i++) {
+		if (xb_form_is_plain(&forms->items[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What each result is for. */
 static void set_uses(struct solver *s)
 {
 	const struct xb_plan *plan = s->request->plan;
+	bool plain = wants_plain(s->request->forms);
 
 	for (size_t t = 0; t < plan->target_count; t++) {
 		size_t at = plan->targets[t].step;
 
-		for (; at != XB_STEP_NONE; at = plan->steps[at].parent)
-			s->uses[at] |= XB_RESULT_LAYER;
+		for (; at != XB_STEP_NONE && !s->in_image[at]; at = plan->steps[at].parent) {
+			s->in_image[at] = true;
+			s->uses[at] |= plain ? XB_RESULT_LAYER : 0;
+		}
 	}
 	for (size_t i = 0; i < plan->step_count; i++) {
 		const struct xb_step *step = &plan->steps[i];
@@ -348,6 +411,19 @@ static void set_uses(struct solver *s)
 				s->uses[xb_step_input(step, k)] |= XB_RESULT_TREE;
 		}
 	}
+}
+
+/* What is known of earlier builds helps to choose an order; without it there is one as well. */
+static void set_order(struct solver *s)
+{
+	const struct xb_plan *plan = s->request->plan;
+	xb_autofree const struct xb_digest **steps = xb_calloc(plan->step_count, sizeof(*steps));
+	xb_autofree uint64_t *took = xb_calloc(plan->step_count, sizeof(*took));
+
+	for (size_t i = 0; i < plan->step_count; i++)
+		steps[i] = &plan->steps[i].identity;
+	(void)xb_history_durations(s->request->store, steps, plan->step_count, took, NULL);
+	xb_order_make(plan, s->request->optional, took, &s->order);
 }
 
 static int prepare(struct solver *s, struct xb_error *err)
@@ -366,7 +442,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 	if (r == 0)
 		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
 	set_uses(s);
-	xb_order_make(request->plan, request->optional, request->durations, &s->order);
+	set_order(s);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		s->tasks[i].job.run = run_task;
 		s->tasks[i].solver = s;
@@ -393,10 +469,11 @@ static void complete_results(struct solver *s)
 {
 	xb_auto_map struct xb_map *packed = xb_map_new();
 
-	for (size_t i = 0; i < s->request->plan->step_count; i++) {
-		if (s->packings[i].record.key[0] != '\0')
-			(void)xb_map_set(packed, xb_view(s->packings[i].record.snapshot.id),
-					 &s->packings[i]);
+	for (size_t i = 0; i < s->packings.len; i++) {
+		struct packing *packing = s->packings.items[i];
+
+		if (packing->form == NULL)
+			(void)xb_map_set(packed, xb_view(packing->record.snapshot.id), packing);
 	}
 	for (size_t i = 0; xb_map_len(packed) > 0 && i < s->request->plan->step_count; i++) {
 		struct xb_result *result = &s->tasks[i].result;
@@ -486,7 +563,7 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.cancel_fd = -1,
 		},
 		.tasks = xb_calloc(request->plan->step_count, sizeof(struct task)),
-		.packings = xb_calloc(request->plan->step_count, sizeof(struct packing)),
+		.in_image = xb_calloc(request->plan->step_count + 1, sizeof(bool)),
 		.uses = xb_calloc(request->plan->step_count + 1, 1),
 		.missing = xb_calloc(request->plan->step_count + 1, sizeof(bool)),
 		.failed_step = XB_STEP_NONE,

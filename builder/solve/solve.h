@@ -18,6 +18,7 @@
 #include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
+#include "builder/solve/form.h"
 #include "builder/solve/order.h"
 #include "builder/solve/result.h"
 #include "builder/solve/secret.h"
@@ -58,7 +59,9 @@ struct xb_solve_request {
 	bool keep_going; /**< a step that fails stops only what needs it */
 	/** Of each target of the plan: it may fail without failing the build. NULL: none may. */
 	const bool *optional;
-	const struct xb_durations *durations; /**< of steps in earlier builds, or NULL */
+	/** The forms in which targets' layers are wanted, besides that they are made: none for a
+	 * build whose outputs hold no image. */
+	const struct xb_forms *forms;
 	unsigned jobs; /**< workers; 0: one for each processor, at least two */
 	int stop_fd;   /**< when it becomes readable (a signalfd) the build is cancelled; or -1 */
 	struct xb_observer observer;

@@ -2,26 +2,20 @@
 #include "builder/solve/step.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "builder/cache/explain.h"
-#include "builder/cache/keylock.h"
 #include "builder/solve/blob.h"
 #include "builder/solve/fetch.h"
+#include "builder/solve/lock.h"
 #include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/work.h"
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
 #define KEY_VERSION 5
-/* How often a step that waits for another process's looks whether it was cancelled, ms. */
-#define LOCK_POLL_MS 50
-/* After so many looks people are told whom it waits for. */
-#define LOCK_SHOWN 4
 
 static void hash_list(struct xb_hasher *h, const char *const *list)
 {
@@ -143,53 +137,6 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 	return 0;
 }
 
-static int cancelled(struct xb_step_shared *shared, struct xb_error *err)
-{
-	if (!atomic_load(&shared->cancelled))
-		return 0;
-	(void)xb_error_set(err, -ECANCELED, "cancelled");
-	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
-}
-
-/* Somebody carries out the same step: say who. */
-static void tell_holder(struct xb_step_shared *shared, size_t index, const char *key)
-{
-	xb_autofree char *text = NULL;
-	int64_t seconds;
-	pid_t pid;
-
-	if (!xb_keylock_holder(shared->store, key, &pid, &seconds))
-		return;
-	text = pid == getpid() ? xb_format("the same step of this build")
-			       : xb_format("process %ld, which has been at the same step for %llds",
-					   (long)pid, (long long)seconds);
-	xb_events_post(shared->events, XB_EVENT_WAITING, index, 0, xb_view(text));
-}
-
-/*
- * Lock the key, waiting for whoever has it, unless the build is cancelled meanwhile. `index` is
- * that of the step that waits; XB_STEP_NONE: nobody is told.
- */
-static int lock_key(struct xb_step_shared *shared, size_t index, const char *key,
-		    struct xb_keylock **ret, struct xb_error *err)
-{
-	for (unsigned waited = 0;; waited++) {
-		struct pollfd fd = { .fd = shared->cancel_fd, .events = POLLIN };
-		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-		int r = xb_keylock_take(shared->store, key, false, ret, &cause);
-
-		if (r != -EAGAIN) {
-			if (r < 0)
-				xb_error_move(err, &cause);
-			return r;
-		}
-		if (waited == LOCK_SHOWN && index != XB_STEP_NONE)
-			tell_holder(shared, index, key);
-		if (poll(&fd, 1, LOCK_POLL_MS) > 0)
-			return cancelled(shared, err);
-	}
-}
-
 static int do_work(const struct xb_work *work, struct xb_error *err)
 {
 	switch (work->step->kind) {
@@ -246,8 +193,9 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 static int pack(struct xb_step_shared *shared, size_t index, struct xb_record *record,
 		struct xb_error *err)
 {
-	return shared->uses[index] == XB_RESULT_LAYER ? xb_step_pack(shared, record, err)
-						      : xb_step_digest(shared, record, err);
+	return shared->uses[index] == XB_RESULT_LAYER
+		       ? xb_step_pack(shared, XB_COMPRESSION_GZIP, 0, record, err)
+		       : xb_step_digest(shared, record, err);
 }
 
 static int execute(struct xb_step_shared *shared, size_t index,
@@ -261,7 +209,7 @@ static int execute(struct xb_step_shared *shared, size_t index,
 		return r;
 	r = work_on_snapshot(shared, index, inputs, record, err);
 	if (r == 0)
-		r = cancelled(shared, err);
+		r = xb_step_cancelled(shared, err);
 	if (r == 0)
 		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
 	if (r == 0)
@@ -295,7 +243,7 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
 	if (r == 0)
-		r = lock_key(shared, index, key, &lock, err);
+		r = xb_step_lock(shared, index, key, &lock, err);
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
 	*ret_cached = r > 0;
@@ -342,7 +290,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      struct xb_record *record, struct xb_error *err)
 {
 	enum xb_step_kind kind = shared->plan->steps[index].kind;
-	int r = cancelled(shared, err);
+	int r = xb_step_cancelled(shared, err);
 
 	if (r < 0)
 		return r;
@@ -371,7 +319,7 @@ int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
 {
 	xb_auto_keylock struct xb_keylock *lock = NULL;
 	struct xb_record now = { 0 };
-	int r = lock_key(shared, XB_STEP_NONE, record->key, &lock, err);
+	int r = xb_step_lock(shared, XB_STEP_NONE, record->key, &lock, err);
 
 	if (r == 0)
 		r = xb_record_get(shared->store, record->key, &now, err);
@@ -381,7 +329,7 @@ int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
 		return 0;
 	}
 	if (r >= 0)
-		r = xb_step_pack(shared, record, err);
+		r = xb_step_pack(shared, XB_COMPRESSION_GZIP, 0, record, err);
 	if (r == 0)
 		r = xb_record_put(shared->store, record, err);
 	return xb_store_explain(err, r);

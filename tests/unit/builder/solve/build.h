@@ -35,6 +35,7 @@ struct build {
 	int64_t epoch;
 	bool no_cache;
 	bool no_network;
+	struct xb_forms forms; /* none: plain */
 	bool keep_going;
 	const bool *optional;
 	int stop_fd;
@@ -100,6 +101,7 @@ static inline int build_teardown(void **state)
 	xb_strv_clear(&b->args);
 	xb_strv_clear(&b->hosts);
 	xb_secrets_clear(&b->secrets);
+	xb_array_clear(&b->forms);
 	xb_str_clear(&b->output);
 	return scratch_teardown(state);
 }
@@ -157,6 +159,9 @@ static inline void try_build(struct build *b, const char *text)
 {
 	need("userns", build_possible);
 	need("busybox", access(BUSYBOX, X_OK) == 0);
+	static struct xb_form plain;
+	const struct xb_forms plain_alone = { .items = &plain, .len = 1 };
+
 	build_forget(b);
 	b->r = build_plan(b, text);
 	if (b->r < 0)
@@ -173,6 +178,7 @@ static inline void try_build(struct build *b, const char *text)
 		.no_cache = b->no_cache,
 		.no_network = b->no_network,
 		.jobs = 4,
+		.forms = b->forms.len > 0 ? &b->forms : &plain_alone,
 		.keep_going = b->keep_going,
 		.optional = b->optional,
 		.stop_fd = b->stop_fd,

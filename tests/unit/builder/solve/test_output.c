@@ -87,7 +87,16 @@ static void test_bad(void **state)
 		{ "type=docker", "dest= is missing" },
 		{ "type=oci,dest=x,tar=maybe", "does not fit" },
 		{ "type=oci,dest=x,colour=red", "not known" },
-		{ "type=oci,dest=x,compression=zstd", "does not fit" },
+		{ "type=oci,dest=x,compression=lz4", "does not fit" },
+		{ "type=oci,dest=x,compression=estargz", "estargz is not made" },
+		{ "type=oci,dest=x,compression-level=0", "does not fit" },
+		{ "type=oci,dest=x,compression-level=-1", "does not fit" },
+		{ "type=oci,dest=x,compression-level=13", "from 1 to 12" },
+		{ "type=oci,dest=x,compression-level=20,compression=zstd", "from 1 to 19" },
+		{ "type=oci,dest=x,compression-level=1,compression=uncompressed", "no comp" },
+		{ "type=oci,dest=x,force-compression=perhaps", "does not fit" },
+		{ "type=docker,dest=x,compression=zstd", "docker load" },
+		{ "type=oci,dest=x,compression=zstd,oci-mediatypes=false", "media types" },
 		{ "type=local,dest=x,platform-split=maybe", "does not fit" },
 		{ "type=oci,dest=x,", "not known" },
 		{ ",type=oci,dest=x", "not known" },
@@ -112,6 +121,37 @@ static void test_bad(void **state)
 		if (strstr(err.message, cases[i].why) == NULL)
 			fail_msg("%s: %s", cases[i].text, err.message);
 	}
+}
+
+static void test_forms(void **state)
+{
+	static const struct {
+		const char *text;
+		struct xb_form form;
+	} cases[] = {
+		{ "type=image", { 0 } },
+		{ "type=image,compression=gzip,oci-mediatypes=true", { 0 } },
+		{ "type=image,compression=zstd", { .compression = XB_COMPRESSION_ZSTD } },
+		{ "type=image,compression-level=19,compression=zstd",
+		  { .compression = XB_COMPRESSION_ZSTD, .level = 19 } },
+		{ "type=docker,dest=x,compression=uncompressed",
+		  { .compression = XB_COMPRESSION_NONE } },
+		{ "type=oci,dest=x,force-compression=true", { .force = true } },
+		{ "type=oci,dest=x,oci-mediatypes=false", { .docker = true } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_outputs struct xb_outputs outputs = { 0 };
+
+		assert_int_equal(xb_output_parse(cases[i].text, &outputs, NULL), 0);
+		if (!xb_form_eq(&outputs.items[0].form, &cases[i].form))
+			fail_msg("%s", cases[i].text);
+	}
+	/* what is the default anyway is no form of its own */
+	assert_true(xb_form_is_plain(&(struct xb_form){ .level = 6 }));
+	assert_false(xb_form_is_plain(&(struct xb_form){ .level = 7 }));
+	assert_true(xb_form_eq(&(struct xb_form){ .level = 6 }, &cases[0].form));
 }
 
 static void test_several(void **state)
@@ -163,9 +203,8 @@ static void test_platforms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_good),	  cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_forms),	  cmocka_unit_test(test_several),
 		cmocka_unit_test(test_platforms),
 	};
 
