@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "manifest/config.h"
-#include "tests/unit/manifest/vectors.h"
+#include "tests/unit/corpora.h"
 
 #define ID   "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define BASE "\"architecture\":\"amd64\",\"os\":\"linux\""
@@ -31,12 +31,6 @@ static const char full[] =
 	"\"created_by\":\"RUN \\\"ä\\\"\",\"author\":\"a\",\"comment\":\"c\"},"
 	"{\"created_by\":\"CMD\",\"empty_layer\":true}],\"os\":\"linux\",\"os.features\":[\"f\"],"
 	"\"os.version\":\"1\"," ROOT ",\"variant\":\"v8\",\"x\":{\"b\":[1,2.5],\"a\":null}}";
-
-static int load(void **state)
-{
-	(void)state;
-	return vectors_load("tests/data/vectors/oci-documents.json");
-}
 
 /* What parsing and writing make of a document. */
 static char *rewritten(const char *text)
@@ -242,7 +236,7 @@ static void check_round_trip(const json_t *v)
 
 	if (!json_is_true(json_object_get(v, "valid")))
 		return;
-	once = rewritten(member(v, "document"));
+	once = rewritten(corpora_member(v, "document"));
 	twice = rewritten(once);
 	assert_string_equal(once, twice);
 }
@@ -250,7 +244,7 @@ static void check_round_trip(const json_t *v)
 static void vectors_round_trip(void **state)
 {
 	(void)state;
-	each("config", check_round_trip);
+	corpora_each("oci-documents", "config", check_round_trip);
 }
 
 int main(void)
@@ -267,5 +261,5 @@ int main(void)
 		cmocka_unit_test(vectors_round_trip),
 	};
 
-	return cmocka_run_group_tests(tests, load, vectors_free);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 #include "manifest/index.h"
 #include "manifest/manifest.h"
 #include "manifest/media.h"
-#include "tests/unit/manifest/vectors.h"
+#include "tests/unit/corpora.h"
 
 #define HEX  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define HEX2 "c86f7763873b6c0aae22d963bab59b4f5debbed6685761b5951584f6efb0633b"
@@ -31,12 +31,6 @@
 	"\",\"size\":4,\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"}}]"
 #define MANIFEST(more) "{\"schemaVersion\":2," CONFIG_MEMBER "," LAYERS_MEMBER more "}"
 #define INDEX(more)    "{\"schemaVersion\":2," MANIFESTS_MEMBER more "}"
-
-static int load(void **state)
-{
-	(void)state;
-	return vectors_load("tests/data/vectors/oci-documents.json");
-}
 
 static int parse_descriptor(struct xb_view text, struct xb_error *err)
 {
@@ -77,14 +71,15 @@ static bool has_other_algorithm(const char *document)
 static void check(const json_t *v, int (*parse)(struct xb_view, struct xb_error *))
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
-	const char *document = member(v, "document");
+	const char *document = corpora_member(v, "document");
 	bool valid = json_is_true(json_object_get(v, "valid")) && !has_other_algorithm(document);
 	int r = parse(xb_view(document), &err);
 
 	if (valid && r < 0)
-		fail_msg("%s: %s", member(v, "id"), err.message);
+		fail_msg("%s: %s", corpora_member(v, "id"), err.message);
 	if (!valid && r != -EBADMSG)
-		fail_msg("%s is not valid, but read with %d:\n%s", member(v, "id"), r, document);
+		fail_msg("%s is not valid, but read with %d:\n%s", corpora_member(v, "id"), r,
+			 document);
 }
 
 static void check_descriptor(const json_t *v)
@@ -110,16 +105,16 @@ static void check_config(const json_t *v)
 static void vectors_of_the_specification(void **state)
 {
 	(void)state;
-	each("descriptor", check_descriptor);
-	each("manifest", check_manifest);
-	each("index", check_index);
-	each("config", check_config);
+	corpora_each("oci-documents", "descriptor", check_descriptor);
+	corpora_each("oci-documents", "manifest", check_manifest);
+	corpora_each("oci-documents", "index", check_index);
+	corpora_each("oci-documents", "config", check_config);
 }
 
 /* Writing what was read, and reading and writing that again, changes nothing. */
 static void check_round_trip(const json_t *v)
 {
-	struct xb_view document = xb_view(member(v, "document"));
+	struct xb_view document = xb_view(corpora_member(v, "document"));
 	xb_auto_manifest struct xb_manifest m = XB_MANIFEST_INIT, again = XB_MANIFEST_INIT;
 	xb_auto_str struct xb_str once = XB_STR_INIT(XB_MAX_MANIFEST);
 	xb_auto_str struct xb_str twice = XB_STR_INIT(XB_MAX_MANIFEST);
@@ -137,7 +132,7 @@ static void check_round_trip(const json_t *v)
 static void manifests_round_trip(void **state)
 {
 	(void)state;
-	each("manifest", check_round_trip);
+	corpora_each("oci-documents", "manifest", check_round_trip);
 }
 
 /* The bytes that we write are pinned: a change of them would change every image's digest. */
@@ -657,5 +652,5 @@ int main(void)
 		cmocka_unit_test(a_missing_platform_lists_what_there_is),
 	};
 
-	return cmocka_run_group_tests(tests, load, vectors_free);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

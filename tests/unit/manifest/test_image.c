@@ -12,7 +12,7 @@
 
 #include "manifest/image.h"
 #include "manifest/media.h"
-#include "tests/unit/manifest/vectors.h"
+#include "tests/unit/corpora.h"
 #include "tests/unit/need.h"
 #include "tests/unit/scratch.h"
 
@@ -406,7 +406,7 @@ static bool printable(const char *text)
 
 static void check_case(const json_t *c)
 {
-	const char *id = member(c, "id");
+	const char *id = corpora_member(c, "id");
 	xb_autofree char *path = xb_format("layouts/%s", id);
 	xb_auto_layout struct xb_layout *evil = NULL;
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
@@ -416,8 +416,8 @@ static void check_case(const json_t *c)
 	if (r == 0)
 		r = xb_image_load(evil, "latest", &amd64, &image, &err);
 	/* what is wrong with the tars of the other groups is not ours to see */
-	if (id[0] == 'g' && strcmp(member(c, "expected"), "reject") == 0 && r == 0)
-		fail_msg("%s is taken: %s", id, member(c, "what"));
+	if (id[0] == 'g' && strcmp(corpora_member(c, "expected"), "reject") == 0 && r == 0)
+		fail_msg("%s is taken: %s", id, corpora_member(c, "what"));
 	if (id[0] != 'g' && r < 0)
 		fail_msg("%s: %s", id, err.message);
 	if (r < 0 && !printable(err.message))

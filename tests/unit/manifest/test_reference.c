@@ -11,15 +11,9 @@
 #include <cmocka.h>
 
 #include "manifest/reference.h"
-#include "tests/unit/manifest/vectors.h"
+#include "tests/unit/corpora.h"
 
 #define HEX64 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-static int load(void **state)
-{
-	(void)state;
-	return vectors_load("tests/data/vectors/references.json");
-}
 
 /* "" and NULL are the same to the vectors. */
 static void assert_text(const char *got, const char *wanted)
@@ -45,17 +39,17 @@ static void check_parse(const json_t *v)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	xb_autofree char *name = NULL;
-	const char *input = member(v, "input");
+	const char *input = corpora_member(v, "input");
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	int r = xb_reference_parse_exact(xb_view(input), &ref, &err);
 
-	if (member(v, "error") != NULL) {
+	if (corpora_member(v, "error") != NULL) {
 		/* their digests know sha256 alone in that test */
 		if (strncmp(input, "validname@sha512:", 17) == 0)
 			return;
 		if (r == 0)
 			fail_msg("%s is refused by distribution/reference", input);
-		assert_int_equal(r, strcmp(member(v, "error"), "ErrNameTooLong") == 0
+		assert_int_equal(r, strcmp(corpora_member(v, "error"), "ErrNameTooLong") == 0
 					    ? -ENAMETOOLONG
 					    : -EINVAL);
 		assert_null(ref.path);
@@ -64,16 +58,16 @@ static void check_parse(const json_t *v)
 	if (r < 0)
 		fail_msg("%s", err.message);
 	name = xb_reference_name(&ref);
-	assert_text(name, member(v, "repository"));
-	assert_text(ref.domain, member(v, "domain"));
-	assert_text(ref.tag, member(v, "tag"));
-	assert_text(ref.digest.text, member(v, "digest"));
+	assert_text(name, corpora_member(v, "repository"));
+	assert_text(ref.domain, corpora_member(v, "domain"));
+	assert_text(ref.tag, corpora_member(v, "tag"));
+	assert_text(ref.digest.text, corpora_member(v, "digest"));
 }
 
 static void vectors_parse(void **state)
 {
 	(void)state;
-	each("parse", check_parse);
+	corpora_each("references", "parse", check_parse);
 }
 
 /* ParseNamed takes only what is in the normal form already. */
@@ -82,53 +76,53 @@ static void check_parse_named(const json_t *v)
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	xb_autofree char *whole = NULL;
 
-	assert_non_null(member(v, "error"));
-	if (xb_reference_parse(xb_view(member(v, "input")), &ref, NULL) < 0)
+	assert_non_null(corpora_member(v, "error"));
+	if (xb_reference_parse(xb_view(corpora_member(v, "input")), &ref, NULL) < 0)
 		return;
 	whole = xb_reference_format(&ref);
-	assert_string_not_equal(whole, member(v, "input"));
+	assert_string_not_equal(whole, corpora_member(v, "input"));
 }
 
 static void vectors_parse_named(void **state)
 {
 	(void)state;
-	each("parse-named", check_parse_named);
+	corpora_each("references", "parse-named", check_parse_named);
 }
 
 static void check_split(const json_t *v)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 
-	assert_int_equal(xb_reference_parse(xb_view(member(v, "input")), &ref, NULL), 0);
-	assert_string_equal(ref.domain, member(v, "domain"));
-	assert_string_equal(ref.path, member(v, "path"));
+	assert_int_equal(xb_reference_parse(xb_view(corpora_member(v, "input")), &ref, NULL), 0);
+	assert_string_equal(ref.domain, corpora_member(v, "domain"));
+	assert_string_equal(ref.path, corpora_member(v, "path"));
 }
 
 static void vectors_split(void **state)
 {
 	(void)state;
-	each("split", check_split);
+	corpora_each("references", "split", check_split);
 }
 
 static void check_valid(const json_t *v)
 {
-	if (!parses(member(v, "input")))
-		fail_msg("%s is a reference", member(v, "input"));
+	if (!parses(corpora_member(v, "input")))
+		fail_msg("%s is a reference", corpora_member(v, "input"));
 }
 
 static void check_invalid(const json_t *v)
 {
-	if (parses(member(v, "input")))
-		fail_msg("%s is no reference", member(v, "input"));
+	if (parses(corpora_member(v, "input")))
+		fail_msg("%s is no reference", corpora_member(v, "input"));
 }
 
 static void vectors_normalized(void **state)
 {
 	(void)state;
-	each("normalized-valid", check_valid);
-	each("normalized-invalid", check_invalid);
-	each("remote-name-valid", check_valid);
-	each("remote-name-invalid", check_invalid);
+	corpora_each("references", "normalized-valid", check_valid);
+	corpora_each("references", "normalized-invalid", check_invalid);
+	corpora_each("references", "remote-name-valid", check_valid);
+	corpora_each("references", "remote-name-invalid", check_invalid);
 }
 
 /* As ParseDockerRef: `latest` where nothing is given, no tag beside a digest. */
@@ -137,20 +131,20 @@ static void check_normalize(const json_t *v)
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	xb_autofree char *whole = NULL;
 
-	assert_int_equal(xb_reference_parse(xb_view(member(v, "input")), &ref, NULL), 0);
+	assert_int_equal(xb_reference_parse(xb_view(corpora_member(v, "input")), &ref, NULL), 0);
 	xb_reference_complete(&ref);
 	if (!xb_digest_empty(&ref.digest)) {
 		free(ref.tag);
 		ref.tag = NULL;
 	}
 	whole = xb_reference_format(&ref);
-	assert_string_equal(whole, member(v, "normalized"));
+	assert_string_equal(whole, corpora_member(v, "normalized"));
 }
 
 static void vectors_normalize(void **state)
 {
 	(void)state;
-	each("normalize", check_normalize);
+	corpora_each("references", "normalize", check_normalize);
 }
 
 static void check_info(const json_t *v)
@@ -160,41 +154,41 @@ static void check_info(const json_t *v)
 	for (size_t i = 0; i < XB_COUNT(forms); i++) {
 		xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 		xb_autofree char *name = NULL, *familiar = NULL;
-		const char *input = member(v, forms[i]);
+		const char *input = corpora_member(v, forms[i]);
 
 		if (*input == '\0')
 			continue;
 		assert_int_equal(xb_reference_parse(xb_view(input), &ref, NULL), 0);
 		name = xb_reference_name(&ref);
 		familiar = xb_reference_familiar(&ref);
-		assert_string_equal(name, member(v, "full_name"));
-		assert_string_equal(familiar, member(v, "familiar_name"));
-		assert_string_equal(ref.domain, member(v, "domain"));
-		assert_string_equal(ref.path, member(v, "remote_name"));
+		assert_string_equal(name, corpora_member(v, "full_name"));
+		assert_string_equal(familiar, corpora_member(v, "familiar_name"));
+		assert_string_equal(ref.domain, corpora_member(v, "domain"));
+		assert_string_equal(ref.path, corpora_member(v, "remote_name"));
 	}
 }
 
 static void vectors_repository_info(void **state)
 {
 	(void)state;
-	each("repository-info", check_info);
+	corpora_each("references", "repository-info", check_info);
 }
 
 static void check_domain(const json_t *v)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
-	xb_autofree char *text = xb_format("%s/x", member(v, "input"));
+	xb_autofree char *text = xb_format("%s/x", corpora_member(v, "input"));
 	bool match = xb_reference_parse_exact(xb_view(text), &ref, NULL) == 0 &&
-		     ref.domain != NULL && strcmp(ref.domain, member(v, "input")) == 0;
+		     ref.domain != NULL && strcmp(ref.domain, corpora_member(v, "input")) == 0;
 
 	if (match != json_is_true(json_object_get(v, "match")))
-		fail_msg("domain %s", member(v, "input"));
+		fail_msg("domain %s", corpora_member(v, "input"));
 }
 
 static void check_name(const json_t *v)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
-	const char *input = member(v, "input");
+	const char *input = corpora_member(v, "input");
 	const json_t *parts = json_object_get(v, "parts");
 	bool match = xb_reference_parse_exact(xb_view(input), &ref, NULL) == 0 && ref.tag == NULL;
 
@@ -211,10 +205,10 @@ static void check_reference(const json_t *v)
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	xb_autofree char *name = NULL;
 	const json_t *parts = json_object_get(v, "parts");
-	bool match = xb_reference_parse_exact(xb_view(member(v, "input")), &ref, NULL) == 0;
+	bool match = xb_reference_parse_exact(xb_view(corpora_member(v, "input")), &ref, NULL) == 0;
 
 	if (match != json_is_true(json_object_get(v, "match")))
-		fail_msg("reference %s", member(v, "input"));
+		fail_msg("reference %s", corpora_member(v, "input"));
 	if (!match || parts == NULL)
 		return;
 	name = xb_reference_name(&ref);
@@ -225,17 +219,17 @@ static void check_reference(const json_t *v)
 
 static void check_identifier(const json_t *v)
 {
-	assert_int_equal(xb_reference_is_identifier(xb_view(member(v, "input"))),
+	assert_int_equal(xb_reference_is_identifier(xb_view(corpora_member(v, "input"))),
 			 json_is_true(json_object_get(v, "match")));
 }
 
 static void vectors_grammar(void **state)
 {
 	(void)state;
-	each("grammar-domain", check_domain);
-	each("grammar-name", check_name);
-	each("grammar-reference", check_reference);
-	each("grammar-identifier", check_identifier);
+	corpora_each("references", "grammar-domain", check_domain);
+	corpora_each("references", "grammar-name", check_name);
+	corpora_each("references", "grammar-reference", check_reference);
+	corpora_each("references", "grammar-identifier", check_identifier);
 }
 
 /* 64 hexadecimal digits would be an image's id: the error says how a digest is written. */
@@ -357,5 +351,5 @@ int main(void)
 		cmocka_unit_test(familiar_reads_back),
 	};
 
-	return cmocka_run_group_tests(tests, load, vectors_free);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

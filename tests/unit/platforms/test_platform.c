@@ -12,55 +12,15 @@
 
 #include "base/json.h"
 #include "platforms/platform.h"
+#include "tests/unit/corpora.h"
 
 static const struct xb_platform amd64 = { .os = "linux", .arch = "amd64" };
-
-static json_t *vectors;
-
-static int load_vectors(void **state)
-{
-	json_error_t error;
-	json_t *document = json_load_file("tests/data/vectors/platforms.json", 0, &error);
-
-	(void)state;
-	if (document == NULL) {
-		print_error("tests/data/vectors/platforms.json: %s\n", error.text);
-		return -1;
-	}
-	vectors = json_incref(json_object_get(document, "vectors"));
-	json_decref(document);
-	return vectors == NULL ? -1 : 0;
-}
-
-static int free_vectors(void **state)
-{
-	(void)state;
-	json_decref(vectors);
-	return 0;
-}
 
 static const char *member(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text != NULL ? text : "";
-}
-
-/* Call `check` for each vector of a kind; there has to be one. */
-static void each(const char *kind, void (*check)(const json_t *vector))
-{
-	size_t found = 0;
-	size_t i;
-	json_t *vector;
-
-	json_array_foreach(vectors, i, vector)
-	{
-		if (strcmp(member(vector, "kind"), kind) != 0)
-			continue;
-		found++;
-		check(vector);
-	}
-	assert_true(found > 0);
 }
 
 static struct xb_platform parsed(const char *text)
@@ -136,7 +96,7 @@ static void check_parse(const json_t *vector)
 static void parses_as_containerd(void **state)
 {
 	(void)state;
-	each("parse", check_parse);
+	corpora_each("platforms", "parse", check_parse);
 }
 
 static void check_invalid(const json_t *vector)
@@ -155,7 +115,7 @@ static void check_invalid(const json_t *vector)
 static void refuses_what_containerd_refuses(void **state)
 {
 	(void)state;
-	each("parse-invalid", check_invalid);
+	corpora_each("platforms", "parse-invalid", check_invalid);
 }
 
 static void check_format_all(const json_t *vector)
@@ -168,7 +128,7 @@ static void check_format_all(const json_t *vector)
 static void formats_as_containerd(void **state)
 {
 	(void)state;
-	each("format-all", check_format_all);
+	corpora_each("platforms", "format-all", check_format_all);
 }
 
 /* What the vector's matcher says of one offer; set by the tests below. */
@@ -212,21 +172,21 @@ static void matches_with_fallbacks(void **state)
 {
 	(void)state;
 	matches = by_rank;
-	each("match-only", check_match);
+	corpora_each("platforms", "match-only", check_match);
 }
 
 static void matches_strictly(void **state)
 {
 	(void)state;
 	matches = xb_platform_match_strict;
-	each("match-only-strict", check_match);
+	corpora_each("platforms", "match-only-strict", check_match);
 }
 
 static void matches_any_architecture(void **state)
 {
 	(void)state;
 	matches = by_rank_os;
-	each("match-only-os", check_match);
+	corpora_each("platforms", "match-only-os", check_match);
 }
 
 /* Rank for ordering: what does not match comes last. */
@@ -260,7 +220,7 @@ static void check_order(const json_t *vector)
 static void orders_any_architecture(void **state)
 {
 	(void)state;
-	each("order-only-os", check_order);
+	corpora_each("platforms", "order-only-os", check_order);
 }
 
 static void normalises(void **state)
@@ -442,5 +402,5 @@ int main(void)
 		cmocka_unit_test(an_empty_platform_is_unknown),
 	};
 
-	return cmocka_run_group_tests(tests, load_vectors, free_vectors);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,19 +41,6 @@ static inline void data_read(const char *path, struct xb_str *out)
 		fail_msg("cannot read %s", path);
 }
 
-/** The array "vectors" of tests/data/vectors/NAME.json; the document is the caller's. */
-static inline json_t *data_vectors(const char *name, json_t **document)
-{
-	json_error_t error;
-	xb_autofree char *path = xb_format("tests/data/vectors/%s.json", name);
-
-	/* not base/json: vectors hold escaped NUL characters */
-	*document = json_load_file(path, JSON_ALLOW_NUL, &error);
-	if (*document == NULL)
-		fail_msg("%s: %s", path, error.text);
-	return json_object_get(*document, "vectors");
-}
-
 /** A member of a vector as a string, or NULL. */
 static inline const char *data_string(const json_t *vector, const char *key)
 {

@@ -7,9 +7,7 @@
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/lint.h"
 #include "tests/unit/builder/dockerfile/data.h"
-#include "tests/unit/need.h"
-
-#define PARSER "tests/data/parser"
+#include "tests/unit/corpora.h"
 
 struct tally {
 	unsigned right;
@@ -69,13 +67,14 @@ static void test_parser_examples(void **state)
 {
 	struct tally tally = { 0 };
 	struct dirent *entry;
-	DIR *dir = opendir(PARSER);
+	xb_autofree char *parser = corpora_path("parser");
+	DIR *dir = opendir(parser);
 
 	(void)state;
 	assert_non_null(dir);
 	while ((entry = readdir(dir)) != NULL) {
-		xb_autofree char *file = xb_format(PARSER "/%s/Dockerfile", entry->d_name);
-		xb_autofree char *tree = xb_format(PARSER "/%s/result", entry->d_name);
+		xb_autofree char *file = xb_format("%s/%s/Dockerfile", parser, entry->d_name);
+		xb_autofree char *tree = xb_format("%s/%s/result", parser, entry->d_name);
 
 		if (strncmp(entry->d_name, "ast-", 4) == 0)
 			compare(entry->d_name, file, tree, &tally);
@@ -92,7 +91,8 @@ static void test_parser_rejects(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < XB_COUNT(names); i++) {
-		xb_autofree char *path = xb_format(PARSER "/%s/Dockerfile", names[i]);
+		xb_autofree char *path =
+			xb_format("%s/parser/%s/Dockerfile", corpora_need(), names[i]);
 		xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 		xb_auto_error struct xb_error err = XB_ERROR_INIT;
 		struct xb_dockerfile *dockerfile = NULL;
@@ -150,20 +150,14 @@ static void try_real(const char *base, const json_t *item, struct tally *trees,
 
 static void test_real_dockerfiles(void **state)
 {
-	const char *corpora = getenv("XB_CORPORA");
-	xb_autofree char *base = NULL;
-	xb_autofree char *list = NULL;
-	xb_auto_json json_t *items = NULL;
+	xb_autofree char *base = corpora_path("dockerfiles");
+	xb_autofree char *list = xb_format("%s/items.json", base);
+	xb_auto_json json_t *items = json_load_file(list, 0, NULL);
 	struct tally trees = { 0 }, checks = { 0 };
 	size_t i;
 	json_t *item;
 
 	(void)state;
-	/* Before anything is allocated: a skipped test does not come back here. */
-	need("corpora", corpora != NULL && *corpora != '\0');
-	base = xb_format("%s/dockerfiles", corpora);
-	list = xb_format("%s/items.json", base);
-	items = json_load_file(list, 0, NULL);
 	assert_non_null(items);
 	json_array_foreach(items, i, item) try_real(base, item, &trees, &checks);
 	print_message("real Dockerfiles: %u trees right, %u wrong; checks: %u right, %u wrong\n",
@@ -221,19 +215,14 @@ static void try_rule(const char *base, const json_t *item, struct tally *tally)
 
 static void test_rules(void **state)
 {
-	const char *corpora = getenv("XB_CORPORA");
-	xb_autofree char *base = NULL;
-	xb_autofree char *list = NULL;
-	xb_auto_json json_t *items = NULL;
+	xb_autofree char *base = corpora_path("parser");
+	xb_autofree char *list = xb_format("%s/items.json", base);
+	xb_auto_json json_t *items = json_load_file(list, 0, NULL);
 	struct tally tally = { 0 };
 	size_t i;
 	json_t *item;
 
 	(void)state;
-	need("corpora", corpora != NULL && *corpora != '\0');
-	base = xb_format("%s/parser", corpora);
-	list = xb_format("%s/items.json", base);
-	items = json_load_file(list, 0, NULL);
 	assert_non_null(items);
 	json_array_foreach(items, i, item)
 	{

@@ -6,6 +6,7 @@
 
 #include "builder/dockerfile/limits.h"
 #include "tests/unit/builder/dockerfile/data.h"
+#include "tests/unit/corpora.h"
 
 /* An environment of variables for the shorthands below. */
 static struct xb_expand_env with(struct xb_strv *variables)
@@ -77,8 +78,8 @@ static void try_word(const json_t *vector, struct xb_expand_env *env)
 
 static void test_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("expansion", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("expansion");
+	json_t *vector;
 	size_t i;
 
 	(void)state;

@@ -2,7 +2,7 @@
 /* Which sources are git repositories and what they say: BuildKit's vectors, and hostile ones. */
 #include "builder/dockerfile/giturl.h"
 #include "tests/unit/builder/dockerfile/data.h"
-#include "tests/unit/need.h"
+#include "tests/unit/corpora.h"
 
 static const char *text_or_empty(const char *text)
 {
@@ -103,18 +103,12 @@ static void test_vectors(void **state)
 		{ "url", check_url },
 		{ "commit-sha", check_commit },
 	};
-	const char *corpora = getenv("XB_CORPORA");
-	xb_autofree char *path = NULL;
-	xb_auto_json json_t *document = NULL;
+	xb_auto_json json_t *vectors = corpora_vectors("git-urls");
 	size_t done = 0, i;
 	json_t *v;
 
 	(void)state;
-	need("corpora", corpora != NULL && *corpora != '\0');
-	path = xb_format("%s/vectors/git-urls.json", corpora);
-	document = json_load_file(path, 0, NULL);
-	assert_non_null(document);
-	json_array_foreach(json_object_get(document, "vectors"), i, v)
+	json_array_foreach(vectors, i, v)
 	{
 		for (size_t k = 0; k < XB_COUNT(kinds); k++) {
 			if (strcmp(data_string(v, "kind"), kinds[k].kind) != 0)
@@ -124,7 +118,7 @@ static void test_vectors(void **state)
 		}
 	}
 	assert_true(done > 40);
-	assert_int_equal(done, json_array_size(json_object_get(document, "vectors")));
+	assert_int_equal(done, json_array_size(vectors));
 }
 
 static void test_what_is_git(void **state)

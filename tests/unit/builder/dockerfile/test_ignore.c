@@ -5,6 +5,7 @@
 #include "builder/dockerfile/glob.h"
 #include "builder/dockerfile/limits.h"
 #include "tests/unit/builder/dockerfile/data.h"
+#include "tests/unit/corpora.h"
 
 static void fill(struct xb_strv *out, const json_t *strings)
 {
@@ -40,8 +41,8 @@ static void try_read(const json_t *vector, const struct xb_strv *want)
 
 static void test_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("dockerignore", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("dockerignore");
+	json_t *vector;
 	size_t i;
 
 	(void)state;

@@ -9,6 +9,7 @@
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/location.h"
 #include "tests/unit/builder/dockerfile/data.h"
+#include "tests/unit/corpora.h"
 
 /* The tree of `text` as the dump shows it must be `want`. */
 static void assert_tree(const char *text, const char *want)
@@ -237,9 +238,9 @@ static void try_heredoc_line(const json_t *vector)
 
 static void test_heredoc_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
 	xb_auto_arena struct xb_arena *arena = xb_arena_new();
-	json_t *vectors = data_vectors("heredoc", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("heredoc");
+	json_t *vector;
 	size_t i;
 
 	(void)state;
@@ -252,8 +253,8 @@ static void test_heredoc_vectors(void **state)
 
 static void test_json_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("json-form", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("json-form");
+	json_t *vector;
 	size_t i;
 
 	(void)state;
@@ -306,8 +307,8 @@ static void test_not_json(void **state)
 /* The messages of the reference builder are part of ours. */
 static void test_instruction_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("instructions", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("instructions");
+	json_t *vector;
 	size_t i;
 
 	(void)state;
@@ -347,8 +348,8 @@ static void assert_contents(const struct xb_instruction *instruction, const json
 
 static void test_content_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("instructions", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("instructions");
+	json_t *vector;
 	size_t i;
 
 	(void)state;

@@ -4,11 +4,12 @@
 
 #include "builder/dockerfile/instruction.h"
 #include "tests/unit/builder/dockerfile/data.h"
+#include "tests/unit/corpora.h"
 
 static void test_expose_vectors(void **state)
 {
-	xb_auto_json json_t *document = NULL;
-	json_t *vectors = data_vectors("expose", &document), *vector;
+	xb_auto_json json_t *vectors = corpora_vectors("expose");
+	json_t *vector;
 	size_t i;
 
 	(void)state;
