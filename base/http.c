@@ -2,6 +2,7 @@
 /* Redirects, second tries and continued bodies, over single exchanges. */
 #include "base/http.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 enum {
 	DEFAULT_ATTEMPTS = 5,
+	REFUSED_ATTEMPTS = 2, /* of an address where no name server or balancer is in the way */
 	DEFAULT_PAUSE_MS = 250,
 	MAX_PAUSE_MS = 10000, /* of the growing pauses */
 	PROGRESS = 64 << 10,  /* bytes after which the attempts count afresh */
@@ -400,14 +402,33 @@ static int sleep_for(const struct work *w, uint64_t ms)
 	return 0;
 }
 
+/* Whether it is this machine, or one that is named by its address. */
+static bool is_address(const char *host)
+{
+	struct in_addr address;
+
+	return host[0] == '[' || strcmp(host, "localhost") == 0 ||
+	       inet_pton(AF_INET, host, &address) == 1;
+}
+
+static unsigned most_attempts(const struct work *w, int r)
+{
+	unsigned attempts = w->request->attempts != 0 ? w->request->attempts : DEFAULT_ATTEMPTS;
+
+	if (r == -ECONNREFUSED && attempts > REFUSED_ATTEMPTS && w->url.host != NULL &&
+	    is_address(w->url.host))
+		return REFUSED_ATTEMPTS;
+	return attempts;
+}
+
 /* Whether to try again, after the pause that it takes: 1, 0 or -ECANCELED. */
 static int pause_before_next(struct work *w, int r, unsigned tries)
 {
-	unsigned attempts = w->request->attempts != 0 ? w->request->attempts : DEFAULT_ATTEMPTS;
 	uint64_t pause = growing_pause(w, tries);
 	int64_t asked = -1;
 
-	if (tries >= attempts || !may_repeat(w) || !(r < 0 ? w->again : may_pass(w->bad.status)))
+	if (tries >= most_attempts(w, r) || !may_repeat(w) ||
+	    !(r < 0 ? w->again : may_pass(w->bad.status)))
 		return 0;
 	if (r >= 0)
 		asked = xb_http_retry_after(&w->bad.headers, xb_clock_now());

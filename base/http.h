@@ -11,8 +11,9 @@
  *   refused. Credentials go to the scheme, host and port of the request's own URL, and to nobody
  *   any more once a redirect has left them.
  * - A connection that is cut, 408, 429 and 5xx are tried again after a growing, random pause or the
- *   one that Retry-After asks for; what came already is not sent again where the server can
- * continue it and says that it is still the same.
+ *   one that Retry-After asks for, a connection that is refused by an address or by this machine
+ *   only once; what came already is not sent again where the server can continue it and says that
+ *   it is still the same.
  * - A body that is shorter or longer than its length is an error, never a result.
  * - Headers are limited to 256 KiB and 1000 lines an answer, a body by `max_size`, a silent server
  *   by time.

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "builder/cli/report.h"
 #include "builder/dockerfile/location.h"
+#include "builder/plan/fetch.h"
 #include "builder/plan/scope.h"
 #include "manifest/reference.h"
 
@@ -38,11 +39,12 @@ static bool find_image(void *context, const char *name, const struct xb_platform
 		       struct xb_lint_image *ret)
 {
 	struct xb_plan_sources sources = xb_sources_for_plan(context);
-	enum xb_source_kind kind = sources.kind(sources.context, name);
+	xb_autofree char *found = xb_named_for(&sources, name, platform);
+	enum xb_source_kind kind = sources.kind(sources.context, found);
 	const struct xb_image *image = NULL;
 
 	if ((kind != XB_SOURCE_IMAGE && kind != XB_SOURCE_NAMED) ||
-	    sources.image(sources.context, name, platform, true, &image, NULL) < 0)
+	    sources.image(sources.context, found, platform, true, &image, NULL) < 0)
 		return false;
 	*ret = (struct xb_lint_image){ .env = &image->config.env,
 				       .on_build = &image->config.on_build,

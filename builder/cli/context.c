@@ -52,6 +52,17 @@ static bool is_host_path(const char *file)
 	return file != NULL && file[0] == '/';
 }
 
+/* The other name that a Dockerfile of the path `file` may have, malloc()ed, or NULL. */
+static char *other_name(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash != NULL ? slash + 1 : file;
+
+	if (strcmp(name, default_names[0]) != 0)
+		return NULL;
+	return xb_format("%.*s%s", (int)(name - file), file, default_names[1]);
+}
+
 /* The file of -f inside a context that is no directory of this machine; NULL: it has none there. */
 static const char *inside(const struct opening *o)
 {
@@ -240,43 +251,46 @@ static int read_apart(struct opening *o, struct xb_error *err)
 	return r;
 }
 
-/* Read the Dockerfile that nobody named. */
-static int read_default(const struct opening *o, const char **ret_name, struct xb_error *err)
+static int read_file(struct opening *o, bool host, const char *path, struct xb_error *err)
 {
-	for (size_t i = XB_COUNT(default_names); i-- > 0;) {
-		xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-		size_t which = XB_COUNT(default_names) - 1 - i;
-		int r = xb_context_read(o->ret->context, default_names[which], &o->ret->text,
-					&cause);
+	return host ? xb_file_read(path, &o->ret->text, err)
+		    : xb_context_read(o->ret->context, path, &o->ret->text, err);
+}
 
-		*ret_name = default_names[which];
-		if (r == -ENOENT && i > 0)
-			continue;
-		if (r < 0 && err != NULL)
-			xb_error_move(err, &cause);
-		return r;
+/*
+ * Read the Dockerfile of a path, or the one that has the other name where there is none of the
+ * first. `*ret_name` is the path of what was read, malloc()ed; if nothing was, the first.
+ */
+static int read_either_name(struct opening *o, bool host, const char *path, char **ret_name,
+			    struct xb_error *err)
+{
+	xb_autofree char *other = other_name(path);
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = read_file(o, host, path, &cause);
+
+	if (r == -ENOENT && other != NULL && read_file(o, host, other, NULL) == 0) {
+		*ret_name = XB_STEAL(other);
+		return 0;
 	}
-	return -ENOENT;
+	*ret_name = xb_strdup(path);
+	if (r < 0 && err != NULL)
+		xb_error_move(err, &cause);
+	return r;
 }
 
 static int read_dockerfile(struct opening *o, bool directory, struct xb_error *err)
 {
-	const char *name = o->file;
-	bool host = directory || is_host_path(o->file);
+	const char *path = o->file != NULL ? o->file : default_names[0];
+	bool host = o->file != NULL && (directory || is_host_path(o->file));
+	xb_autofree char *name = NULL;
 	int r = 0;
 
-	if (!o->read && o->file == NULL)
-		r = read_default(o, &name, err);
-	else if (!o->read && host)
-		r = xb_file_read(o->file, &o->ret->text, err);
-	else if (!o->read)
-		r = xb_context_read(o->ret->context, o->file, &o->ret->text, err);
-	if (r == -ENOENT && o->file == NULL)
-		name = default_names[0];
-	if (directory && o->file == NULL)
-		o->ret->name = xb_format("%s/%s", o->operand, name);
+	if (o->read)
+		name = xb_strdup(path);
 	else
-		o->ret->name = shown(name != NULL ? name : default_names[0]);
+		r = read_either_name(o, host, path, &name, err);
+	o->ret->name =
+		directory && o->file == NULL ? xb_format("%s/%s", o->operand, name) : shown(name);
 	return r;
 }
 

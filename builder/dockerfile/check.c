@@ -6,10 +6,12 @@
 #include <strings.h>
 
 #include "base/array.h"
+#include "builder/dockerfile/device.h"
 #include "builder/dockerfile/heredoc.h"
 #include "builder/dockerfile/instruction.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/dockerfile/location.h"
+#include "builder/dockerfile/mount.h"
 #include "builder/dockerfile/text.h"
 
 struct stages XB_ARRAY(struct xb_stage);
@@ -156,6 +158,59 @@ static int check_pairs(const struct xb_dockerfile *dockerfile,
 	return 0;
 }
 
+/* The value is one of two or three words; NULL ends them. */
+static int check_word(const struct xb_dockerfile *dockerfile, const struct xb_flag *flag,
+		      const char *const *words, struct xb_error *err)
+{
+	const char *nearest;
+	int r;
+
+	for (size_t i = 0; words[i] != NULL; i++) {
+		if (strcmp(flag->value, words[i]) == 0)
+			return 0;
+	}
+	r = xb_location_error(dockerfile, flag->at, err, "invalid value of --%s: \"%s\"",
+			      flag->name, flag->value);
+	nearest = xb_name_nearest(xb_view(flag->value), words);
+	if (nearest != NULL)
+		(void)xb_error_hint(err, "did you mean %s?", nearest);
+	else
+		(void)xb_error_hint(err, "give %s or %s%s%s", words[0], words[1],
+				    words[2] != NULL ? " or " : "",
+				    words[2] != NULL ? words[2] : "");
+	return r;
+}
+
+static int check_run_flag(const struct xb_dockerfile *dockerfile, const struct xb_flag *flag,
+			  struct xb_error *err)
+{
+	static const char *const networks[] = { "default", "none", "host", NULL };
+	static const char *const modes[] = { "sandbox", "insecure", NULL };
+	xb_auto_device struct xb_device_request device = { 0 };
+	int r = 0;
+
+	if (strcmp(flag->name, "network") == 0)
+		return check_word(dockerfile, flag, networks, err);
+	if (strcmp(flag->name, "security") == 0)
+		return check_word(dockerfile, flag, modes, err);
+	if (strcmp(flag->name, "device") == 0)
+		r = xb_device_parse(flag->value, &device, err);
+	else if (strcmp(flag->name, "mount") == 0)
+		r = xb_mount_check(flag->value, err);
+	return r < 0 ? xb_location_wrap(dockerfile, flag->at, err) : 0;
+}
+
+/* What can be said of the flags before any variable has a value. */
+static int check_run(const struct xb_dockerfile *dockerfile,
+		     const struct xb_instruction *instruction, struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < instruction->flag_count; i++)
+		r = check_run_flag(dockerfile, &instruction->flags[i], err);
+	return r;
+}
+
 /* The destination is where a file goes; a here-document there has lost its destination. */
 static int check_copy(const struct xb_dockerfile *dockerfile,
 		      const struct xb_instruction *instruction, struct xb_error *err)
@@ -261,6 +316,7 @@ static int check_instruction(const struct xb_dockerfile *dockerfile,
 		[XB_INSTRUCTION_HEALTHCHECK] = check_healthcheck,
 		[XB_INSTRUCTION_LABEL] = check_pairs,
 		[XB_INSTRUCTION_ONBUILD] = check_onbuild,
+		[XB_INSTRUCTION_RUN] = check_run,
 		[XB_INSTRUCTION_SHELL] = check_shell,
 		[XB_INSTRUCTION_VOLUME] = check_volume,
 	};

@@ -214,7 +214,8 @@ struct nearest {
 
 static void try_nearest(struct nearest *nearest, struct xb_view name, const char *candidate)
 {
-	size_t d = distance(name, xb_view(candidate));
+	struct xb_view other = xb_view(candidate);
+	size_t d = other.len <= NEAR_MAX ? distance(name, other) : SIZE_MAX;
 
 	if (d >= nearest->distance)
 		return;

@@ -370,6 +370,11 @@ static int check_mount(const struct reading *reading, struct xb_error *err)
 	return 0;
 }
 
+static int unended_quote(struct xb_error *err)
+{
+	return invalid(err, "a quote in the mount's options does not end");
+}
+
 int xb_mount_parse(const char *text, const struct xb_expand_env *env, struct xb_mount *ret,
 		   struct xb_error *err)
 {
@@ -385,10 +390,30 @@ int xb_mount_parse(const char *text, const struct xb_expand_env *env, struct xb_
 			return r;
 	}
 	if (r < 0)
-		return invalid(err, "a quote in the mount's options does not end");
+		return unended_quote(err);
 	if (!reading.said_access)
 		ret->read_only = ret->type != XB_MOUNT_CACHE && ret->type != XB_MOUNT_TMPFS;
 	return check_mount(&reading, err);
+}
+
+int xb_mount_check(const char *text, struct xb_error *err)
+{
+	xb_auto_str struct xb_str field = XB_STR_INIT(XB_STR_OWN);
+	struct xb_view rest = xb_view(text);
+	int r;
+
+	while ((r = xb_csv_next(&rest, &field)) > 0) {
+		struct xb_view value = xb_str_view(&field);
+		struct xb_view name;
+
+		if (!xb_view_split(&value, '=', &name) || value.data == NULL ||
+		    !xb_view_eq_nocase(name, XB_VIEW("from")))
+			continue;
+		r = check_from(value, err);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? unended_quote(err) : 0;
 }
 
 char *xb_mount_from(const char *text)

@@ -70,6 +70,12 @@ int xb_mount_parse(const char *text, const struct xb_expand_env *env, struct xb_
 		   struct xb_error *err);
 
 /**
+ * Check what can be said of a mount before any variable has a value, as the frontend does it for
+ * stages that nothing needs, too: that its fields can be told apart and `from` has no variable.
+ */
+int xb_mount_check(const char *text, struct xb_error *err);
+
+/**
  * What `from` of a mount says, without reading the rest: malloc()ed, or NULL where it is not there
  * or the text is malformed (then xb_mount_parse() says so).
  */

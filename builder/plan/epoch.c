@@ -162,22 +162,25 @@ static int time_of_stage(const struct epoch *e, const struct xb_stage *stage, in
 
 /* ---- the other forms ----------------------------------------------------------------------- */
 
-static int time_of_named(const struct epoch *e, int64_t *ret, struct xb_error *err)
+static int time_of_named(const struct epoch *e, const char *name, int64_t *ret,
+			 struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &e->planner->request->sources;
 	struct xb_step_fetch fetch;
 	int r;
 
 	*ret = -1;
-	if (sources->kind(sources->context, e->value) != XB_SOURCE_REMOTE)
+	if (sources->kind(sources->context, name) != XB_SOURCE_REMOTE)
 		return 0;
-	r = xb_fetch_describe_named(e->planner, e->value, &fetch, err);
+	r = xb_fetch_describe_named(e->planner, name, &fetch, err);
 	return r < 0 ? r : sources->time(sources->context, &fetch, ret, err);
 }
 
 static int resolve(const struct epoch *e, int64_t *ret, struct xb_error *err)
 {
 	const struct xb_plan_sources *sources = &e->planner->request->sources;
+	xb_autofree char *named =
+		xb_named_for(sources, e->value, &e->planner->request->build_platform);
 	const struct xb_stage *stage;
 	uint64_t seconds = 0;
 
@@ -189,8 +192,8 @@ static int resolve(const struct epoch *e, int64_t *ret, struct xb_error *err)
 		*ret = e->planner->request->context_time;
 		return 0;
 	}
-	if (sources->kind(sources->context, e->value) != XB_SOURCE_IMAGE)
-		return time_of_named(e, ret, err);
+	if (sources->kind(sources->context, named) != XB_SOURCE_IMAGE)
+		return time_of_named(e, named, ret, err);
 	stage = find_stage(e);
 	return stage != NULL ? time_of_stage(e, stage, ret, err) : no_time(e, err);
 }

@@ -141,6 +141,16 @@ size_t xb_fetch_add_step(struct xb_planner *planner, const struct xb_stage_state
 	return xb_steps_add(&planner->steps, &step);
 }
 
+char *xb_named_for(const struct xb_plan_sources *sources, const char *name,
+		   const struct xb_platform *platform)
+{
+	xb_autofree char *own = xb_format("%s::%s", name, xb_platform_name(platform).text);
+
+	if (sources->kind(sources->context, own) == XB_SOURCE_IMAGE)
+		return xb_strdup(name);
+	return XB_STEAL(own);
+}
+
 int xb_fetch_describe_named(struct xb_planner *planner, const char *name, struct xb_step_fetch *ret,
 			    struct xb_error *err)
 {

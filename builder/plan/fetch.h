@@ -28,6 +28,13 @@ size_t xb_fetch_add_step(struct xb_planner *planner, const struct xb_stage_state
 			 const struct xb_dockerfile *file, const struct xb_instruction *instruction,
 			 const struct xb_step_fetch *fetch);
 
+/**
+ * The name by which the sources know what `name` is for a platform, malloc()ed: NAME::PLATFORM
+ * where a --build-context is called so, else `name`. Source: BuildKit frontend/dockerui/config.go.
+ */
+char *xb_named_for(const struct xb_plan_sources *sources, const char *name,
+		   const struct xb_platform *platform);
+
 /** Describe the URL of --build-context `name`. Errors: as xb_source_form_of(). */
 int xb_fetch_describe_named(struct xb_planner *planner, const char *name, struct xb_step_fetch *ret,
 			    struct xb_error *err);

@@ -207,6 +207,16 @@ static enum xb_source_kind kind_of(const struct planning *p, const char *name)
 	return sources->kind(sources->context, name);
 }
 
+/* What the sources call it for the stage's platform; lives as long as the plan. */
+static const char *named_for(const struct planning *p, const struct xb_stage_state *state,
+			     const char *name)
+{
+	xb_autofree char *found =
+		xb_named_for(&p->planner.request->sources, name, &state->platform);
+
+	return xb_arena_dup(p->planner.plan->arena, xb_view(found));
+}
+
 /* The files given by --build-context, as the only layer of a tree. */
 static int from_files(struct planning *p, struct xb_stage_state *state, const char *name,
 		      struct xb_error *err)
@@ -241,18 +251,19 @@ static int from_image(struct planning *p, struct xb_stage_state *state, const ch
 		      struct xb_error *err)
 {
 	const struct xb_instruction *from = state->ast->from;
+	const char *found = named_for(p, state, name);
 	const struct xb_plan_base base = { .planner = &p->planner,
 					   .state = state,
 					   .file = file_of(p),
 					   .instruction = from,
-					   .name = name,
+					   .name = found,
 					   .at = from->words[0].at };
 	struct xb_step step;
 	int r;
 
-	if (xb_named_is_files(&p->planner, name))
-		return from_files(p, state, name, err);
-	if (kind_of(p, name) == XB_SOURCE_SCRATCH) {
+	if (xb_named_is_files(&p->planner, found))
+		return from_files(p, state, found, err);
+	if (kind_of(p, found) == XB_SOURCE_SCRATCH) {
 		from_scratch(state);
 		return 0;
 	}
@@ -277,10 +288,8 @@ static int apply_from(struct planning *p, struct xb_stage_state *state, size_t s
 	const struct xb_word *word = &state->ast->from->words[0];
 	xb_auto_str struct xb_str name = XB_STR_INIT(XB_STR_OWN);
 	size_t parent;
-	int r = stage_platform(p, state, err);
+	int r = xb_scope_expand(state->globals, file_of(p), word, &name, err);
 
-	if (r == 0)
-		r = xb_scope_expand(state->globals, file_of(p), word, &name, err);
 	if (r < 0)
 		return r;
 	if (name.len == 0)
@@ -390,7 +399,7 @@ static int copy_origin(struct planning *p, struct origin *o, struct xb_copy_sour
 	o->flag = xb_instruction_flag(o->instruction, "from");
 	if (o->flag == NULL || o->flag->value == NULL)
 		return 0;
-	o->name = o->flag->value;
+	o->name = named_for(p, o->state, o->flag->value);
 	if (strcmp(o->name, "scratch") != 0)
 		return find_origin(p, o, ret, err);
 	*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
@@ -418,11 +427,12 @@ static int mount_origins(struct planning *p, struct origin *o, struct xb_copy_so
 		if (strcmp(o->flag->name, "mount") != 0)
 			continue;
 		from = xb_mount_from(o->flag->value);
-		o->name = from;
-		if (from != NULL && strcmp(from, "scratch") == 0)
+		if (from != NULL && strcmp(from, "scratch") == 0) {
 			*ret = (struct xb_copy_source){ XB_COPY_STEP, XB_STEP_NONE, NULL };
-		else if (from != NULL && from[0] != '\0' && !names_variable(from))
+		} else if (from != NULL && from[0] != '\0' && !names_variable(from)) {
+			o->name = named_for(p, o->state, from);
 			r = find_origin(p, o, ret, err);
+		}
 		ret++;
 	}
 	return r;
@@ -494,10 +504,8 @@ static int apply_triggers(const struct place *at, struct xb_error *err)
 /* The stage is what --build-context gave for its name; its instructions stand for nothing. */
 static int apply_named(const struct place *at, struct xb_error *err)
 {
-	int r = stage_platform(at->p, at->state, err);
+	int r = from_image(at->p, at->state, at->state->ast->name, err);
 
-	if (r == 0)
-		r = from_image(at->p, at->state, at->state->ast->name, err);
 	if (r == 0)
 		xb_stage_take_env(at->state);
 	return r;
@@ -506,9 +514,12 @@ static int apply_named(const struct place *at, struct xb_error *err)
 static int apply_all(const struct place *at, struct xb_error *err)
 {
 	const struct xb_stage *ast = at->state->ast;
-	int r;
+	int r = stage_platform(at->p, at->state, err);
 
-	if (ast->name != NULL && kind_of(at->p, ast->name) != XB_SOURCE_IMAGE)
+	if (r < 0)
+		return r;
+	if (ast->name != NULL &&
+	    kind_of(at->p, named_for(at->p, at->state, ast->name)) != XB_SOURCE_IMAGE)
 		return apply_named(at, err);
 	r = apply_from(at->p, at->state, at->stage, at->target, err);
 	if (r == 0) {
@@ -564,6 +575,25 @@ static int build_stage(struct planning *p, size_t stage, size_t target,
 
 /* ---- targets ------------------------------------------------------------------------------ */
 
+static int no_stage(const struct xb_dockerfile *file, const char *name, struct xb_error *err)
+{
+	xb_autofree const char **names = xb_calloc(file->stage_count + 1, sizeof(*names));
+	const char *nearest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < file->stage_count; i++) {
+		if (file->stages[i].name != NULL)
+			names[n++] = file->stages[i].name;
+	}
+	nearest = xb_name_nearest(xb_view(name), names);
+	(void)xb_error_set(err, -ENOENT, "%s has no stage called %s", file->path, name);
+	if (nearest != NULL)
+		(void)xb_error_hint(err, "did you mean --target=%s?", nearest);
+	else
+		(void)xb_error_hint(err, "name a stage of the Dockerfile with --target");
+	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
 static int target_stage(struct planning *p, size_t *ret, struct xb_error *err)
 {
 	const struct xb_dockerfile *file = file_of(p);
@@ -577,11 +607,7 @@ static int target_stage(struct planning *p, size_t *ret, struct xb_error *err)
 	if (*ret == XB_STAGE_NONE &&
 	    xb_view_parse_u64(xb_view(name), file->stage_count - 1, &number) == 0)
 		*ret = (size_t)number;
-	if (*ret != XB_STAGE_NONE)
-		return 0;
-	(void)xb_error_set(err, -ENOENT, "%s has no stage called %s", file->path, name);
-	(void)xb_error_hint(err, "name a stage of the Dockerfile with --target");
-	return xb_error_fault(err, XB_FAULT_SOURCE);
+	return *ret != XB_STAGE_NONE ? 0 : no_stage(file, name, err);
 }
 
 /* Whether the image gets the name of the platform asked for, whatever its files are for. */

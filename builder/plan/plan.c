@@ -19,11 +19,6 @@ int xb_plan_step_error(const struct xb_step *step, struct xb_error *err, const c
 	return r;
 }
 
-int xb_plan_step_wrap(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err)
-{
-	return xb_location_wrap(plan->dockerfile, step->instruction->at, err);
-}
-
 void xb_plan_free(struct xb_plan *plan)
 {
 	if (plan == NULL)

@@ -308,9 +308,6 @@ XB_DEFINE_CLEANUP(xb_plan_cleanup, struct xb_plan, xb_plan_free)
 int xb_plan_step_error(const struct xb_step *step, struct xb_error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Give an error that `err` holds already the place of a step's instruction; returns its code. */
-int xb_plan_step_wrap(const struct xb_plan *plan, const struct xb_step *step, struct xb_error *err);
-
 /** Append the plan as a table for people. */
 void xb_plan_print(const struct xb_plan *plan, struct xb_str *out);
 /** The plan as JSON; the caller owns the reference. */

@@ -165,21 +165,16 @@ static int command_of(const struct xb_plan_apply *a, struct xb_strv *argv,
 	return 0;
 }
 
-/* --network. The network of steps is the host's anyway, unless the whole build has none. */
+/* --network, a word that the parser knows. The network of steps is the host's anyway, unless the
+ * whole build has none. */
 static int run_network(const struct xb_plan_apply *a, bool *ret_none, struct xb_error *err)
 {
 	const struct xb_flag *flag = xb_instruction_flag(a->instruction, "network");
 	bool forbidden = a->planner->request->no_network;
 
-	if (flag == NULL || strcmp(flag->value, "default") == 0)
+	*ret_none = flag != NULL && strcmp(flag->value, "none") == 0;
+	if (flag == NULL || strcmp(flag->value, "host") != 0 || !forbidden)
 		return 0;
-	*ret_none = strcmp(flag->value, "none") == 0;
-	if (*ret_none || (strcmp(flag->value, "host") == 0 && !forbidden))
-		return 0;
-	if (strcmp(flag->value, "host") != 0)
-		return xb_location_error(a->file, flag->at, err,
-					 "the network is none of default, none, host: %s",
-					 flag->value);
 	(void)xb_location_error(a->file, flag->at, err,
 				"the host's network is not allowed in a build with --network=none");
 	(void)xb_error_hint(err, "drop the build's --network=none");
@@ -192,13 +187,7 @@ static int run_security(const struct xb_plan_apply *a, bool *ret_insecure, struc
 	const struct xb_flag *flag = xb_instruction_flag(a->instruction, "security");
 
 	*ret_insecure = flag != NULL && strcmp(flag->value, "insecure") == 0;
-	if (flag == NULL || strcmp(flag->value, "sandbox") == 0)
-		return 0;
-	if (!*ret_insecure)
-		return xb_location_error(a->file, flag->at, err,
-					 "the security mode is neither sandbox nor insecure: %s",
-					 flag->value);
-	if (a->planner->request->grants.insecure)
+	if (!*ret_insecure || a->planner->request->grants.insecure)
 		return 0;
 	(void)xb_location_error(a->file, flag->at, err,
 				"the build has not been allowed security.insecure");

@@ -9,14 +9,17 @@
 #include "builder/plan/fetch.h"
 #include "builder/solve/remote.h"
 #include "manifest/reference.h"
+#include "platforms/host.h"
 
 #define LAYOUT_SCHEME "oci-layout://"
 #define IMAGE_SCHEME  "docker-image://"
+#define PLATFORM_MARK "::"
 
 /* One --build-context. */
 struct named {
-	char *name;		    /* as given */
-	char *reference;	    /* normalised as an image reference, or NULL */
+	char *name;		    /* as given, without its platform */
+	char *platform;		    /* "::PLATFORM" behind the name: it is for that one; or NULL */
+	char *reference;	    /* the name as a normalised image reference, or NULL */
 	struct xb_context *context; /* a directory, or NULL: an image */
 	char *image;		    /* the image that it is another name of, or NULL */
 	char *url;		    /* of something elsewhere, or NULL */
@@ -29,6 +32,7 @@ struct named_list XB_ARRAY(struct named);
 struct found {
 	char *name;
 	struct xb_platform platform;
+	bool any; /* it may be an image for another platform */
 	struct xb_image *image;
 	const struct xb_layout *layout;
 };
@@ -67,6 +71,29 @@ static void split_layout(const char *text, char **ret_dir, char **ret_tag)
 	*ret_dir = xb_view_dup((struct xb_view){ text, end });
 	if (text[end] != '\0')
 		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
+}
+
+/* Split NAME[::PLATFORM]; the platform as it is normally written, NULL where there is none. */
+static int split_name(struct xb_view text, char **ret_name, char **ret_platform,
+		      struct xb_error *err)
+{
+	xb_autofree char *name = xb_view_dup(text);
+	char *colons = strstr(name, PLATFORM_MARK);
+	struct xb_platform host, platform;
+	int r = 0;
+
+	if (colons != NULL) {
+		*colons = '\0';
+		r = xb_platform_host(&host, err);
+		if (r == 0)
+			r = xb_platform_parse(xb_view(colons + strlen(PLATFORM_MARK)), &host,
+					      &platform, err);
+		if (r < 0)
+			return r;
+		*ret_platform = xb_strdup(xb_platform_name(&platform).text);
+	}
+	*ret_name = XB_STEAL(name);
+	return 0;
 }
 
 static int check_image(const char *name, struct xb_error *err)
@@ -118,6 +145,19 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 	return 0;
 }
 
+static int add_named(struct xb_sources *sources, struct xb_view name, const char *value,
+		     struct xb_error *err)
+{
+	struct named *entry = xb_array_push(&sources->named);
+
+	if (split_name(name, &entry->name, &entry->platform, err) < 0) {
+		(void)xb_error_fault(err, XB_FAULT_USAGE);
+		return xb_error_wrap(err, -EINVAL, "--build-context %.*s", XB_VIEW_ARGS(name));
+	}
+	entry->reference = normal_reference(entry->name);
+	return open_named(entry, value, err);
+}
+
 int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,
 		   struct xb_error *err)
 {
@@ -128,19 +168,15 @@ int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct x
 	for (size_t i = 0; i < named->len; i++) {
 		struct xb_view value = xb_view(named->items[i]);
 		struct xb_view name;
-		struct named *entry;
 		int r;
 
 		(void)xb_view_split(&value, '=', &name);
-		if (name.len == 0 || value.len == 0) {
+		if (name.len == 0 || name.data[0] == ':' || value.len == 0) {
 			(void)xb_error_set(err, -EINVAL, "--build-context %s: not NAME=VALUE",
 					   named->items[i]);
 			return xb_error_fault(err, XB_FAULT_USAGE);
 		}
-		entry = xb_array_push(&sources->named);
-		entry->name = xb_view_dup(name);
-		entry->reference = normal_reference(entry->name);
-		r = open_named(entry, value.data, err);
+		r = add_named(sources, name, value.data, err);
 		if (r < 0)
 			return r;
 	}
@@ -154,6 +190,7 @@ void xb_sources_free(struct xb_sources *sources)
 		return;
 	for (size_t i = 0; i < sources->named.len; i++) {
 		free(sources->named.items[i].name);
+		free(sources->named.items[i].platform);
 		free(sources->named.items[i].reference);
 		free(sources->named.items[i].image);
 		free(sources->named.items[i].url);
@@ -172,13 +209,26 @@ void xb_sources_free(struct xb_sources *sources)
 	free(sources);
 }
 
-static const struct named *find_named(const struct xb_sources *sources, const char *name)
+static bool same_text(const char *a, const char *b)
 {
-	xb_autofree char *reference = normal_reference(name);
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
 
+/* `text` is NAME or NAME::PLATFORM, and an entry with a platform is only found by the latter. */
+static const struct named *find_named(const struct xb_sources *sources, const char *text)
+{
+	xb_autofree char *name = NULL;
+	xb_autofree char *platform = NULL;
+	xb_autofree char *reference = NULL;
+
+	if (split_name(xb_view(text), &name, &platform, NULL) < 0)
+		return NULL;
+	reference = normal_reference(name);
 	for (size_t i = 0; i < sources->named.len; i++) {
 		const struct named *named = &sources->named.items[i];
 
+		if (!same_text(named->platform, platform))
+			continue;
 		if (strcmp(named->name, name) == 0)
 			return named;
 		if (reference != NULL && named->reference != NULL &&
@@ -248,12 +298,13 @@ static int locate(struct xb_sources *sources, const char *name, const struct xb_
 }
 
 static const struct found *find_found(const struct xb_sources *sources, const char *name,
-				      const struct xb_platform *platform)
+				      const struct xb_platform *platform, bool any)
 {
 	for (size_t i = 0; i < sources->found.len; i++) {
 		const struct found *found = &sources->found.items[i];
 
-		if (strcmp(found->name, name) == 0 && xb_platform_eq(&found->platform, platform))
+		if (strcmp(found->name, name) == 0 && found->any == any &&
+		    xb_platform_eq(&found->platform, platform))
 			return found;
 	}
 	return NULL;
@@ -263,7 +314,7 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 			bool any, const struct xb_image **ret, struct xb_error *err)
 {
 	struct xb_sources *sources = context;
-	const struct found *known = find_found(sources, name, platform);
+	const struct found *known = find_found(sources, name, platform, any);
 	const struct xb_layout *layout = NULL;
 	xb_autofree char *tag = NULL;
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
@@ -283,6 +334,7 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 	found = xb_array_push(&sources->found);
 	found->name = xb_strdup(name);
 	found->platform = *platform;
+	found->any = any;
 	found->layout = layout;
 	found->image = xb_alloc(sizeof(*found->image));
 	*found->image = image;

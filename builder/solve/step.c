@@ -269,12 +269,13 @@ static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb
 	return 0;
 }
 
-/* A fault of the user's, met while a step was carried out, is shown at the step's instruction. */
+/* What the user, or whoever the files are from, has to mend is shown at the step's instruction. */
 static int add_place(const struct xb_step *step, int r, struct xb_error *err)
 {
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 
-	if (err == NULL || err->fault != XB_FAULT_SOURCE || err->excerpt != NULL)
+	if (err == NULL || err->excerpt != NULL ||
+	    (err->fault != XB_FAULT_SOURCE && err->fault != XB_FAULT_REGISTRY))
 		return r;
 	xb_error_move(&cause, err);
 	(void)xb_plan_step_error(step, err, "%s", cause.message);
@@ -289,29 +290,26 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      const struct xb_result *const *inputs, struct xb_result *ret,
 		      struct xb_record *record, struct xb_error *err)
 {
-	enum xb_step_kind kind = shared->plan->steps[index].kind;
+	const struct xb_step *step = &shared->plan->steps[index];
 	int r = xb_step_cancelled(shared, err);
 
 	if (r < 0)
 		return r;
-	if (kind == XB_STEP_BASE) {
+	if (step->kind == XB_STEP_BASE)
 		r = carry_out_base(shared, index, ret, err);
-	} else if (kind == XB_STEP_FETCH) {
+	else if (step->kind == XB_STEP_FETCH)
 		r = xb_store_explain(err, xb_step_fetch(shared, index, ret, err));
-		if (r < 0)
-			return add_place(&shared->plan->steps[index], r, err);
-	} else {
+	else
 		r = find_or_execute(shared, index, inputs, record, &ret->cached, err);
-		if (r < 0)
-			return add_place(&shared->plan->steps[index], r, err);
+	if (r < 0)
+		return add_place(step, r, err);
+	if (step->kind != XB_STEP_BASE && step->kind != XB_STEP_FETCH) {
 		xb_result_copy(ret, inputs[0]);
 		xb_result_push(ret, record);
 	}
-	if (r < 0 && err != NULL && err->fault == XB_FAULT_SOURCE)
-		r = xb_plan_step_wrap(shared->plan, &shared->plan->steps[index], err);
-	if (r == 0 && ret->cached)
+	if (ret->cached)
 		xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
-	return r;
+	return 0;
 }
 
 int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,

@@ -228,7 +228,8 @@ insecure() {
 		RUN --security=none true
 	EOF
 	exits 3 here --allow security.insecure -o type=cacheonly "$W/i"
-	says "Dockerfile:2:5: the security mode is neither sandbox nor insecure: none"
+	says 'Dockerfile:2:5: invalid value of --security: "none"'
+	says "hint: give sandbox or insecure"
 }
 
 # The words are no part of the image, and what insecure steps mount leaves nothing behind.

@@ -357,6 +357,15 @@ secret_urls() {
 	grep -q private "$W/out" || fail "nothing was shown at all"
 }
 
+# Nobody listens there: that is told soon, and where it is wanted.
+refused() {
+	printf 'FROM scratch\nADD http://127.0.0.1:1/x /\n' >"$W/empty/refused"
+	start=$(date +%s)
+	exits 6 build --progress=plain -f "$W/empty/refused" "$W/empty"
+	[ $(($(date +%s) - start)) -lt 4 ] || fail "it took too long"
+	says "refused:2:1: http://127.0.0.1:1/x" "2 | ADD http://127.0.0.1:1/x /"
+}
+
 stopped() {
 	fresh
 	printf 'FROM scratch\nADD %s/slow/file /\n' "$URL" >"$W/empty/slow"
@@ -419,6 +428,7 @@ t "named contexts from git" git_named
 t "SOURCE_DATE_EPOCH of contexts, stages, named contexts" epochs
 t "SOURCE_DATE_EPOCH of git repositories" git_epoch
 t "passwords of URLs are shown and kept nowhere" secret_urls
+t "a connection that is refused" refused
 t "a download that is stopped leaves nothing" stopped
 t "what was fetched can be pruned" pruned
 t "a plain user" as_plain_user

@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -640,6 +643,34 @@ static void a_request_is_cancelled(void **state)
 	check_cancel(busy);
 }
 
+/* Nobody listens at an address: a second look is enough to be sure. */
+static void refused_connections_are_told_soon(void **state)
+{
+	xb_auto_http struct xb_http *http = NULL;
+	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	xb_autofree char *url = NULL;
+	struct xb_http_request request = XB_HTTP_REQUEST_INIT;
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	uint64_t start = xb_clock_monotonic();
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	/* bound, so that the port is nobody else's, but not listening */
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	request.url = url = xb_format("http://127.0.0.1:%u/", ntohs(at.sin_port));
+	request.pause_ms = 1000;
+	assert_int_equal(xb_http_new(&http, NULL), 0);
+	assert_int_equal(xb_http_perform(http, &request, &response, &err), -ECONNREFUSED);
+	assert_int_equal(err.fault, XB_FAULT_REGISTRY);
+	/* five attempts would pause for 1 + 2 + 4 + 8 s, or half of that at the least */
+	assert_in_range(xb_clock_monotonic() - start, 500000000, 5000000000);
+	assert_int_equal(close(fd), 0);
+}
+
 static int stop_at_once(void *context, const struct xb_http_response *response,
 			struct xb_error *err)
 {
@@ -789,6 +820,7 @@ int main(void)
 		cmocka_unit_test(several_requests_of_a_client),
 		cmocka_unit_test(retry_after_is_waited_for),
 		cmocka_unit_test(a_request_is_cancelled),
+		cmocka_unit_test(refused_connections_are_told_soon),
 		cmocka_unit_test(a_callback_ends_a_request),
 		cmocka_unit_test(a_large_body_is_cut_more_often_than_it_may_fail),
 		cmocka_unit_test(proxies_of_the_environment),

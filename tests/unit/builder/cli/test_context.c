@@ -111,8 +111,31 @@ static void test_default_names(void **state)
 	scratch_write("c/dockerfile", "FROM small\n");
 	assert_int_equal(find(directory, NULL), 0);
 	gives("FROM small\n");
+	assert_non_null(strstr(opened.name, "/c/dockerfile"));
 	scratch_write("c/Dockerfile", "FROM large\n");
 	assert_int_equal(find(directory, NULL), 0);
+	gives("FROM large\n");
+	assert_non_null(strstr(opened.name, "/c/Dockerfile"));
+}
+
+/* A file called Dockerfile may be in small letters, wherever it is; one of another name may not. */
+static void test_named_in_small_letters(void **state)
+{
+	xb_autofree char *directory = xb_strdup(scratch_path("c"));
+	xb_autofree char *file = xb_strdup(scratch_path("sub/Dockerfile"));
+	xb_autofree char *other = xb_strdup(scratch_path("sub/Other"));
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "sub", 0755), 0);
+	scratch_write("sub/dockerfile", "FROM small\n");
+	scratch_write("sub/other", "FROM other\n");
+	assert_int_equal(find(directory, file), 0);
+	gives("FROM small\n");
+	assert_non_null(strstr(opened.name, "/sub/dockerfile"));
+	assert_int_equal(find(directory, other), -ENOENT);
+	assert_non_null(strstr(error.message, "/sub/Other"));
+	scratch_write("sub/Dockerfile", "FROM large\n");
+	assert_int_equal(find(directory, file), 0);
 	gives("FROM large\n");
 }
 
@@ -173,9 +196,13 @@ static void test_malformed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		context_test(test_what_is_remote), context_test(test_directory_comes_first),
-		context_test(test_default_names),  context_test(test_named_dockerfile),
-		context_test(test_standard_input), context_test(test_malformed),
+		context_test(test_what_is_remote),
+		context_test(test_directory_comes_first),
+		context_test(test_default_names),
+		context_test(test_named_dockerfile),
+		context_test(test_named_in_small_letters),
+		context_test(test_standard_input),
+		context_test(test_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

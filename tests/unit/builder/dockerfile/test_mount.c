@@ -167,6 +167,19 @@ static void test_bad(void **state)
 	}
 }
 
+/* What variables may still change is not looked at. */
+static void test_check(void **state)
+{
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(xb_mount_check("type=$T,target=/x,from=a", NULL), 0);
+	assert_int_equal(xb_mount_check("type=nonesuch,from=a$,tarjet=", NULL), 0);
+	assert_int_equal(xb_mount_check("target=/x,From=$a", &err), -EINVAL);
+	assert_int_equal(err.fault, XB_FAULT_SOURCE);
+	assert_int_equal(xb_mount_check("target=/x,\"from=a", NULL), -EINVAL);
+}
+
 static void test_from(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -195,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_from),
 	};
 

@@ -28,7 +28,7 @@ static const char *const reasons[] = {
 	"invalid field 'z' must be a key=value pair",
 	/* meant to be wrong */
 	"missing a value on flag",
-	"the network is none of default, none, host: fake",
+	"invalid value of --network: \"fake\"",
 	"unknown instruction: package",
 	/* xbuild's own: for two platforms, a last stage that is of one */
 	"the final stage is pinned",

@@ -61,8 +61,8 @@ static void test_network(void **state)
 	assert_false(step_of(plan, "host b")->run.no_network);
 	assert_false(step_of(plan, "default c")->run.no_network);
 	assert_false(step_of(plan, "RUN d")->run.no_network);
-	plan_fails(f, "FROM base\nRUN --network=x a\n", "Dockerfile:2:5: the network is none of",
-		   XB_FAULT_SOURCE);
+	plan_fails(f, "FROM base\nRUN --network=x a\n",
+		   "Dockerfile:2:5: invalid value of --network", XB_FAULT_SOURCE);
 	/* what the whole build may not have, one command may not ask for */
 	f->no_network = true;
 	(void)plan_of(f, "FROM base\nRUN --network=default a\nRUN --network=none b\n");
@@ -246,6 +246,29 @@ static void test_from_a_directory(void **state)
 		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
+/* What is given for a name and one platform is that for this one alone. */
+static void test_names_for_platforms(void **state)
+{
+	struct fixture *f = *state;
+	const struct xb_plan *plan;
+	const struct xb_step *step;
+
+	plan = plan_of(f,
+		       "FROM base\nCOPY --from=split /a /\nRUN --mount=from=split,target=/m x\n");
+	step = step_of(plan, "COPY --from=split");
+	assert_int_equal(step->copy.origin, XB_COPY_STEP);
+	assert_int_equal(plan->steps[step->copy.from].kind, XB_STEP_BASE);
+	set_platforms(f, "linux/arm64");
+	plan = plan_of(f,
+		       "FROM base\nCOPY --from=split /a /\nRUN --mount=from=split,target=/m x\n");
+	step = step_of(plan, "COPY --from=split");
+	assert_int_equal(step->copy.origin, XB_COPY_NAMED);
+	assert_string_equal(step->copy.from_name, "split::linux/arm64");
+	assert_string_equal(step_of(plan, "RUN")->run.mounts[0].from_name, "split::linux/arm64");
+	plan = plan_of(f, "FROM base AS split\nRUN gone\nFROM split\nCOPY a /\n");
+	assert_int_equal(plan->step_count, 2);
+}
+
 /* What is given for a name is what the stage of that name is. */
 static void test_replaced_stages(void **state)
 {
@@ -300,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_bad_triggers),
 		plan_test(test_from_a_directory),
 		plan_test(test_replaced_stages),
+		plan_test(test_names_for_platforms),
 		plan_test(test_epoch),
 	};
 

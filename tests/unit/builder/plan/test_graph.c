@@ -298,6 +298,9 @@ static void test_target(void **state)
 	f->target = "3";
 	plan_fails(f, text, "Dockerfile has no stage called 3", XB_FAULT_SOURCE);
 	assert_non_null(f->err.hint);
+	f->target = "lost";
+	plan_fails(f, text, "Dockerfile has no stage called lost", XB_FAULT_SOURCE);
+	assert_string_equal(f->err.hint, "did you mean --target=last?");
 	f->target = "nonesuch";
 	plan_fails(f, text, "Dockerfile has no stage called nonesuch", XB_FAULT_SOURCE);
 }

@@ -11,6 +11,7 @@
 
 #include "builder/cache/blob.h"
 #include "builder/cache/tag.h"
+#include "builder/plan/fetch.h"
 #include "builder/solve/sources.h"
 #include "tests/unit/builder/solve/images.h"
 #include "tests/unit/scratch.h"
@@ -188,6 +189,52 @@ static void test_directories(void **state)
 	assert_null(xb_sources_directory(sources, "configs"));
 }
 
+/* NAME::PLATFORM is for that platform alone, and comes before NAME. */
+static void test_names_for_platforms(void **state)
+{
+	static const struct xb_platform arm = { .os = "linux", .arch = "arm", .variant = "v7" };
+	xb_autofree char *for_arm = NULL;
+	xb_autofree char *for_amd64 = NULL;
+	struct xb_plan_sources view;
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "one", 0755), 0);
+	assert_int_equal(mkdirat(scratch_fd, "two", 0755), 0);
+	assert_int_equal(add_named("debian:base::linux/arm/v7", "", "one"), 0);
+	assert_int_equal(kind("debian:base"), XB_SOURCE_IMAGE);
+	assert_int_equal(add_named("debian:base", "", "two"), 0);
+	assert_int_equal(kind("debian:base"), XB_SOURCE_DIRECTORY);
+	assert_int_equal(kind("docker.io/library/debian:base::linux/arm"), XB_SOURCE_DIRECTORY);
+	assert_int_equal(kind("debian:base::linux/arm64"), XB_SOURCE_IMAGE);
+	assert_ptr_not_equal(xb_sources_directory(sources, "debian:base::linux/arm/v7"),
+			     xb_sources_directory(sources, "debian:base"));
+	view = xb_sources_for_plan(sources);
+	for_arm = xb_named_for(&view, "debian:base", &arm);
+	for_amd64 = xb_named_for(&view, "debian:base", &amd64);
+	assert_string_equal(for_arm, "debian:base::linux/arm/v7");
+	assert_string_equal(for_amd64, "debian:base");
+	assert_true(add_named("x::linux/nonesuch/v1/v2", "", "one") < 0);
+	assert_int_equal(error.fault, XB_FAULT_USAGE);
+	assert_non_null(strstr(error.message, "--build-context x::linux/nonesuch"));
+}
+
+/* An image that was taken for a platform that is not its own is not found for it afterwards. */
+static void test_mismatch_is_not_remembered(void **state)
+{
+	struct xb_plan_sources view;
+	const struct xb_image *image = NULL;
+
+	(void)state;
+	(void)add_image(layout, "amd64", "one", "one");
+	assert_int_equal(add_named("a", "oci-layout://", "l:one"), 0);
+	view = xb_sources_for_plan(sources);
+	assert_null(find("a", &arm64));
+	assert_int_equal(view.image(view.context, "a", &arm64, true, &image, NULL), 0);
+	assert_non_null(image);
+	assert_null(find("a", &arm64));
+	assert_int_equal(error.fault, XB_FAULT_PLATFORM);
+}
+
 static void test_store_tags(void **state)
 {
 	struct xb_digest one = add_image(layout, "amd64", "one", "one");
@@ -340,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_spellings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_platforms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_for_platforms, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mismatch_is_not_remembered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_store_tags, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_import, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_import_checks, setup, teardown),
