@@ -11,8 +11,8 @@
  *	os[(version[+feature…])][/architecture[/variant]]   or   architecture
  *
  * Source: OCI image-spec 1.1 image-index.md, "platform"; the specifiers, their normal form and
- * what may stand in for what follow containerd/platforms, whose test vectors are
- * vectors of containerd/platforms, which tests read where XB_CORPORA says.
+ * what may stand in for what follow containerd/platforms, whose test vectors are read where
+ * XB_CORPORA says.
  */
 #ifndef XB_PLATFORMS_PLATFORM_H
 #define XB_PLATFORMS_PLATFORM_H
