@@ -2,6 +2,7 @@
 #include "base/pool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -217,4 +218,72 @@ struct xb_job *xb_pool_collect(struct xb_pool *pool)
 int xb_pool_fd(const struct xb_pool *pool)
 {
 	return pool->event;
+}
+
+/* ---- one thing for each of many ------------------------------------------------------------- */
+
+/* More at once are of no use: such work waits for disks. */
+#define MOST_EACH 8
+
+/* One of them. `job` is first. */
+struct each {
+	struct xb_job job;
+	int (*run)(void *context, size_t number, struct xb_error *err);
+	void *context;
+	size_t number;
+	int status;
+	struct xb_error error;
+};
+
+static void run_each(struct xb_job *job)
+{
+	struct each *each = (struct each *)job;
+
+	each->status = each->run(each->context, each->number, &each->error);
+}
+
+static int run_all(struct each *jobs, size_t count, struct xb_error *err)
+{
+	xb_auto_pool struct xb_pool *pool = NULL;
+	size_t left = count;
+	int r = xb_pool_new((unsigned)(count < MOST_EACH ? count : MOST_EACH), &pool, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		xb_pool_submit(pool, &jobs[i].job);
+	while (left > 0) {
+		struct pollfd fd = { .fd = pool->event, .events = POLLIN };
+
+		(void)poll(&fd, 1, -1);
+		while (xb_pool_collect(pool) != NULL)
+			left--;
+	}
+	return 0;
+}
+
+int xb_pool_each(size_t count, int (*run)(void *context, size_t number, struct xb_error *err),
+		 void *context, struct xb_error *err)
+{
+	xb_autofree struct each *jobs = NULL;
+	int r;
+
+	if (count < 2)
+		return count == 0 ? 0 : run(context, 0, err);
+	jobs = xb_calloc(count, sizeof(*jobs));
+	for (size_t i = 0; i < count; i++) {
+		jobs[i] = (struct each){
+			.job.run = run_each, .run = run, .context = context, .number = i
+		};
+	}
+	r = run_all(jobs, count, err);
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0 && jobs[i].status < 0) {
+			r = jobs[i].status;
+			if (err != NULL)
+				xb_error_move(err, &jobs[i].error);
+		}
+		xb_error_clear(&jobs[i].error);
+	}
+	return r;
 }

@@ -44,4 +44,11 @@ struct xb_job *xb_pool_collect(struct xb_pool *pool);
 /** A descriptor (borrowed) that poll() reports readable while finished jobs wait. */
 int xb_pool_fd(const struct xb_pool *pool);
 
+/**
+ * Call `run` for each number below `count`, several at once, and wait for all. Returns 0, or what
+ * the call of the lowest number that failed returned, with its error. For those who have no pool.
+ */
+int xb_pool_each(size_t count, int (*run)(void *context, size_t number, struct xb_error *err),
+		 void *context, struct xb_error *err);
+
 #endif

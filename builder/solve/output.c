@@ -2,17 +2,12 @@
 #include "builder/solve/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/map.h"
 #include "builder/cache/tag.h"
-#include "builder/layer/copy.h"
-#include "builder/layer/pack.h"
 #include "builder/layer/tarfile.h"
-#include "builder/solve/trees.h"
+#include "builder/solve/output_file.h"
+#include "builder/solve/output_files.h"
 #include "manifest/archive.h"
 #include "manifest/image.h"
 #include "manifest/reference.h"
@@ -24,17 +19,14 @@ static int write_image(const struct xb_output *, const struct xb_output_source *
 static int write_oci(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
 static int write_docker(const struct xb_output *, const struct xb_output_source *,
 			struct xb_error *);
-static int write_local(const struct xb_output *, const struct xb_output_source *,
-		       struct xb_error *);
-static int write_tar(const struct xb_output *, const struct xb_output_source *, struct xb_error *);
 static int write_nothing(const struct xb_output *, const struct xb_output_source *,
 			 struct xb_error *);
 
 static int (*const writers[])(const struct xb_output *, const struct xb_output_source *,
 			      struct xb_error *) = {
-	[XB_OUTPUT_IMAGE] = write_image,   [XB_OUTPUT_OCI] = write_oci,
-	[XB_OUTPUT_DOCKER] = write_docker, [XB_OUTPUT_LOCAL] = write_local,
-	[XB_OUTPUT_TAR] = write_tar,	   [XB_OUTPUT_CACHE_ONLY] = write_nothing,
+	[XB_OUTPUT_IMAGE] = write_image,       [XB_OUTPUT_OCI] = write_oci,
+	[XB_OUTPUT_DOCKER] = write_docker,     [XB_OUTPUT_LOCAL] = xb_output_write_local,
+	[XB_OUTPUT_TAR] = xb_output_write_tar, [XB_OUTPUT_CACHE_ONLY] = write_nothing,
 };
 
 int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
@@ -49,56 +41,6 @@ int xb_output_write(const struct xb_output *output, const struct xb_output_sourc
 				     output->dest != NULL ? " to " : "",
 				     output->dest != NULL ? output->dest : "");
 	}
-	return 0;
-}
-
-/* ---- files that appear whole -------------------------------------------------------------- */
-
-/* A file being written: standard output, or a neighbour of the destination until it is done. */
-struct sink {
-	int fd;
-	char *path; /* NULL: standard output */
-	char *temporary;
-};
-
-static void sink_clear(struct sink *sink)
-{
-	if (sink->temporary != NULL)
-		(void)unlink(sink->temporary);
-	if (sink->path != NULL)
-		xb_cleanup_fd(&sink->fd);
-	free(sink->path);
-	free(sink->temporary);
-}
-
-static int sink_open(struct sink *sink, const char *dest, struct xb_error *err)
-{
-	if (strcmp(dest, "-") == 0) {
-		sink->fd = STDOUT_FILENO;
-		return 0;
-	}
-	sink->path = xb_strdup(dest);
-	sink->temporary = xb_format("%s.%ld.partial", dest, (long)getpid());
-	sink->fd = open(sink->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (sink->fd < 0) {
-		int r = -errno;
-
-		free(sink->temporary);
-		sink->temporary = NULL;
-		return xb_error_errno(err, r, "creating %s", dest);
-	}
-	return 0;
-}
-
-static int sink_done(struct sink *sink, struct xb_error *err)
-{
-	if (sink->path == NULL)
-		return 0;
-	/* not synced, as no tool's output is that can be made again */
-	if (rename(sink->temporary, sink->path) < 0)
-		return xb_error_errno(err, -errno, "finishing %s", sink->path);
-	free(sink->temporary);
-	sink->temporary = NULL;
 	return 0;
 }
 
@@ -160,7 +102,7 @@ static int open_members(const struct xb_layout *layout, const struct xb_export *
 static int write_archive(const struct xb_layout *layout, const struct xb_export *files,
 			 const char *dest, int64_t epoch, struct xb_error *err)
 {
-	XB_CLEANUP(sink_clear) struct sink sink = { .fd = -1 };
+	xb_auto_output_file struct xb_output_file sink = XB_OUTPUT_FILE_INIT;
 	xb_autofree struct xb_tarfile_member *members = xb_calloc(files->len, sizeof(*members));
 	int r;
 
@@ -168,11 +110,11 @@ static int write_archive(const struct xb_layout *layout, const struct xb_export 
 		members[i].fd = -1;
 	r = open_members(layout, files, members, err);
 	if (r == 0)
-		r = sink_open(&sink, dest, err);
+		r = xb_output_file_open(&sink, dest, err);
 	if (r == 0)
 		r = xb_tarfile_write(members, files->len, epoch > 0 ? epoch : 0, sink.fd, err);
 	if (r == 0)
-		r = sink_done(&sink, err);
+		r = xb_output_file_done(&sink, err);
 	for (size_t i = 0; i < files->len; i++)
 		xb_cleanup_fd(&members[i].fd);
 	return r;
@@ -206,6 +148,29 @@ static const char *tag_of(const char *name)
 	return colon != NULL ? colon + 1 : base;
 }
 
+/*
+ * The store's blobs were hashed when they got their names: they are copied and not read, and where
+ * the file system can share blocks not even copied.
+ */
+static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
+		      const struct xb_descriptor *root, struct xb_error *err)
+{
+	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+	int r = xb_image_blobs(store, root, &blobs, err);
+
+	for (size_t i = 0; r == 0 && i < blobs.len; i++) {
+		const struct xb_descriptor *blob = &blobs.items[i];
+		xb_auto_fd int fd = -1;
+
+		if (xb_layout_blob_exists(to, &blob->digest, blob->size))
+			continue;
+		r = xb_layout_blob_open(store, &blob->digest, blob->size, &fd, err);
+		if (r == 0)
+			r = xb_layout_add_fd(to, fd, &blob->digest, blob->size, true, err);
+	}
+	return r;
+}
+
 static int write_layout(const struct xb_output *output, const struct xb_layout *store,
 			const struct xb_descriptor *root, const struct xb_strv *names,
 			struct xb_error *err)
@@ -214,7 +179,7 @@ static int write_layout(const struct xb_output *output, const struct xb_layout *
 	int r = xb_layout_create(output->dest, &layout, err);
 
 	if (r == 0)
-		r = xb_image_copy(layout, store, root, true, err);
+		r = copy_blobs(layout, store, root, err);
 	if (r == 0 && (names->len == 0 || output->tag != NULL))
 		return xb_layout_tag(layout, root, output->tag, true, err);
 	for (size_t i = 0; r == 0 && i < names->len; i++)
@@ -257,168 +222,5 @@ static int write_docker(const struct xb_output *output, const struct xb_output_s
 		r = xb_export_docker(store, &source->assembled->root, &names, &files, err);
 	if (r == 0)
 		r = write_archive(store, &files, output->dest, source->epoch, err);
-	return r;
-}
-
-/* ---- files -------------------------------------------------------------------------------- */
-
-static int open_target(const struct xb_output_source *source, size_t target, struct xb_error *err)
-{
-	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-	size_t step = source->plan->targets[target].step;
-
-	return xb_trees_open(source->store,
-			     step != XB_STEP_NONE ? &source->results->items[step] : NULL,
-			     source->max_layer, &warnings, err);
-}
-
-/* "linux/arm/v7" as the name of a directory: "linux_arm_v7". */
-static char *platform_directory(const struct xb_platform *platform)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	char *name;
-
-	(void)xb_platform_format_all(platform, &text);
-	name = xb_str_steal(&text);
-	for (char *p = name; *p != '\0'; p++) {
-		if (*p == '/')
-			*p = '_';
-	}
-	return name;
-}
-
-/* Whether the files of each platform have a directory for themselves. */
-static bool is_split(const struct xb_output *output, const struct xb_output_source *source)
-{
-	if (output->split == XB_SPLIT_DEFAULT)
-		return source->several;
-	return output->split == XB_SPLIT_ALWAYS;
-}
-
-/* Files that platforms before had; the first that comes again. */
-struct visited {
-	struct xb_map *files;
-	char *again;
-};
-
-static void visited_clear(struct visited *v)
-{
-	xb_map_free(v->files);
-	free(v->again);
-}
-
-static enum xb_copy_verdict visit(void *context, const char *path, const char *below, bool is_dir)
-{
-	struct visited *v = context;
-
-	(void)below;
-	if (!is_dir && xb_map_set(v->files, xb_view(path), v) != NULL && v->again == NULL)
-		v->again = xb_strdup(path);
-	return v->again != NULL ? XB_COPY_SKIP : XB_COPY_TAKE;
-}
-
-static int write_files(const struct xb_output_source *source, size_t target, const char *dest,
-		       struct visited *visited, struct xb_error *err)
-{
-	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
-	xb_auto_fd int tree = open_target(source, target, err);
-	xb_auto_fd int dir = -1;
-	int r = tree < 0 ? tree : xb_mkdir_all(dest, 0755, err);
-
-	if (r < 0)
-		return r;
-	dir = open(dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return xb_error_errno(err, -errno, "opening %s", dest);
-	if (source->own_files) {
-		options.uid = 0;
-		options.gid = 0;
-	}
-	if (visited != NULL) {
-		options.filter = visit;
-		options.context = visited;
-	}
-	return xb_copy_path(tree, ".", dir, ".", &options, err);
-}
-
-/* All into one directory: what one platform wrote, no other may write. */
-static int write_together(const struct xb_output *output, const struct xb_output_source *source,
-			  struct xb_error *err)
-{
-	XB_CLEANUP(visited_clear) struct visited visited = { .files = xb_map_new() };
-	int r = 0;
-
-	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
-		r = write_files(source, t, output->dest, &visited, err);
-		if (r == 0 && visited.again != NULL) {
-			r = xb_error_set(err, -EEXIST, "%s is there for more than one platform",
-					 visited.again);
-			(void)xb_error_hint(err, "leave out platform-split=false");
-			(void)xb_error_fault(err, XB_FAULT_USAGE);
-		}
-	}
-	return r;
-}
-
-static int write_local(const struct xb_output *output, const struct xb_output_source *source,
-		       struct xb_error *err)
-{
-	int r = 0;
-
-	if (!is_split(output, source))
-		return write_together(output, source, err);
-	for (size_t t = 0; r == 0 && t < source->plan->target_count; t++) {
-		xb_autofree char *name = platform_directory(&source->plan->targets[t].platform);
-		xb_autofree char *dest = xb_format("%s/%s", output->dest, name);
-
-		r = write_files(source, t, dest, NULL, err);
-	}
-	return r;
-}
-
-struct trees XB_ARRAY(struct xb_pack_tree);
-
-static void trees_clear(struct trees *trees)
-{
-	for (size_t i = 0; i < trees->len; i++) {
-		xb_cleanup_fd(&trees->items[i].fd);
-		free((void *)(uintptr_t)trees->items[i].directory);
-	}
-	xb_array_clear(trees);
-}
-
-static int open_targets(const struct xb_output *output, const struct xb_output_source *source,
-			struct trees *trees, struct xb_error *err)
-{
-	for (size_t t = 0; t < source->plan->target_count; t++) {
-		struct xb_pack_tree *tree = xb_array_push(trees);
-
-		tree->fd = open_target(source, t, err);
-		if (tree->fd < 0)
-			return tree->fd;
-		if (is_split(output, source))
-			tree->directory = platform_directory(&source->plan->targets[t].platform);
-	}
-	return 0;
-}
-
-static int write_tar(const struct xb_output *output, const struct xb_output_source *source,
-		     struct xb_error *err)
-{
-	XB_CLEANUP(sink_clear) struct sink sink = { .fd = -1 };
-	XB_CLEANUP(trees_clear) struct trees trees = { 0 };
-	struct xb_pack_options options = {
-		.epoch = source->epoch,
-		.compression = XB_COMPRESSION_NONE,
-	};
-	struct xb_layer_info info;
-	int r = open_targets(output, source, &trees, err);
-
-	if (r == 0)
-		r = sink_open(&sink, output->dest, err);
-	if (r == 0)
-		r = xb_tree_pack(trees.items, trees.len, &options, sink.fd, &info, err);
-	if (r == 0)
-		r = sink_done(&sink, err);
 	return r;
 }

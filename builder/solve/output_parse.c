@@ -144,6 +144,10 @@ static int set_field(struct xb_output *output, struct xb_view key, struct xb_vie
 	/* times in layers are never later than SOURCE_DATE_EPOCH, asked for or not */
 	if (xb_view_is(key, "rewrite-timestamp"))
 		return set_bool(&(bool){ false }, value, false);
+	if (xb_view_is(key, "mode")) {
+		output->mirror = xb_view_is(value, "delete");
+		return output->mirror || xb_view_is(value, "copy") ? 0 : -EINVAL;
+	}
 	if (xb_view_is(key, "platform-split"))
 		return set_split(output, value);
 	return set_form(output, key, value);
@@ -178,6 +182,8 @@ static int check_output(const struct xb_output *output, const char *text, bool t
 		return usage(err, text, "dest= is missing");
 	if (directory && output->dest != NULL && strcmp(output->dest, "-") == 0)
 		return usage(err, text, "a directory cannot go to standard output");
+	if (output->mirror && output->type != XB_OUTPUT_LOCAL)
+		return usage(err, text, "mode=delete is for type=local");
 	return check_form(output, text, err);
 }
 

@@ -133,6 +133,42 @@ platforms() {
 	says "same is there for more than one platform"
 }
 
+mirrored() {
+	dockerfile "$W/mirror" <<-'EOF'
+		FROM scratch
+		ARG TARGETARCH
+		COPY $TARGETARCH common /
+	EOF
+	mkdir -p "$W/mirror/amd64/only" "$W/mirror/arm64" "$W/mirror/common/d" "$W/kept"
+	echo a >"$W/mirror/amd64/only/a"
+	echo b >"$W/mirror/arm64/b"
+	echo c >"$W/mirror/common/d/c"
+	echo precious >"$W/kept/file"
+	out=$W/mirror.out
+	litter() { # DIR: what the result does not have, and what has another kind there
+		mkdir -p "$1/old/deep" "$1/d" "$1/d/c"
+		echo old >"$1/old/deep/file"
+		echo old >"$1/only"
+		ln -s "$W/kept" "$1/d/link"
+	}
+	litter "$out"
+	build --platform linux/amd64 -o "type=local,dest=$out,mode=delete" "$W/mirror"
+	same "$(cd "$out" && find . | sort | tr '\n' ' ')" ". ./d ./d/c ./only ./only/a "
+	same "$(cat "$W/kept/file")" precious "what a link names"
+	# each platform in its directory: nothing else is left beside them, or in them
+	mkdir -p "$out/linux_amd64" "$out/linux_s390x"
+	litter "$out/linux_amd64"
+	build --platform linux/amd64,linux/arm64 -o "type=local,dest=$out,mode=delete" "$W/mirror"
+	same "$(cd "$out" && find . -type f | sort | tr '\n' ' ')" \
+		"./linux_amd64/d/c ./linux_amd64/only/a ./linux_arm64/b ./linux_arm64/d/c "
+	# by default what is there stays
+	echo mine >"$out/linux_arm64/mine"
+	build --platform linux/amd64,linux/arm64 -o "type=local,dest=$out,mode=copy" "$W/mirror"
+	same "$(cat "$out/linux_arm64/mine")" mine
+	exits 2 build -o "type=tar,dest=$W/x.tar,mode=delete" "$W/mirror"
+	exits 2 build -o "type=local,dest=$out,mode=mirror" "$W/mirror"
+}
+
 t "every output is written" outputs
 t "platforms have directories of their own" platforms
 t "umoci unpacks the layout into the tree of type=local" layout
@@ -143,4 +179,5 @@ t "skopeo lists and copies an index with all platforms" whole_index
 t "buildah starts from the layout" by_buildah
 t "without -o the result is in the store, under its tag" in_store
 t "type=docker takes one platform" docker_one_platform
+t "type=local,mode=delete: what is not in the result goes" mirrored
 finish

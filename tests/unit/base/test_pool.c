@@ -210,6 +210,37 @@ static void signals_reach_the_scheduler_only(void **state)
 	xb_pool_free(pool);
 }
 
+static int halve(void *context, size_t number, struct xb_error *err)
+{
+	unsigned *halves = context;
+
+	halves[number] = (unsigned)number / 2;
+	return number == 7 || number == 9 ? xb_error_set(err, -EDOM, "number %zu", number) : 0;
+}
+
+/* Each is called once, whichever fails; of the failures that of the lowest number counts. */
+static void each_is_called_once(void **state)
+{
+	static const struct {
+		size_t count;
+		int status;
+	} cases[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 7, 0 }, { 8, -EDOM }, { 100, -EDOM } };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+		unsigned halves[100] = { 0 };
+
+		assert_int_equal(xb_pool_each(cases[i].count, halve, halves, &err),
+				 cases[i].status);
+		if (cases[i].status < 0)
+			assert_string_equal(err.message, "number 7");
+		for (size_t k = 0; k < XB_COUNT(halves); k++)
+			assert_int_equal(halves[k], k < cases[i].count ? k / 2 : 0);
+	}
+	assert_int_equal(xb_pool_each(100, halve, (unsigned[100]){ 0 }, NULL), -EDOM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +249,7 @@ int main(void)
 		cmocka_unit_test(the_most_urgent_is_started_first),
 		cmocka_unit_test(a_job_can_be_used_again),
 		cmocka_unit_test(ending_drops_what_was_not_started),
+		cmocka_unit_test(each_is_called_once),
 		cmocka_unit_test(signals_reach_the_scheduler_only),
 	};
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A file of the user's that is there whole or not at all; for builder/solve/output*.c. */
+#ifndef XB_BUILDER_SOLVE_OUTPUT_FILE_H
+#define XB_BUILDER_SOLVE_OUTPUT_FILE_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+/** A file being written: standard output, or a neighbour of the destination until it is done. */
+struct xb_output_file {
+	int fd;
+	char *path; /**< NULL: standard output */
+	char *temporary;
+};
+#define XB_OUTPUT_FILE_INIT ((struct xb_output_file){ .fd = -1 })
+
+/** Begin to write `dest`, "-" for standard output. */
+int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err);
+/** All is written: the file gets its name. */
+int xb_output_file_done(struct xb_output_file *file, struct xb_error *err);
+/** Close; what was not done is removed. */
+void xb_output_file_clear(struct xb_output_file *file);
+#define xb_auto_output_file XB_CLEANUP(xb_output_file_clear)
+
+#endif
