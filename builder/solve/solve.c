@@ -62,6 +62,7 @@ struct solver {
 	unsigned char *uses;
 	bool *in_image;		 /* by step: its layer is one of a target's */
 	bool *missing;		 /* by step: it has failed, or will not be begun */
+	struct indices ready;	 /* steps whose inputs are there, not begun */
 	struct indices failures; /* steps in the order in which they failed */
 	size_t running;		 /* steps that were handed to workers */
 	size_t packing;		 /* layers that were handed to packers */
@@ -89,6 +90,7 @@ static void solver_clear(struct solver *s)
 	free(s->in_image);
 	free(s->missing);
 	xb_array_clear(&s->failures);
+	xb_array_clear(&s->ready);
 	xb_order_clear(&s->order);
 	xb_crew_free(s->shared.crew);
 	xb_events_free(s->shared.events);
@@ -101,18 +103,26 @@ static const struct xb_result *result_of(const struct solver *s, size_t index)
 	return index == XB_STEP_NONE ? NULL : &s->tasks[index].result;
 }
 
+/* What the step stands on and reads; the list is the caller's. */
+static const struct xb_result **inputs_of(const struct solver *s, size_t index)
+{
+	const struct xb_step *step = &s->request->plan->steps[index];
+	size_t count = xb_step_input_count(step);
+	const struct xb_result **inputs = xb_calloc(count, sizeof(*inputs));
+
+	for (size_t i = 0; i < count; i++)
+		inputs[i] = result_of(s, xb_step_input(step, i));
+	return inputs;
+}
+
 /* In a worker. Inputs are finished and do not change any more. */
 static void run_task(struct xb_job *job)
 {
 	struct task *task = (struct task *)job;
 	struct solver *s = task->solver;
-	const struct xb_step *step = &s->request->plan->steps[task->index];
-	size_t count = xb_step_input_count(step);
-	xb_autofree const struct xb_result **inputs = xb_calloc(count, sizeof(*inputs));
+	xb_autofree const struct xb_result **inputs = inputs_of(s, task->index);
 	enum xb_event_kind outcome = XB_EVENT_DONE;
 
-	for (size_t i = 0; i < count; i++)
-		inputs[i] = result_of(s, xb_step_input(step, i));
 	task->status = xb_step_carry_out(&s->shared, task->index, inputs, &task->result,
 					 &task->record, &task->error);
 	if (task->status < 0)
@@ -125,6 +135,18 @@ static void submit(struct solver *s, size_t index)
 	s->running++;
 	s->tasks[index].job.urgency = s->order.path[index];
 	xb_pool_submit(s->pool, &s->tasks[index].job);
+}
+
+/* Begin a step whose inputs are there: if its result is too, it is done. */
+static bool recall(struct solver *s, size_t index)
+{
+	struct task *task = &s->tasks[index];
+	xb_autofree const struct xb_result **inputs = inputs_of(s, index);
+
+	if (!xb_step_recall(&s->shared, index, inputs, &task->result, &task->record))
+		return false;
+	xb_events_post(s->shared.events, XB_EVENT_DONE, index, 0, xb_view(NULL));
+	return true;
 }
 
 static void cancel(struct solver *s)
@@ -179,7 +201,7 @@ static void release_dependents(struct solver *s, size_t index)
 		size_t step = order->dependents[k];
 
 		if (--s->tasks[step].waits_for == 0 && s->failed == 0)
-			submit(s, step);
+			*xb_array_push(&s->ready) = step;
 	}
 }
 
@@ -268,6 +290,21 @@ static void collect_packed(struct solver *s)
 	}
 }
 
+/* Begin what is ready, and what becomes ready by it. */
+static void begin(struct solver *s)
+{
+	while (s->ready.len > 0) {
+		size_t step = s->ready.items[--s->ready.len];
+
+		if (!recall(s, step)) {
+			submit(s, step);
+			continue;
+		}
+		release_dependents(s, step);
+		pack_if_needed(s, &s->tasks[step]);
+	}
+}
+
 static void collect(struct solver *s)
 {
 	struct xb_job *job;
@@ -283,6 +320,7 @@ static void collect(struct solver *s)
 		if (task->status == 0)
 			pack_if_needed(s, task);
 	}
+	begin(s);
 }
 
 static void tell(struct solver *s)
@@ -576,8 +614,9 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 		return r;
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		if (s.tasks[i].waits_for == 0)
-			submit(&s, i);
+			*xb_array_push(&s.ready) = i;
 	}
+	begin(&s);
 	loop(&s);
 	r = conclude(&s, err);
 	if (r == 0)

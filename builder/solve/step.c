@@ -312,6 +312,27 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 	return 0;
 }
 
+bool xb_step_recall(struct xb_step_shared *shared, size_t index,
+		    const struct xb_result *const *inputs, struct xb_result *ret,
+		    struct xb_record *record)
+{
+	const struct xb_step *step = &shared->plan->steps[index];
+	xb_auto_error struct xb_error ignored = XB_ERROR_INIT;
+	char key[XB_RECORD_KEY_SIZE];
+
+	if (step->kind != XB_STEP_WORKDIR &&
+	    (step->kind != XB_STEP_RUN || step->run.mount_count > 0))
+		return false;
+	if (make_key(shared, step, inputs, key, &ignored) < 0 ||
+	    look_up(shared, index, key, record, &ignored) <= 0)
+		return false;
+	xb_result_copy(ret, inputs[0]);
+	xb_result_push(ret, record);
+	ret->cached = true;
+	xb_events_post(shared->events, XB_EVENT_CACHED, index, 0, xb_view(NULL));
+	return true;
+}
+
 int xb_step_pack_later(struct xb_step_shared *shared, struct xb_record *record,
 		       struct xb_error *err)
 {

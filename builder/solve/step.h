@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * One step carried out: key, look-up, work, layer, record. Runs in a worker.
+ * One step carried out: key, look-up, work, layer, record. Runs in a worker, but for the recall of
+ * what is known to be done.
  */
 #ifndef XB_BUILDER_SOLVE_STEP_H
 #define XB_BUILDER_SOLVE_STEP_H
@@ -20,6 +21,16 @@
 int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 		      const struct xb_result *const *inputs, struct xb_result *ret,
 		      struct xb_record *record, struct xb_error *err);
+
+/**
+ * Whether step `index` is a command whose key depends on nothing but the plan and its parent, and
+ * whose result is in the store: then as xb_step_carry_out() with such a result. Opens and reads no
+ * file but the store's database, so that the scheduler itself can ask: handing a step to a worker
+ * and back takes longer. False is no error: carrying the step out finds out why.
+ */
+bool xb_step_recall(struct xb_step_shared *shared, size_t index,
+		    const struct xb_result *const *inputs, struct xb_result *ret,
+		    struct xb_record *record);
 
 /**
  * Pack the layer of a record that has no blob yet, unless another process has done it meanwhile,
