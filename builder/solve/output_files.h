@@ -3,7 +3,8 @@
 #ifndef XB_BUILDER_SOLVE_OUTPUT_FILES_H
 #define XB_BUILDER_SOLVE_OUTPUT_FILES_H
 
-#include "builder/solve/output.h"
+#include "base/error.h"
+#include "builder/solve/output_spec.h"
 
 /**
  * Copy the files of all targets below the destination. With `mode=delete` what is there besides
