@@ -6,6 +6,7 @@
 #include "builder/cli/check.h"
 #include "builder/cli/deliver.h"
 #include "builder/cli/progress.h"
+#include "builder/cli/recorder.h"
 #include "builder/cli/report.h"
 #include "builder/cli/request.h"
 
@@ -26,9 +27,11 @@ static void forms_clear(struct xb_forms *forms)
 }
 
 static int solve(const struct xb_invocation *invocation, const struct xb_build_request *request,
-		 struct xb_progress *progress, struct xb_results *results, struct xb_error *err)
+		 struct xb_recorder *recorder, struct xb_progress *progress,
+		 struct xb_results *results, struct xb_error *err)
 {
 	XB_CLEANUP(forms_clear) struct xb_forms forms = { 0 };
+	struct xb_observer shown = xb_progress_observer(progress);
 	struct xb_solve_request what = {
 		.plan = request->plan,
 		.store = request->store,
@@ -49,7 +52,7 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.forms = &forms,
 		.jobs = request->jobs,
 		.stop_fd = invocation->stop_fd,
-		.observer = xb_progress_observer(progress),
+		.observer = xb_recorder_watch(recorder, request->plan, &shown),
 	};
 
 	xb_deliver_forms(request, &forms);
@@ -58,8 +61,9 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 
 /* Files that have not changed since the last build are not read. */
 static int solve_remembering(const struct xb_invocation *invocation,
-			     const struct xb_build_request *request, struct xb_progress *progress,
-			     struct xb_results *results, struct xb_error *err)
+			     const struct xb_build_request *request, struct xb_recorder *recorder,
+			     struct xb_progress *progress, struct xb_results *results,
+			     struct xb_error *err)
 {
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	int r;
@@ -67,7 +71,7 @@ static int solve_remembering(const struct xb_invocation *invocation,
 	if (request->context != NULL)
 		xb_context_remember(request->context, xb_store_contexts(request->store));
 	xb_sources_remember(request->sources);
-	r = solve(invocation, request, progress, results, err);
+	r = solve(invocation, request, recorder, progress, results, err);
 	if (xb_context_save(request->context, &cause) < 0 ||
 	    xb_sources_save(request->sources, &cause) < 0)
 		xb_report_warning(cause.message);
@@ -109,7 +113,7 @@ static int plan(const struct xb_invocation *invocation, struct xb_build_request 
 }
 
 static int build(const struct xb_invocation *invocation, struct xb_build_request *request,
-		 enum xb_progress_mode mode, struct xb_error *err)
+		 enum xb_progress_mode mode, struct xb_recorder *recorder, struct xb_error *err)
 {
 	xb_auto_progress struct xb_progress *progress = NULL;
 	xb_auto_results struct xb_results results = { 0 };
@@ -122,14 +126,29 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	if (r < 0)
 		return r;
 	progress = xb_progress_new(request->plan, mode);
-	r = solve_remembering(invocation, request, progress, &results, err);
+	r = solve_remembering(invocation, request, recorder, progress, &results, err);
+	xb_recorder_results(recorder, &results);
 	if (r == 0)
 		r = xb_deliver(request, &results, invocation->plain_user, &digest, err);
 	if (r < 0)
 		return r;
+	xb_recorder_digest(recorder, &digest);
 	xb_progress_summary(progress);
 	xb_deliver_print(request, &digest);
 	return 0;
+}
+
+/* A build that is done is done, whether or not it can be remembered. */
+static int build_recorded(const struct xb_invocation *invocation, struct xb_build_request *request,
+			  enum xb_progress_mode mode, struct xb_error *err)
+{
+	xb_auto_recorder struct xb_recorder *recorder = xb_recorder_new();
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = build(invocation, request, mode, recorder, err);
+
+	if (xb_recorder_finish(recorder, request, r, err, &cause) < 0)
+		xb_report_warning(cause.message);
+	return r;
 }
 
 int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
@@ -151,5 +170,5 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 		return xb_call_answer(invocation, &request, &call, err);
 	/* Not before: a question works on no snapshot. */
 	r = xb_proc_become_root(err);
-	return r < 0 ? r : build(invocation, &request, mode, err);
+	return r < 0 ? r : build_recorded(invocation, &request, mode, err);
 }

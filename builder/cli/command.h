@@ -37,5 +37,7 @@ xb_command xb_cmd_tag;
 xb_command xb_cmd_rmi;
 /** xbuild cache du|ls|prune|check */
 xb_command xb_cmd_cache;
+/** xbuild history ls|inspect|logs|rm */
+xb_command xb_cmd_history;
 
 #endif

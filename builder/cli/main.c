@@ -28,6 +28,7 @@ static const struct {
 	{ "tag", xb_cmd_tag, false, "give an image of the store another name" },
 	{ "rmi", xb_cmd_rmi, false, "remove names from the store" },
 	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },
+	{ "history", xb_cmd_history, false, "the last builds: ls, inspect, logs, rm" },
 	{ "dump", xb_cmd_dump, false, "each stage's data as JSON: dockerfile, plan, config" },
 };
 
