@@ -27,7 +27,7 @@ O := $(BUILD)
 SANFLAGS :=
 endif
 
-PKGS := libarchive libcrypto jansson libelf sqlite3 libzstd libdeflate zlib libseccomp
+PKGS := libcrypto jansson libelf sqlite3 libzstd libdeflate zlib liblzma libseccomp
 # Only its header: base/http_curl.c loads the library when there is something to fetch.
 HEADER_PKGS := libcurl
 # These work on a machine that has no library yet.
@@ -37,7 +37,8 @@ ifneq ($(strip $(MISSING)),)
 $(error missing libraries: $(MISSING); on Debian `make deps` installs them)
 endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(HEADER_PKGS))
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
+# bzip2 has no file for pkg-config in Debian.
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS)) -lbz2
 endif
 
 # Sanitizers change what gcc sees of a function, and some of its warnings with it: no -Werror there.
@@ -235,7 +236,7 @@ demo: ## build everything, Debian bases included, and the example for two platfo
 	$(Q)XBUILD=$(abspath $(O)/xbuild) sh docs/examples/demo.sh
 
 # What Debian calls the things needed to build and to run xbuild, and by its tests.
-DEB_BUILD := gcc libc6-dev make pkg-config libarchive-dev libssl-dev libjansson-dev libelf-dev \
+DEB_BUILD := gcc libc6-dev make pkg-config libbz2-dev liblzma-dev libssl-dev libjansson-dev libelf-dev \
 	libsqlite3-dev libzstd-dev libdeflate-dev zlib1g-dev libseccomp-dev uthash-dev \
 	libcurl4-openssl-dev
 DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/layer/decode.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <bzlib.h>
 #include <errno.h>
+#include <lzma.h>
 #include <string.h>
 #include <unistd.h>
 #define ZLIB_CONST
@@ -16,6 +16,8 @@ enum { IN_SIZE = 128 << 10, OUT_SIZE = 256 << 10 };
 
 /* The largest window that a zstd frame may ask for: 2^27 bytes, what `zstd -d` takes by itself. */
 #define MAX_ZSTD_WINDOW_LOG 27
+/* Bytes that an xz stream may make its decoder take; `xz -9` needs 65 MiB. */
+#define MAX_XZ_MEMORY ((uint64_t)1 << 30)
 
 struct xb_decoder;
 
@@ -39,11 +41,12 @@ struct xb_decoder {
 	const unsigned char *in;
 	size_t in_len;	/* bytes at `in` that were not decoded yet */
 	bool in_member; /* a member or frame has begun and not ended */
-	bool empty;	/* libarchive: there is nothing in it */
+	bool ended;	/* xz: the last stream has ended */
 	bool done;	/* everything was read and checked */
 	z_stream gzip;
 	ZSTD_DStream *zstd;
-	struct archive *archive;
+	bz_stream bzip2;
+	lzma_stream xz;
 	unsigned char in_buffer[IN_SIZE];
 	unsigned char out_buffer[OUT_SIZE];
 };
@@ -183,76 +186,129 @@ static int zstd_next(struct xb_decoder *d, const void **ret, size_t *ret_len, st
 	return 1;
 }
 
-/* bzip2 and xz: libarchive's filters around its "raw" format, which is the bytes as they are */
+/* bzip2 */
 
-static la_ssize_t archive_refill(struct archive *a, void *context, const void **ret)
+static void bzip2_close(struct xb_decoder *d)
 {
-	struct xb_decoder *d = context;
-
-	if (refill(d, NULL) < 0) {
-		archive_set_error(a, EIO, "reading failed");
-		return -1;
-	}
-	*ret = d->in;
-	return (la_ssize_t)d->in_len;
+	if (d->in_member)
+		BZ2_bzDecompressEnd(&d->bzip2);
+	d->in_member = false;
 }
 
-static int archive_failed(const struct xb_decoder *d, struct xb_error *err)
+/* A file may be many streams, as parallel compressors make them; each has a decoder of its own. */
+static int bzip2_begin(struct xb_decoder *d, struct xb_error *err)
 {
-	const char *why = archive_error_string(d->archive);
-
-	return damaged(err, why != NULL ? why : "not what its first bytes say");
-}
-
-static int archive_open_decoder(struct xb_decoder *d, struct xb_error *err)
-{
-	struct archive_entry *entry;
-	int r;
-
-	d->archive = archive_read_new();
-	if (d->archive == NULL)
+	d->bzip2 = (bz_stream){ 0 };
+	if (BZ2_bzDecompressInit(&d->bzip2, 0, 0) != BZ_OK)
 		return xb_error_set(err, -ENOMEM, "no memory to decompress");
-	r = d->options.coding == XB_CODING_XZ ? archive_read_support_filter_xz(d->archive)
-					      : archive_read_support_filter_bzip2(d->archive);
-	/* ARCHIVE_WARN: it would start a program, having been built without the library */
-	if (r != ARCHIVE_OK)
-		return xb_error_set(err, -ENOTSUP, "libarchive was built without this compression");
-	archive_read_support_format_raw(d->archive);
-	if (archive_read_open(d->archive, d, NULL, archive_refill, NULL) != ARCHIVE_OK)
-		return archive_failed(d, err);
-	r = archive_read_next_header(d->archive, &entry);
-	if (r == ARCHIVE_EOF)
-		d->empty = true;
-	else if (r != ARCHIVE_OK)
-		return archive_failed(d, err);
+	d->in_member = true;
 	return 0;
 }
 
-static void archive_close_decoder(struct xb_decoder *d)
+/* One call of the library: sets the bytes made. */
+static int bzip2_step(struct xb_decoder *d, size_t *ret_len, struct xb_error *err)
 {
-	archive_read_free(d->archive);
+	int r = d->in_member ? 0 : bzip2_begin(d, err);
+	int z;
+
+	if (r < 0)
+		return r;
+	/* the library does not write there; its interface is older than const */
+	d->bzip2.next_in = (char *)(uintptr_t)d->in;
+	d->bzip2.avail_in = (unsigned)d->in_len;
+	d->bzip2.next_out = (char *)d->out_buffer;
+	d->bzip2.avail_out = OUT_SIZE;
+	z = BZ2_bzDecompress(&d->bzip2);
+	d->in += d->in_len - d->bzip2.avail_in;
+	d->in_len = d->bzip2.avail_in;
+	*ret_len = OUT_SIZE - d->bzip2.avail_out;
+	if (z == BZ_STREAM_END)
+		bzip2_close(d);
+	else if (z != BZ_OK)
+		return damaged(err, "not bzip2, or not whole");
+	return 0;
 }
 
-static int archive_next(struct xb_decoder *d, const void **ret, size_t *ret_len,
-			struct xb_error *err)
+static int bzip2_next(struct xb_decoder *d, const void **ret, size_t *ret_len, struct xb_error *err)
 {
-	la_int64_t offset;
-	int r = ARCHIVE_OK;
+	int r = 0;
 
 	*ret_len = 0;
-	while (!d->empty && r == ARCHIVE_OK && *ret_len == 0)
-		r = archive_read_data_block(d->archive, ret, ret_len, &offset);
-	if (d->empty || r == ARCHIVE_EOF)
-		return 0;
-	return r == ARCHIVE_OK ? 1 : archive_failed(d, err);
+	while (r >= 0 && *ret_len == 0) {
+		/* a full buffer was given out: there may be more without any more input */
+		if (d->in_len == 0 && (!d->in_member || d->bzip2.avail_out != 0)) {
+			r = refill(d, err);
+			if (r < 0)
+				return r;
+			if (r == 0)
+				return d->in_member ? damaged(err, "the bzip2 stream is cut short")
+						    : 0;
+		}
+		r = bzip2_step(d, ret_len, err);
+	}
+	*ret = d->out_buffer;
+	return r < 0 ? r : 1;
+}
+
+/* xz */
+
+static int xz_open(struct xb_decoder *d, struct xb_error *err)
+{
+	d->xz = (lzma_stream)LZMA_STREAM_INIT;
+	return lzma_stream_decoder(&d->xz, MAX_XZ_MEMORY, LZMA_CONCATENATED) == LZMA_OK
+		       ? 0
+		       : xb_error_set(err, -ENOMEM, "no memory to decompress");
+}
+
+static void xz_close(struct xb_decoder *d)
+{
+	lzma_end(&d->xz);
+}
+
+static int xz_failed(lzma_ret z, struct xb_error *err)
+{
+	switch (z) {
+	case LZMA_MEM_ERROR:
+		return xb_error_set(err, -ENOMEM, "no memory to decompress");
+	case LZMA_MEMLIMIT_ERROR:
+		return damaged(err, "it asks for more memory than xz ever needs");
+	case LZMA_BUF_ERROR:
+		return damaged(err, "the xz stream is cut short");
+	default:
+		return damaged(err, "not xz, or not whole");
+	}
+}
+
+static int xz_next(struct xb_decoder *d, const void **ret, size_t *ret_len, struct xb_error *err)
+{
+	d->xz.next_out = d->out_buffer;
+	d->xz.avail_out = OUT_SIZE;
+	while (!d->ended && d->xz.avail_out == OUT_SIZE) {
+		int r = d->in_len == 0 ? refill(d, err) : 1;
+		lzma_ret z;
+
+		if (r < 0)
+			return r;
+		d->xz.next_in = d->in;
+		d->xz.avail_in = d->in_len;
+		z = lzma_code(&d->xz, r == 0 ? LZMA_FINISH : LZMA_RUN);
+		d->in = d->xz.next_in;
+		d->in_len = d->xz.avail_in;
+		d->ended = z == LZMA_STREAM_END;
+		if (z != LZMA_OK && z != LZMA_STREAM_END)
+			return xz_failed(z, err);
+	}
+	*ret = d->out_buffer;
+	*ret_len = OUT_SIZE - d->xz.avail_out;
+	return *ret_len > 0;
 }
 
 static const struct coder coders[] = {
 	[XB_CODING_PLAIN] = { NULL, plain_next, NULL },
 	[XB_CODING_GZIP] = { gzip_open, gzip_next, gzip_close },
 	[XB_CODING_ZSTD] = { zstd_open, zstd_next, zstd_close },
-	[XB_CODING_BZIP2] = { archive_open_decoder, archive_next, archive_close_decoder },
-	[XB_CODING_XZ] = { archive_open_decoder, archive_next, archive_close_decoder },
+	[XB_CODING_BZIP2] = { NULL, bzip2_next, bzip2_close },
+	[XB_CODING_XZ] = { xz_open, xz_next, xz_close },
 };
 
 enum xb_coding xb_coding_detect(const void *start, size_t len)
@@ -327,10 +383,7 @@ static int finish(struct xb_decoder *d, struct xb_error *err)
 
 	if (d->at == 0 && d->options.coding != XB_CODING_PLAIN)
 		return damaged(err, "it is empty");
-	/* libarchive reads no further than to its stream's end */
-	do
-		r = refill(d, err);
-	while (r > 0 && d->archive != NULL);
+	r = refill(d, err);
 	if (r > 0)
 		return damaged(err, "something follows its end");
 	if (r >= 0)

@@ -3,10 +3,10 @@
  * From a blob to the bytes that were compressed into it, checking all that a blob can be checked
  * by.
  *
- * gzip and zstd are read by loops of our own over zlib and libzstd, because libarchive lets a wrong
- * gzip checksum pass; zlib rather than libdeflate since a foreign blob may be one member of many
- * gigabytes. A blob is any number of whole members or frames and nothing else. bzip2 and xz, which
- * only archives of the user's own come in, are libarchive's.
+ * Loops over zlib, libzstd, libbz2 and liblzma; zlib rather than libdeflate since a foreign blob
+ * may be one member of many gigabytes. A blob is any number of whole members, frames or streams and
+ * nothing else (between xz streams the padding that their format has). bzip2 and xz are what
+ * archives of the user's own come in, for ADD.
  */
 #ifndef XB_BUILDER_LAYER_DECODE_H
 #define XB_BUILDER_LAYER_DECODE_H

@@ -7,7 +7,7 @@ import subprocess
 from common import main
 
 COMPILER = os.environ.get("CC", "gcc").split()
-PKGS = ["libarchive", "libcrypto", "jansson", "libelf", "sqlite3", "libzstd", "libdeflate", "libseccomp"]
+PKGS = ["libcrypto", "jansson", "libelf", "sqlite3", "libzstd", "libdeflate", "liblzma", "libseccomp"]
 PKG_FLAGS = subprocess.run(["pkg-config", "--cflags", *PKGS], capture_output=True, text=True,
                            check=False).stdout.split()
 

@@ -191,13 +191,20 @@ static void other_files_are_no_archives(void **state)
 
 static void damage_is_an_error(void **state)
 {
-	static const char *const files[] = { "short.tgz", "crc.tgz", "tail.tgz", "short.tar" };
+	static const char *const files[] = { "short.tgz", "crc.tgz", "tail.tgz", "short.tar",
+					     "short.bz2", "crc.bz2", "tail.bz2", "short.xz",
+					     "crc.xz",	  "tail.xz", "cut.bz2",	 "cut.xz" };
 
 	(void)state;
 	need("userns", trees_root);
 	shell("head -c 300000 /dev/urandom >f && tar -cf a.tar f && gzip -n <a.tar >a.tgz && "
 	      "head -c -20 a.tgz >short.tgz && head -c 200000 a.tar >short.tar && "
 	      "(head -c -8 a.tgz; printf 'abcdefgh') >crc.tgz && (cat a.tgz; echo more) >tail.tgz");
+	/* cut: between two streams there is half of the second */
+	shell("for z in bzip2 xz; do e=${z#bzip2}; e=${e:-bz2}; $z -c <a.tar >a.$e && "
+	      "head -c -20 a.$e >short.$e && (cat a.$e; echo more) >tail.$e && "
+	      "(head -c 150000 a.$e; printf abcdefgh; tail -c +150009 a.$e) >crc.$e && "
+	      "(cat a.$e; head -c 6 a.$e) >cut.$e || exit; done");
 	for (size_t i = 0; i < XB_COUNT(files); i++) {
 		xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
