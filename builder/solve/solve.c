@@ -283,8 +283,9 @@ static void collect_packed(struct solver *s)
 		s->packing--;
 		packing->under_way = false;
 		if (packing->shown)
-			xb_events_post(s->shared.events, XB_EVENT_PACKED, packing->index, 0,
-				       xb_view(NULL));
+			xb_events_post(s->shared.events,
+				       packing->status == 0 ? XB_EVENT_PACKED : XB_EVENT_CANCELLED,
+				       packing->index, 0, xb_view(NULL));
 		if (packing->status < 0)
 			fail(s, packing->status, &packing->error);
 	}

@@ -120,10 +120,32 @@ on_a_terminal() {
 	same "$status" 7 "exit status"
 }
 
+# Minutes of compressing, of which a piece of 2 MiB is the most that is waited for.
+while_packing() {
+	dockerfile "$W/pack" <<-'EOF'
+		FROM scratch
+		COPY data /
+	EOF
+	seq 1 30000000 >"$W/pack/data"
+	fresh
+	for form in zstd,compression-level=19 gzip,compression-level=12; do
+		status=$(tool interrupt SIGINT PACKING "$XBUILD" build --root "$STORE" --progress=plain \
+			-o "type=oci,dest=$W/packed,compression=$form" "$W/pack" 2>"$W/took")
+		same "$status" 130 "exit status"
+		cat "$W/took"
+		[ "$(sed -n 's/^took \([0-9]*\) ms.*/\1/p' "$W/took")" -lt 5000 ] || fail "it went on packing"
+		[ ! -e "$W/packed" ] || fail "an output was written"
+	done
+	echo small >"$W/pack/data"
+	build -o "type=oci,dest=$W/packed,compression=zstd" "$W/pack"
+	[ -z "$(find "$STORE/ingest" -mindepth 1 2>/dev/null)" ] || fail "half-written blobs are left"
+}
+
 t "Ctrl-C: exit 130, nothing left" interrupted
 t "Ctrl-C within xbuild run on a terminal is the program's" on_a_terminal
 t "SIGTERM: the same" terminated
 t "Ctrl-C in an emulated step" emulated
+t "Ctrl-C while a layer is packed" while_packing
 t "kill -9: no process, no mount; the store stays usable" killed
 t "the next build works" twice
 t "stopped at random moments" root_storm

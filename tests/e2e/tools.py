@@ -245,8 +245,10 @@ def interrupt(name, marker, *command):
         # The instruction itself is shown too: the marker counts where it is the output.
         if not sent and marker.encode() in line and b"echo" not in line:
             process.send_signal(getattr(signal, name))
-            sent = True
+            sent = time.monotonic()
     process.wait()
+    if sent:
+        sys.stderr.write(f"took {int((time.monotonic() - sent) * 1000)} ms to end\n")
     print(process.returncode if sent else "never seen")
 
 
