@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -44,6 +45,8 @@ struct work {
 	bool ranged;		     /* the rest of the body was asked for */
 	bool taking;		     /* what comes belongs to the body that is wanted */
 	bool again;		     /* what went wrong may pass */
+	bool decode;		     /* the body is in gzip, and not wanted so */
+	bool anew;		     /* ... which came out just now: ask once more */
 	struct xb_http_response bad; /* a final answer that is no success */
 };
 
@@ -93,8 +96,10 @@ static bool has_body(const struct work *w)
 
 static int too_large(const struct work *w)
 {
-	return xb_error_set(w->err, -EFBIG, "more than %llu bytes",
-			    (unsigned long long)w->request->max_size);
+	(void)xb_error_set(w->err, -EFBIG, "more than %llu bytes",
+			   (unsigned long long)w->request->max_size);
+	(void)xb_error_fault(w->err, XB_FAULT_SOURCE); /* and no use in trying again */
+	return -EFBIG;
 }
 
 /* A body starts from its beginning. */
@@ -107,14 +112,17 @@ static int start_body(struct work *w, const struct xb_http_exchange *x)
 
 	if (r < 0)
 		return r;
-	if (r == 0 || !has_body(w))
+	if (r == 0 || w->decode || !has_body(w))
 		w->total = UNKNOWN;
 	if (w->total != UNKNOWN && w->total > request->max_size)
 		return too_large(w);
 	if (w->began && request->begin == NULL && w->good.size > 0)
 		return xb_error_set(w->err, -ECONNRESET, "it was cut and cannot be continued");
 	free(w->validator);
-	w->validator = units == NULL || strcmp(units, "none") != 0 ? xb_strdup(validator) : NULL;
+	/* ranges are counted in the bytes that are sent */
+	w->validator = !w->decode && (units == NULL || strcmp(units, "none") != 0)
+			       ? xb_strdup(validator)
+			       : NULL;
 	fill_response(w, x, &w->good);
 	w->began = true;
 	return request->begin != NULL ? request->begin(request->context, &w->good, w->err) : 0;
@@ -144,6 +152,14 @@ static int continue_body(struct work *w, const struct xb_http_exchange *x)
 	return xb_error_set(w->err, -EPROTO, "another part than the one that was asked for");
 }
 
+/* The body comes in gzip though that was not asked for: as it is stored there, say. */
+static bool is_encoded(const struct work *w, const struct xb_http_exchange *x)
+{
+	const char *encoding = xb_http_header(&x->answer, "content-encoding", 0);
+
+	return encoding != NULL && strcasecmp(encoding, "gzip") == 0 && has_body(w);
+}
+
 static int on_head(void *context, struct xb_http_exchange *x, struct xb_error *err)
 {
 	struct work *w = context;
@@ -155,6 +171,10 @@ static int on_head(void *context, struct xb_http_exchange *x, struct xb_error *e
 	/* 416: there is no such part any more */
 	if (x->status == 206 || (x->status == 416 && w->ranged))
 		return continue_body(w, x);
+	if (w->taking && w->request->decode && !w->decode && is_encoded(w, x)) {
+		w->decode = w->anew = true;
+		return xb_error_set(w->err, -EAGAIN, "the body is in gzip");
+	}
 	if (w->taking)
 		return start_body(w, x);
 	if (!is_redirect(x))
@@ -299,7 +319,8 @@ static int follow(struct work *w, const struct xb_http_exchange *x)
 	return change_method(w, x->status);
 }
 
-/* One hop: 1 when it was a redirect and `url` has moved on, 0 with a final answer. */
+/* One hop: 1 when there is another, since `url` or how to read its body has changed; 0 with a final
+ * answer. */
 static int hop(struct work *w, const char *user)
 {
 	xb_auto_strv struct xb_strv lines = XB_STRV_INIT;
@@ -311,6 +332,7 @@ static int hop(struct work *w, const char *user)
 		.headers = &lines,
 		.send_body = w->request->read != NULL && strcmp(w->now_method, w->method) == 0,
 		.redirected = w->redirected,
+		.decode = w->decode,
 		.context = w,
 		.head = on_head,
 		.body = dispatch_body,
@@ -323,6 +345,11 @@ static int hop(struct work *w, const char *user)
 		return r;
 	r = xb_http_exchange_run(w->http, &x, w->err);
 	w->again = w->again || x.again;
+	if (w->anew) {
+		w->anew = false;
+		xb_error_clear(w->err);
+		return 1;
+	}
 	if (r < 0)
 		return r;
 	if (is_redirect(&x)) {

@@ -6,7 +6,7 @@
  * - Only http and https; from https never back to http. TLS 1.2 or later, by the certificates that
  *   the system trusts (SSL_CERT_FILE and SSL_CERT_DIR name others); proxies as the environment says
  *   (http_proxy, https_proxy, no_proxy); never ~/.netrc, cookies, or bytes other than those sent
- *   (no Content-Encoding is undone).
+ *   (no Content-Encoding is undone, unless the request says `decode`).
  * - Redirects are followed here and not by libcurl, at most 10; one to a link-local address is
  *   refused. Credentials go to the scheme, host and port of the request's own URL, and to nobody
  *   any more once a redirect has left them.
@@ -20,8 +20,8 @@
  * - No user name, password, header or query of a URL gets into a message.
  *
  * Messages name the origin and path. Faults: registry for the network and the other side, source
- * for a URL that is none, interrupted, and those of the callbacks as they give them. Source: RFC
- * 9110, RFC 9112.
+ * for a URL that is none and a body larger than `max_size`, interrupted, and those of the callbacks
+ * as they give them. Source: RFC 9110, RFC 9112.
  */
 #ifndef XB_BASE_HTTP_H
 #define XB_BASE_HTTP_H

@@ -321,6 +321,8 @@ static void set_request(const struct xb_http *http, const struct xb_http_exchang
 	bool bodiless = strcmp(x->method, "GET") == 0 || strcmp(x->method, "DELETE") == 0;
 
 	(void)c->easy_setopt(http->easy, CURLOPT_URL, x->url->text);
+	if (x->decode)
+		(void)c->easy_setopt(http->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (strcmp(x->method, "HEAD") == 0) {
 		(void)c->easy_setopt(http->easy, CURLOPT_NOBODY, 1L);
 	} else if (!bodiless || x->send_body) {

@@ -22,6 +22,7 @@ struct xb_http_exchange {
 	const struct xb_strv *headers; /**< all "Name: value" lines of the request */
 	bool send_body;
 	bool redirected; /**< then a link-local address is refused */
+	bool decode;	 /**< `body` gets what a Content-Encoding stands for */
 	void *context;	 /**< given to `head` and `body` */
 	/** The final answer's headers are complete. A negative errno ends the exchange. */
 	int (*head)(void *context, struct xb_http_exchange *x, struct xb_error *err);

@@ -81,6 +81,11 @@ struct xb_http_request {
 	/** The next bytes of a successful answer. NULL: they are thrown away. */
 	int (*write)(void *context, const void *data, size_t len, struct xb_error *err);
 
+	/**
+	 * Undo a Content-Encoding of gzip, though none is asked for: `write` gets what is in it,
+	 * which `max_size` limits. For what Go's client gets, too.
+	 */
+	bool decode;
 	uint64_t max_size;	  /**< bytes of the body that may come; more is -EFBIG */
 	int cancel_fd;		  /**< readable once the request has to end (-ECANCELED), or -1 */
 	unsigned attempts;	  /**< how often it is tried without getting on; 0: 5 */

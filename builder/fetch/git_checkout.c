@@ -17,6 +17,8 @@
 #include "builder/layer/walk.h"
 
 #define MAX_DEPTH 32
+/* Of all levels together: a few small repositories can name each other in very many ways. */
+#define MAX_PLACES 4096
 
 /* A checkout under way; all but `wanted` is owned. */
 struct layout {
@@ -25,6 +27,7 @@ struct layout {
 	char *base; /* snapshots/<id> */
 	char *tree; /* where the repository's root is laid out */
 	bool keep;
+	unsigned places; /* repositories so far */
 };
 
 /* One repository of it: the top one or a submodule. Paths are absolute and of the layout's tree. */
@@ -236,10 +239,10 @@ static int keep_module(struct xb_git *git, const struct layout *l, const struct 
 	return r < 0 ? r : xb_git_keep_module(git, &keep, m->name, url, err);
 }
 
-static int place_all(struct xb_git *git, const struct layout *l, struct xb_git_target *target,
+static int place_all(struct xb_git *git, struct layout *l, struct xb_git_target *target,
 		     const struct place *p, int64_t *ret_time, struct xb_error *err);
 
-static int place_module(struct xb_git *git, const struct layout *l, const struct xb_git_module *m,
+static int place_module(struct xb_git *git, struct layout *l, const struct xb_git_module *m,
 			const struct place *above, struct xb_error *err)
 {
 	xb_auto_git_address struct xb_git_address address = { 0 };
@@ -263,9 +266,8 @@ static int place_module(struct xb_git *git, const struct layout *l, const struct
 	return place_all(&sub, l, &target, &p, &time, err);
 }
 
-static int place_modules(struct xb_git *git, const struct layout *l,
-			 const struct xb_git_modules *modules, const struct place *p,
-			 struct xb_error *err)
+static int place_modules(struct xb_git *git, struct layout *l, const struct xb_git_modules *modules,
+			 const struct place *p, struct xb_error *err)
 {
 	for (size_t i = 0; i < modules->len; i++) {
 		const struct xb_git_module *m = &modules->items[i];
@@ -283,7 +285,7 @@ static int place_modules(struct xb_git *git, const struct layout *l,
 }
 
 /* One repository and all its submodules. */
-static int place_all(struct xb_git *git, const struct layout *l, struct xb_git_target *target,
+static int place_all(struct xb_git *git, struct layout *l, struct xb_git_target *target,
 		     const struct place *p, int64_t *ret_time, struct xb_error *err)
 {
 	xb_auto_git_modules struct xb_git_modules modules = { 0 };
@@ -291,6 +293,10 @@ static int place_all(struct xb_git *git, const struct layout *l, struct xb_git_t
 
 	if (p->depth > MAX_DEPTH) {
 		xb_error_set(err, -ELOOP, "submodules more than %d levels deep", MAX_DEPTH);
+		return xb_error_fault(err, XB_FAULT_SOURCE);
+	}
+	if (++l->places > MAX_PLACES) {
+		xb_error_set(err, -E2BIG, "more than %d submodules, with theirs", MAX_PLACES);
 		return xb_error_fault(err, XB_FAULT_SOURCE);
 	}
 	r = place_one(git, l, target, p, &modules, ret_time, err);

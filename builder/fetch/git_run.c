@@ -510,12 +510,12 @@ static int take(struct running *run, int *fd, struct xb_error *err)
 	return 0;
 }
 
-/* Until both pipes end or the child has: a grandchild may live on with them. */
+/* Until the child ends, and what it said was read; a grandchild may live on with the pipes. */
 static int converse(const struct xb_git *git, struct running *run, struct xb_error *err)
 {
 	int r = 0;
 
-	while (r == 0 && (run->from_out >= 0 || run->from_err >= 0)) {
+	while (r == 0) {
 		struct pollfd fds[] = {
 			{ .fd = run->from_out, .events = POLLIN },
 			{ .fd = run->from_err, .events = POLLIN },
@@ -550,8 +550,6 @@ static int execute(struct xb_git *git, const struct xb_git_command *c, struct ru
 	if (r < 0)
 		return r;
 	/* what it left behind goes with it, as long as its number is its own */
-	while (poll(&(struct pollfd){ .fd = run->child.pidfd, .events = POLLIN }, 1, -1) < 0)
-		;
 	xb_proc_signal_group(&run->child, SIGKILL);
 	return xb_proc_wait(&run->child, status, err);
 }

@@ -286,7 +286,8 @@ static int on_begin(void *context, const struct xb_http_response *response, stru
 	f->check = xb_digest_empty(&f->checksum) ? NULL : xb_hasher_new_like(&f->checksum);
 	f->size = 0;
 	f->told_at = xb_clock_monotonic(); /* what takes no time is not told of */
-	if (xb_http_length(&response->headers, &f->total, NULL) <= 0)
+	if (xb_http_header(&response->headers, "content-encoding", 0) != NULL ||
+	    xb_http_length(&response->headers, &f->total, NULL) <= 0)
 		f->total = UINT64_MAX;
 	return 0;
 }
@@ -398,6 +399,7 @@ static int ask(struct fetch *f, struct xb_http_response *ret, struct xb_error *e
 	request.context = f;
 	request.begin = on_begin;
 	request.write = on_write;
+	request.decode = true; /* as BuildKit gets it */
 	request.max_size = max;
 	request.cancel_fd = f->options->cancel_fd;
 	return xb_http_perform(http, &request, ret, err);

@@ -18,11 +18,11 @@
 struct xb_sources;
 
 /**
- * Make the sources of a build. `named` holds NAME[::PLATFORM]=VALUE, VALUE being a directory, a URL of http or
- * https, a git repository, "oci-layout://DIR[:TAG][@DIGEST]" or "docker-image://NAME"; directories
- * and layouts are opened here, other names of images looked for, and what is elsewhere fetched,
- * when they are needed. What has a PLATFORM is found by the name "NAME::PLATFORM" alone, see
- * xb_named_for(). `store` is borrowed.
+ * Make the sources of a build. `named` holds NAME[::PLATFORM]=VALUE, VALUE being a directory, a
+ * URL of http or https, a git repository, "oci-layout://DIR[:TAG][@DIGEST]" or
+ * "docker-image://NAME"; directories and layouts are opened here, other names of images looked for,
+ * and what is elsewhere fetched, when they are needed. What has a PLATFORM is found by the name
+ * "NAME::PLATFORM" alone, see xb_named_for(). `store` is borrowed.
  * Errors: -EINVAL, fault usage; those of opening.
  */
 int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct xb_sources **ret,

@@ -4,9 +4,9 @@
 
 Each request is a line of LOG: METHOD PATH STATUS USER, where USER is what its credentials say or "-".
 Files have an ETag and, unless their path begins with /untimed/, a Last-Modified. /private/ is for
-user:s3cr1t alone, /slow/ never ends, /moved/X leads to /X.
+user:s3cr1t alone, /slow/ never ends, /moved/X leads to /X, /zipped/ is sent in gzip, asked for or not.
 """
-import base64, email.utils, hashlib, http.server, os, sys, time
+import base64, email.utils, gzip, hashlib, http.server, os, sys, time
 
 root, log = os.path.realpath(sys.argv[1]), open(sys.argv[2], "a", buffering=1)
 
@@ -58,6 +58,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not path.startswith("/untimed/"):
             modified = email.utils.formatdate(os.stat(file).st_mtime, usegmt=True)
             headers.append(("Last-Modified", modified))
+        if path.startswith("/zipped/"):
+            body = gzip.compress(body)
+            headers.append(("Content-Encoding", "gzip"))
         if self.headers.get("If-None-Match") == headers[0][1]:
             return self.answer(304, headers)
         return self.answer(200, headers, body)

@@ -393,8 +393,8 @@ static void failures_leave_nothing_and_say_what_to_do(void **state)
 		int r;
 		enum xb_fault fault;
 	} cases[] = {
-		{ -ENOENT, XB_FAULT_SOURCE },  { -EFBIG, XB_FAULT_REGISTRY },
-		{ -EFBIG, XB_FAULT_REGISTRY }, { -EPROTO, XB_FAULT_REGISTRY },
+		{ -ENOENT, XB_FAULT_SOURCE },  { -EFBIG, XB_FAULT_SOURCE },
+		{ -EFBIG, XB_FAULT_SOURCE },   { -EPROTO, XB_FAULT_REGISTRY },
 		{ -EPERM, XB_FAULT_REGISTRY },
 	};
 	struct bench b;
