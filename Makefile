@@ -225,6 +225,28 @@ format: ## put the C code into its form
 bench: all $(BENCH_BIN) ## measure builds, beside buildah where that is installed (XB_BENCH_QUICK=1: try it)
 	$(Q)XBUILD=$(abspath $(O)/xbuild) XB_BENCH_TOOLS=$(abspath $(O)/tests/bench) sh tests/bench/bench.sh
 
+# Builds broken on purpose (tests/crash/crash.py): each goes on where it was stopped, until it has had so
+# many rounds; a new CRASH_SEED begins anew.
+CRASH_SEED   ?= 1
+CRASH_KILLS  ?= 2000
+CRASH_FAULTS ?= 2000
+CRASH_CUTS   ?= 300
+CRASH_CROWDS ?= 100
+crash = $(Q)XBUILD=$(abspath $(O)/xbuild) MEDDLE=$(abspath $(O)/tests/crash/meddle) \
+	python3 tests/crash/crash.py $(1) --times $(2) --seed $(CRASH_SEED) \
+	--state $(O)/tests/crash/$(1)-$(CRASH_SEED).json
+
+$(O)/tests/crash/meddle: tests/crash/meddle.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu17 -O2 -g $(WARNINGS) -o $@ $<
+
+.PHONY: campaign-crash
+campaign-crash: all $(O)/tests/crash/meddle ## kills, failing calls and power cuts by the thousand (root, hours)
+	$(call crash,kill,$(CRASH_KILLS))
+	$(call crash,fail,$(CRASH_FAULTS))
+	$(call crash,cut,$(CRASH_CUTS))
+	$(call crash,crowd,$(CRASH_CROWDS))
+
 .PHONY: cases
 cases: all ## judge builds by other projects' cases (XB_CORPORA)
 	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/cases.sh

@@ -300,15 +300,17 @@ static int publish(struct xb_blob_writer *w, const char *name)
 }
 
 /*
- * Bring the blob to the disk under its name: the one just written or, when there was one already,
- * that one, since whoever wrote it may not have synced it.
+ * Bring the blob to the disk under its name: the one just written or, when there was a whole one
+ * already, that one, since whoever wrote it may not have synced it.
  */
 static int settle(struct xb_blob_writer *w, const struct xb_digest *digest, bool sync)
 {
+	struct xb_digest found;
 	xb_auto_fd int old = -1;
 	int r;
 
-	if (open_sized(w->layout, digest, w->size, &old, NULL) == 0)
+	if (open_sized(w->layout, digest, w->size, &old, NULL) == 0 &&
+	    xb_digest_of_file(old, digest, &found) >= 0 && xb_digest_eq(digest, &found))
 		return sync && (fsync(old) < 0 || fsync(w->dirfd) < 0) ? -errno : 0;
 	if (sync && fsync(w->fd) < 0)
 		return -errno;

@@ -94,8 +94,29 @@ static int open_algorithm(const struct xb_store *store, const struct xb_digest *
 	return fd < 0 ? -errno : fd;
 }
 
-/* Rename the synced file to its place, over a blob that is there already: ours is known to be
- * right, the other may have been damaged since. */
+/* The size of a blob that is there and now held, else negative. */
+static int64_t held_size(struct xb_store *store, const struct xb_digest *digest)
+{
+	xb_autofree char *path = blob_path(digest);
+	xb_auto_guard int guard = xb_guard_take(store, false, NULL);
+
+	/* without lock or hold it may go away at once: then it is as good as absent */
+	if (guard < 0 || xb_hold_blob(store, digest, NULL) < 0)
+		return -ENOENT;
+	return blob_size(store, path);
+}
+
+/*
+ * Whether the blob is there already, and whole. Then it stays: it may be on the disk, where a tag
+ * relies on it, and ours is not yet.
+ */
+static bool is_there(struct xb_store *store, const struct xb_digest *digest, uint64_t size)
+{
+	return held_size(store, digest) == (int64_t)size &&
+	       xb_blob_verify(store, digest, NULL) >= 0;
+}
+
+/* Rename the file to its place, over one that is damaged. */
 static int publish(struct xb_ingest *ingest, const struct xb_digest *digest, struct xb_error *err)
 {
 	struct xb_store *store = ingest->store;
@@ -126,6 +147,8 @@ int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, 
 				   (unsigned long long)size, (unsigned long long)st.st_size);
 		return xb_error_fault(err, XB_FAULT_STORE);
 	}
+	if (is_there(ingest->store, digest, size))
+		return 0;
 	dir = open_algorithm(ingest->store, digest);
 	if (dir < 0)
 		return xb_store_errno(err, dir, "publishing the blob %s", digest->text);
@@ -160,18 +183,6 @@ int xb_blob_commit(struct xb_ingest *ingest, const struct xb_digest *expected,
 	return 0;
 }
 
-/* The size of a blob that is there and now held, else negative. */
-static int64_t held_size(struct xb_store *store, const struct xb_digest *digest)
-{
-	xb_autofree char *path = blob_path(digest);
-	xb_auto_guard int guard = xb_guard_take(store, false, NULL);
-
-	/* without lock or hold it may go away at once: then it is as good as absent */
-	if (guard < 0 || xb_hold_blob(store, digest, NULL) < 0)
-		return -ENOENT;
-	return blob_size(store, path);
-}
-
 bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
 {
 	return held_size(store, digest) >= 0;
@@ -194,9 +205,7 @@ int xb_blob_put(struct xb_store *store, struct xb_view data, struct xb_digest *r
 	struct xb_digest digest = xb_digest_of(data.data, data.len);
 	int r;
 
-	/* documents are small enough to look whether the one that is there is still whole */
-	if (held_size(store, &digest) != (int64_t)data.len ||
-	    xb_blob_verify(store, &digest, NULL) < 0) {
+	if (!is_there(store, &digest, data.len)) {
 		r = xb_blob_begin(store, &ingest, err);
 		if (r >= 0)
 			r = xb_ingest_write(ingest, data.data, data.len, err);

@@ -13,10 +13,14 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "builder/cache/db.h"
+#include "builder/cache/lease.h"
 
 /* Bytes of a boot's id. */
 #define BOOT_SIZE 36
+/* Beside the database: the boot in which the blobs were last looked at. */
+#define SEEN_BOOT "xbuild.db-boot"
 /* When the kernel has written by itself what is dirty, so that a sync costs nothing; seconds. */
 #define SETTLE_AGE 60
 
@@ -46,24 +50,28 @@ void xb_durable_stamp(char ret[XB_STAMP_SIZE])
 
 /* ---- after a reboot ------------------------------------------------------------------------- */
 
-/* Blobs that records of earlier boots name. */
-static int list_doubtful(struct xb_store *store, const char *boot, struct xb_strv *ret,
-			 struct xb_error *err)
+/* The boot in which this was last done, in a file of its own: the database may have lost its end.
+ */
+static bool is_new_boot(struct xb_store *store, const char *boot)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STAMP_SIZE);
+
+	return xb_file_read_at(store->dirfd, SEEN_BOOT, &text, NULL) < 0 ||
+	       !xb_view_eq(xb_str_view(&text), xb_view(boot));
+}
+
+/* Digests of blobs that are known to be on the disk, as keys. */
+static int list_durable(struct xb_store *store, struct xb_map *ret, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
-	int r = xb_db_prepare(store,
-			      "SELECT blob FROM record WHERE boot <> '' AND substr(boot, 1, 36) "
-			      "<> ?1",
-			      &stmt, err);
+	int r = xb_db_prepare(store, "SELECT blob FROM record WHERE boot = ''", &stmt, err);
 
-	if (r < 0)
-		return r;
-	xb_db_bind_text(stmt, 1, boot);
-	while ((r = xb_db_step(store, stmt, "listing the records of", err)) > 0)
-		xb_strv_push(ret, (const char *)sqlite3_column_text(stmt, 0));
+	while (r >= 0 && (r = xb_db_step(store, stmt, "listing the records of", err)) > 0)
+		(void)xb_map_set(ret, xb_view((const char *)sqlite3_column_text(stmt, 0)), ret);
 	return r;
 }
 
+/* Records of earlier boots: how many there were. */
 static int remove_doubtful(struct xb_store *store, const char *boot, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
@@ -74,42 +82,75 @@ static int remove_doubtful(struct xb_store *store, const char *boot, struct xb_e
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, boot);
-	return xb_db_step(store, stmt, "removing records from", err);
+	r = xb_db_step(store, stmt, "removing records from", err);
+	return r < 0 ? r : sqlite3_changes(store->db);
 }
 
 /* Remove a blob that is not what its name says. */
-static void drop_damaged(const struct xb_store *store, const char *blob)
+static void drop_damaged(const struct xb_store *store, const struct xb_digest *digest)
 {
-	struct xb_digest digest, found;
-	xb_autofree char *path = NULL;
-	xb_auto_fd int fd = -1;
+	struct xb_view algorithm = xb_digest_algorithm(digest);
+	xb_autofree char *path =
+		xb_format("%.*s/%s", XB_VIEW_ARGS(algorithm), xb_digest_hex(digest));
+	xb_auto_fd int fd =
+		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct xb_digest found;
 
-	if (xb_digest_parse(xb_view(blob), &digest, NULL) < 0)
-		return;
-	path = xb_format("%.*s/%s", XB_VIEW_ARGS(xb_digest_algorithm(&digest)),
-			 xb_digest_hex(&digest));
-	fd = openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && xb_digest_of_file(fd, &digest, &found) >= 0 &&
-	    !xb_digest_eq(&digest, &found))
+	if (fd >= 0 && xb_digest_of_file(fd, digest, &found) >= 0 && !xb_digest_eq(digest, &found))
 		(void)unlinkat(store->blobs, path, 0);
+}
+
+static int check_blobs_of(const struct xb_store *store, const char *algorithm,
+			  const struct xb_map *durable, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	int r = xb_store_list(store->blobs, algorithm, &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.len; i++) {
+		xb_autofree char *text = xb_format("%s:%s", algorithm, names.items[i]);
+		struct xb_digest digest;
+
+		if (xb_map_get(durable, xb_view(text)) == NULL &&
+		    xb_digest_parse(xb_view(text), &digest, NULL) >= 0)
+			drop_damaged(store, &digest);
+	}
+	return r;
+}
+
+/*
+ * All blobs but those of records that had been synced: others may bear a name that reached the disk
+ * before their bytes did, also where the record that would tell so did not reach it.
+ */
+static int check_blobs(struct xb_store *store, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv algorithms = XB_STRV_INIT;
+	xb_auto_map struct xb_map *durable = xb_map_new();
+	int r = list_durable(store, durable, err);
+
+	if (r >= 0)
+		r = xb_store_list(store->blobs, ".", &algorithms, err);
+	for (size_t i = 0; r >= 0 && i < algorithms.len; i++)
+		r = check_blobs_of(store, algorithms.items[i], durable, err);
+	return r;
 }
 
 int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv blobs = XB_STRV_INIT;
 	char boot[XB_STAMP_SIZE];
+	bool new_boot;
 	int r;
 
 	XB_STORE_LOCKED(store);
 	xb_durable_stamp(boot);
 	boot[BOOT_SIZE] = '\0';
-	r = list_doubtful(store, boot, &blobs, err);
-	*ret_lost = blobs.len > 0;
-	if (r < 0 || blobs.len == 0)
-		return r;
-	for (size_t i = 0; i < blobs.len; i++)
-		drop_damaged(store, blobs.items[i]);
-	return remove_doubtful(store, boot, err);
+	new_boot = is_new_boot(store, boot);
+	r = remove_doubtful(store, boot, err);
+	*ret_lost = new_boot || r > 0;
+	if (r >= 0 && *ret_lost)
+		r = check_blobs(store, err);
+	if (r >= 0 && new_boot)
+		r = xb_file_replace_at(store->dirfd, SEEN_BOOT, boot, strlen(boot), false, err);
+	return r < 0 ? xb_store_wrap(err, r, "recovering the store %s", store->root) : 0;
 }
 
 /* ---- syncing -------------------------------------------------------------------------------- */

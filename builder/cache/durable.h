@@ -24,9 +24,9 @@
 void xb_durable_stamp(char ret[XB_STAMP_SIZE]);
 
 /**
- * Remove the records of earlier boots, and those of their blobs that are damaged; `*ret_lost` says
- * whether there were any (their snapshots are then nobody's). When the store is opened, under the
- * exclusive store lock.
+ * Remove the records of earlier boots; the first time in each boot also the blobs that are damaged,
+ * of all that no synced record names. `*ret_lost` says whether there may be snapshots that are
+ * nobody's now. When the store is opened, under the exclusive store lock.
  */
 int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *err);
 

@@ -46,8 +46,8 @@ int xb_inventory_tags(struct xb_store *store, struct xb_inventory *inventory, st
 	for (size_t t = 0; r >= 0 && t < tags.len; t++) {
 		xb_auto_reach struct xb_reach reach = { 0 };
 
-		xb_reach_from(store, &tags.items[t].descriptor, &reach);
-		for (size_t i = 0; i < inventory->items.len; i++) {
+		r = xb_reach_from(store, &tags.items[t].descriptor, &reach, err);
+		for (size_t i = 0; r >= 0 && i < inventory->items.len; i++) {
 			struct xb_item *item = &inventory->items.items[i];
 
 			if (item->blob != NULL && xb_reach_has(&reach, item->blob))

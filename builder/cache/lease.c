@@ -225,6 +225,14 @@ static int sweep_ingest(struct xb_store *store, struct xb_sweep *sweep, struct x
 	return r;
 }
 
+/* Nobody's snapshot but for a living process: it may end without anybody looking again, so our
+ * lease file outlives us, too. */
+static void look_again(struct xb_store *store, const char *id)
+{
+	XB_STORE_LOCKED(store);
+	(void)xb_map_set(store->begun, xb_view(id), &present);
+}
+
 static int sweep_snapshots(struct xb_store *store, struct xb_sweep *sweep, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
@@ -232,11 +240,13 @@ static int sweep_snapshots(struct xb_store *store, struct xb_sweep *sweep, struc
 	int count = 0;
 
 	for (size_t i = 0; r >= 0 && i < names.len; i++) {
-		if (xb_sweep_held(sweep, 's', names.items[i]))
-			continue;
 		r = xb_db_snapshot_used(store, names.items[i], err);
 		if (r != 0)
 			continue;
+		if (xb_sweep_held(sweep, 's', names.items[i])) {
+			look_again(store, names.items[i]);
+			continue;
+		}
 		r = xb_sweep_trash(store, sweep, store->snapshots, names.items[i], err);
 		count++;
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cache/reach.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "manifest/layout.h"
 #include "manifest/manifest.h"
@@ -49,25 +51,39 @@ static void reach_manifest(struct xb_reach *reach, struct xb_view text, const ch
 	reach_all(reach, &manifest.layers);
 }
 
-/* A document that is missing or broken reaches nothing: it is of no use to its tag either. */
-static void reach_document(const struct xb_store *store, struct xb_reach *reach,
-			   const struct xb_descriptor *d)
+/*
+ * A document that is missing or broken reaches nothing: it is of no use to its tag either. One that
+ * cannot be read just now (no descriptor left, an I/O error) still does, nobody knows what.
+ */
+static bool is_broken(int r)
+{
+	return r == -ENOENT || r == -EBADMSG || r == -EFBIG || r == -ELOOP;
+}
+
+static int reach_document(const struct xb_store *store, struct xb_reach *reach,
+			  const struct xb_descriptor *d, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
 	enum xb_media_kind kind = xb_media_kind(d->media_type);
+	xb_auto_error struct xb_error why = XB_ERROR_INIT;
+	int r;
 
 	if (kind != XB_MEDIA_INDEX && kind != XB_MEDIA_MANIFEST)
-		return;
-	if (xb_layout_blob_read(store->layout, d, XB_MAX_MANIFEST, &text, NULL) < 0)
-		return;
+		return 0;
+	r = xb_layout_blob_read(store->layout, d, XB_MAX_MANIFEST, &text, &why);
+	if (r < 0 && !is_broken(r))
+		xb_error_move(err, &why);
+	if (r < 0)
+		return is_broken(r) ? 0 : r;
 	if (kind == XB_MEDIA_INDEX)
 		reach_index(reach, xb_str_view(&text), d->media_type);
 	else
 		reach_manifest(reach, xb_str_view(&text), d->media_type);
+	return 0;
 }
 
-/* The size of a held blob that may be a document, else 0. */
-static uint64_t document_size(const struct xb_store *store, const struct xb_digest *digest)
+/* The size of a held blob that may be a document, else 0; negative when it cannot be read. */
+static int64_t document_size(const struct xb_store *store, const struct xb_digest *digest)
 {
 	struct xb_view algorithm = xb_digest_algorithm(digest);
 	xb_autofree char *path =
@@ -75,17 +91,25 @@ static uint64_t document_size(const struct xb_store *store, const struct xb_dige
 	xb_auto_fd int fd =
 		openat(store->blobs, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
+	ssize_t n;
 	char first;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size > XB_MAX_MANIFEST || read(fd, &first, 1) != 1 || first != '{')
+	if (fd < 0)
+		return is_broken(-errno) ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > XB_MAX_MANIFEST)
 		return 0;
-	return (uint64_t)st.st_size;
+	n = read(fd, &first, 1);
+	if (n < 0)
+		return -errno;
+	return n == 1 && first == '{' ? (int64_t)st.st_size : 0;
 }
 
 struct held_visit {
 	const struct xb_store *store;
 	struct xb_reach *reach;
+	struct xb_error *err;
 };
 
 /* A build that has made an index and not tagged it yet holds the index alone. */
@@ -95,16 +119,22 @@ static int reach_held(void *context, const char *line, void *value)
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
 	xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
 	struct xb_digest digest;
-	uint64_t size;
+	int64_t size;
+	int r;
 
 	(void)value;
 	if (strncmp(line, "b ", 2) != 0 || xb_digest_parse(xb_view(line + 2), &digest, NULL) < 0)
 		return 0;
 	size = document_size(visit->store, &digest);
+	if (size < 0)
+		return xb_store_errno(visit->err, (int)size, "reading the blob %s", digest.text);
 	if (size == 0)
 		return 0;
-	xb_descriptor_init(&d, XB_MEDIA_OCI_INDEX, &digest, size);
-	if (xb_layout_blob_read(visit->store->layout, &d, XB_MAX_MANIFEST, &text, NULL) >= 0) {
+	xb_descriptor_init(&d, XB_MEDIA_OCI_INDEX, &digest, (uint64_t)size);
+	r = xb_layout_blob_read(visit->store->layout, &d, XB_MAX_MANIFEST, &text, NULL);
+	if (r < 0 && !is_broken(r))
+		return xb_store_errno(visit->err, r, "reading the blob %s", digest.text);
+	if (r >= 0) {
 		reach_index(visit->reach, xb_str_view(&text), NULL);
 		reach_manifest(visit->reach, xb_str_view(&text), NULL);
 	}
@@ -112,37 +142,40 @@ static int reach_held(void *context, const char *line, void *value)
 }
 
 /* The queue grows, hence moves, while it is read. */
-static void follow(struct xb_store *store, struct xb_reach *reach)
+static int follow(struct xb_store *store, struct xb_reach *reach, struct xb_error *err)
 {
-	for (size_t i = 0; i < reach->queue.len; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < reach->queue.len; i++) {
 		xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
 
 		xb_descriptor_copy(&d, &reach->queue.items[i]);
-		reach_document(store, reach, &d);
+		r = reach_document(store, reach, &d, err);
 	}
+	return r;
 }
 
-void xb_reach_from(struct xb_store *store, const struct xb_descriptor *root, struct xb_reach *ret)
+int xb_reach_from(struct xb_store *store, const struct xb_descriptor *root, struct xb_reach *ret,
+		  struct xb_error *err)
 {
 	*ret = (struct xb_reach){ .digests = xb_map_new() };
 	reach_add(ret, root);
-	follow(store, ret);
+	return follow(store, ret, err);
 }
 
 int xb_reach_roots(struct xb_store *store, const struct xb_sweep *sweep, struct xb_reach *ret,
 		   struct xb_error *err)
 {
 	xb_auto_index struct xb_index index = XB_INDEX_INIT;
-	struct held_visit visit = { .store = store, .reach = ret };
+	struct held_visit visit = { .store = store, .reach = ret, .err = err };
 	int r = xb_layout_index(store->layout, &index, err);
 
 	*ret = (struct xb_reach){ .digests = xb_map_new() };
 	if (r < 0)
 		return r;
 	reach_all(ret, &index.manifests);
-	(void)xb_map_each(sweep->held, reach_held, &visit);
-	follow(store, ret);
-	return 0;
+	r = xb_map_each(sweep->held, reach_held, &visit);
+	return r < 0 ? r : follow(store, ret, err);
 }
 
 bool xb_reach_has(const struct xb_reach *reach, const char *digest)

@@ -23,13 +23,14 @@ void xb_reach_clear(struct xb_reach *reach);
 
 /**
  * All that index.json reaches, and that documents held by living processes do. A document that is
- * missing or broken reaches nothing: it is of no use to its tag either. Under the store lock, after
- * xb_sweep_leases().
+ * missing or broken reaches nothing: it is of no use to its tag either; one that cannot be read
+ * just now is an error. Under the store lock, after xb_sweep_leases().
  */
 int xb_reach_roots(struct xb_store *store, const struct xb_sweep *sweep, struct xb_reach *ret,
 		   struct xb_error *err);
 /** All that one document reaches, itself with it. */
-void xb_reach_from(struct xb_store *store, const struct xb_descriptor *root, struct xb_reach *ret);
+int xb_reach_from(struct xb_store *store, const struct xb_descriptor *root, struct xb_reach *ret,
+		  struct xb_error *err);
 /** Whether a digest is reached. */
 bool xb_reach_has(const struct xb_reach *reach, const char *digest);
 

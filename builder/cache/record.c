@@ -144,6 +144,21 @@ int xb_record_get(struct xb_store *store, const char *key, struct xb_record *ret
 	return r;
 }
 
+/* A record that names another snapshot now leaves the one before to the sweep after us. Under the
+ * mutex. */
+static void leave_older(struct xb_store *store, const struct xb_record *record)
+{
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+
+	if (xb_db_prepare(store, "SELECT snapshot FROM record WHERE key = ?1 AND snapshot <> ''",
+			  &stmt, NULL) < 0)
+		return;
+	xb_db_bind_text(stmt, 1, record->key);
+	if (xb_db_step(store, stmt, "looking for a record in", NULL) > 0)
+		(void)xb_map_set(store->begun, xb_view((const char *)sqlite3_column_text(stmt, 0)),
+				 store);
+}
+
 static int put_row(struct xb_store *store, const struct xb_record *record, struct xb_error *err)
 {
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
@@ -154,6 +169,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	if (stamp[0] == '\0' && syncfs(store->dirfd) < 0)
 		return xb_store_errno(err, -errno, "syncing the store %s", store->root);
 	XB_STORE_LOCKED(store);
+	leave_older(store, record);
 	r = xb_db_prepare(store,
 			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
 			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",

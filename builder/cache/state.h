@@ -44,9 +44,12 @@ struct xb_store {
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;
-	struct xb_map *held;  /**< the lines of our lease */
-	struct xb_map *begun; /**< snapshots begun and neither recorded nor discarded */
-	uint64_t serial;      /**< makes names below ingest/ unique */
+	struct xb_map *held; /**< the lines of our lease */
+	/** Snapshots begun and neither recorded nor discarded, those that a record of ours has
+	 *  taken the place of, and those that a sweep of ours had to leave to a living process: if
+	 *  there are any our lease file outlives us, for a sweep. */
+	struct xb_map *begun;
+	uint64_t serial; /**< makes names below ingest/ unique */
 };
 
 /** Cleanup: unlock the mutex behind the pointer. */

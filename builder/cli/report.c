@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cli/report.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/str.h"
@@ -37,7 +38,16 @@ void xb_report_warning(const char *text)
 	print_lines("xbuild: warning: ", text);
 }
 
+/* What the machine has no more of is not the fault of what was being read just then. */
+static bool is_machine(const struct xb_error *err)
+{
+	return (err->fault == XB_FAULT_USAGE || err->fault == XB_FAULT_SOURCE) &&
+	       (err->code == -EMFILE || err->code == -ENFILE || err->code == -ENOMEM);
+}
+
 int xb_report_status(const struct xb_error *err)
 {
+	if (is_machine(err))
+		return XB_FAULT_INTERNAL;
 	return err->fault == XB_FAULT_NONE ? XB_FAULT_INTERNAL : (int)err->fault;
 }

@@ -77,10 +77,14 @@ static int write_request(const struct xb_wire_request *request, struct xb_error 
 static int describe_end(const struct xb_proc_status *status, struct xb_error *err)
 {
 	if (status->signal != 0)
-		return xb_error_set(err, -EBADMSG, "the unpacker was ended by signal %d",
-				    status->signal);
-	return xb_error_set(err, -EBADMSG, "the unpacker ended with status %d and no answer",
-			    status->exit_code);
+		(void)xb_error_set(err, -EBADMSG, "the unpacker was ended by signal %d",
+				   status->signal);
+	else
+		(void)xb_error_set(err, -EBADMSG, "the unpacker ended with status %d and no answer",
+				   status->exit_code);
+	/* it answers of every archive, however bad: this is not the source's fault */
+	(void)xb_error_fault(err, XB_FAULT_INTERNAL);
+	return -EBADMSG;
 }
 
 /* Start the child, wait for its answer and its end. */

@@ -210,6 +210,20 @@ static void a_short_blob_is_replaced(void **state)
 	assert_int_equal(count_entries(scratch_path("l/blobs/sha256")), 1);
 }
 
+/* After a power cut a document may have its size and not its bytes. */
+static void a_damaged_blob_is_replaced(void **state)
+{
+	xb_auto_layout struct xb_layout *layout = fresh("l");
+	xb_auto_descriptor struct xb_descriptor d = add(layout, "hello"), again;
+	xb_auto_str struct xb_str text = XB_STR_INIT(100);
+
+	(void)state;
+	assert_int_equal(truncate(blob_path("l", &d.digest), 0), 0);
+	assert_int_equal(truncate(blob_path("l", &d.digest), 5), 0);
+	again = add(layout, "hello");
+	assert_int_equal(xb_layout_blob_read(layout, &again, 100, &text, NULL), 0);
+}
+
 static void links_and_fifos_are_refused(void **state)
 {
 	xb_auto_layout struct xb_layout *layout = fresh("l");
@@ -600,6 +614,7 @@ int main(void)
 		TEST(a_blob_reads_back),
 		TEST(changed_blobs_are_found),
 		TEST(a_short_blob_is_replaced),
+		TEST(a_damaged_blob_is_replaced),
 		TEST(links_and_fifos_are_refused),
 		TEST(a_linked_directory_does_not_lead_out),
 		TEST(expected_bytes_and_no_others),

@@ -187,6 +187,23 @@ static void making_a_damaged_blob_anew_heals_it(void **state)
 	}
 }
 
+/* A tag may rely on it being on the disk, where the new one is not yet. */
+static void a_whole_blob_is_not_replaced(void **state)
+{
+	xb_auto_store struct xb_store *store = open_store();
+	struct xb_digest digest = put_blob(store, "some text");
+	xb_auto_ingest struct xb_ingest *ingest = NULL;
+	struct stat before, after;
+
+	(void)state;
+	assert_int_equal(stat(blob_file(&digest), &before), 0);
+	assert_int_equal(xb_blob_begin(store, &ingest, NULL), 0);
+	assert_int_equal(xb_ingest_write(ingest, "some text", 9, NULL), 0);
+	assert_int_equal(xb_blob_commit(ingest, NULL, NULL, NULL, NULL), 0);
+	assert_int_equal(stat(blob_file(&digest), &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
 static void what_is_no_file_is_no_blob(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -229,6 +246,7 @@ int main(void)
 		scratch_test(a_flipped_byte_is_never_used),
 		scratch_test(a_blob_of_the_wrong_size_is_replaced),
 		scratch_test(making_a_damaged_blob_anew_heals_it),
+		cmocka_unit_test(a_whole_blob_is_not_replaced),
 		scratch_test(what_is_no_file_is_no_blob),
 		scratch_test(a_document_above_its_bound_is_refused),
 	};

@@ -55,6 +55,24 @@ static void a_result_may_have_no_tree_or_no_blob(void **state)
 	assert_true(xb_digest_empty(&got.blob));
 }
 
+static void an_older_snapshot_goes_after_us(void **state)
+{
+	struct xb_store *store = open_store();
+	struct xb_record older, newer;
+	xb_autofree char *path = NULL;
+
+	(void)state;
+	assert_int_equal(make_result(store, "step", &older, NULL), 0);
+	assert_int_equal(make_result(store, "step", &newer, NULL), 0);
+	path = xb_format("store/snapshots/%s", older.snapshot.id);
+	assert_int_equal(faccessat(scratch_fd, path, F_OK, 0), 0);
+	xb_store_free(store);
+	store = open_store();
+	assert_int_not_equal(faccessat(scratch_fd, path, F_OK, 0), 0);
+	assert_int_equal(xb_record_get(store, "step", &newer, NULL), 1);
+	xb_store_free(store);
+}
+
 static void a_record_of_what_is_not_there_is_refused(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -280,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scratch_test(a_record_comes_back_as_it_was),
 		scratch_test(a_result_may_have_no_tree_or_no_blob),
+		scratch_test(an_older_snapshot_goes_after_us),
 		scratch_test(a_record_of_what_is_not_there_is_refused),
 		scratch_test(a_record_without_its_snapshot_is_dropped),
 		scratch_test(a_record_without_its_blob_is_dropped),

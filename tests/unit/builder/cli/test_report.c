@@ -92,6 +92,23 @@ static void test_status(void **state)
 	}
 }
 
+/* A file that cannot be opened because there is no descriptor left is not a bad file. */
+static void test_machine_status(void **state)
+{
+	static const int codes[] = { -EMFILE, -ENFILE, -ENOMEM };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(codes); i++) {
+		struct xb_error err = { .code = codes[i], .fault = XB_FAULT_SOURCE };
+
+		assert_int_equal(xb_report_status(&err), 1);
+		err.fault = XB_FAULT_USAGE;
+		assert_int_equal(xb_report_status(&err), 1);
+		err.fault = XB_FAULT_STORE;
+		assert_int_equal(xb_report_status(&err), 8);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +117,7 @@ int main(void)
 		cmocka_unit_test(test_control_characters),
 		cmocka_unit_test(test_warning),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_machine_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
