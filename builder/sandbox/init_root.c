@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -180,14 +181,61 @@ static void forget_view(int work)
 	(void)unlinkat(work, "work/incompat", AT_REMOVEDIR);
 }
 
+static bool is_empty(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int entries = 0;
+
+	/* "." and "..", and one to know */
+	while (dir != NULL && entries < 3 && readdir(dir) != NULL)
+		entries++;
+	if (dir != NULL)
+		(void)closedir(dir);
+	return entries == 2;
+}
+
+/*
+ * Nothing is above the lower directories yet, and they alone can tell what will be missing: an
+ * overlay that can be written to takes many times longer to make and is made once then, not twice.
+ * Makes the stubs that are needed. Returns the first kind of view worth trying.
+ */
+static int look_ahead(struct parts *p, struct init_places *places, struct xb_error *err)
+{
+	const struct xb_overlay o = {
+		.lowers = p->lowers + 1,
+		.lower_count = p->lower_count + 1,
+		.upper = -1,
+		.work = -1,
+		.attributes = root_attributes(p->spec),
+	};
+	xb_auto_fd int view = -1;
+	int r;
+
+	/* still empty: to be read alone, an overlay wants two */
+	p->lowers[p->lower_count + 1] = p->files;
+	view = xb_overlay_mount(&o, err);
+	if (view < 0)
+		return xb_error_wrap(err, view, "looking at the step's root");
+	r = init_stubs_find(view, places, err);
+	if (r <= 0)
+		return r < 0 ? r : STUBS_NONE;
+	r = init_stubs_make(view, p->stubs, places, err);
+	return r < 0 ? r : STUBS_LOWEST;
+}
+
 /* Make the view, with stubs when something has no mount point otherwise. */
 static int make_complete_view(struct parts *p, struct init_places *places, struct xb_error *err)
 {
+	bool ahead = p->upper >= 0 && is_empty(p->upper);
+	int first = ahead ? look_ahead(p, places, err) : STUBS_NONE;
 	int missing = 1;
 	xb_auto_fd int view = -1;
 
-	for (int how = STUBS_NONE; missing > 0 && how < STUB_LAYERS; how++) {
-		if (how == STUBS_LOWEST) {
+	if (first < 0)
+		return first;
+	for (int how = first; missing > 0 && how < STUB_LAYERS; how++) {
+		if (how == STUBS_LOWEST && first != STUBS_LOWEST) {
 			int r = init_stubs_make(view, p->stubs, places, err);
 
 			if (r < 0)
