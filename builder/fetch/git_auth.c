@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/url.h"
 
@@ -91,6 +92,16 @@ static int append_secret(struct xb_git *git, struct xb_str *header, const char *
 	return 1;
 }
 
+/* Whether it is where the source itself is; that is asked first. */
+static bool is_own(struct xb_git *git, const struct xb_git_address *a)
+{
+	xb_autofree char *origin = xb_format("%s://%s", xb_git_scheme_name(a->scheme), a->host);
+
+	if (git->origin == NULL)
+		git->origin = XB_STEAL(origin);
+	return origin == NULL || strcasecmp(git->origin, origin) == 0;
+}
+
 /* Append the value of the header Authorization, if there is one. */
 static int append_credentials(struct xb_git *git, const struct xb_git_address *a,
 			      struct xb_str *header, struct xb_error *err)
@@ -105,13 +116,15 @@ static int append_credentials(struct xb_git *git, const struct xb_git_address *a
 		{ "GIT_AUTH_HEADER", false, false },
 		{ "GIT_AUTH_TOKEN", false, true },
 	};
+	bool own = is_own(git, a);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < XB_COUNT(ids); i++) {
 		xb_autofree char *id = xb_format("%s%s%s", ids[i].id, ids[i].with_host ? "." : "",
 						 ids[i].with_host ? a->host : "");
 
-		r = append_secret(git, header, id, ids[i].is_token, err);
+		if (ids[i].with_host || own)
+			r = append_secret(git, header, id, ids[i].is_token, err);
 	}
 	if (r == 0 && a->user != NULL)
 		append_basic(git, header, a->user, xb_view(a->password));

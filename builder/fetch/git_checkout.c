@@ -255,6 +255,7 @@ static int place_module(struct xb_git *git, struct layout *l, const struct xb_gi
 	int64_t time;
 	int r = dir < 0 ? dir : xb_git_module_address(git, m, &address, err);
 
+	sub.origin = xb_strdup(git->origin);
 	if (r == 0)
 		r = xb_git_open(&sub, &address, git->schemes, l->wanted->known_hosts, git->options,
 				err);

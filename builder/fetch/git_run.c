@@ -28,6 +28,7 @@ void xb_git_clear(struct xb_git *git)
 	free(git->url);
 	free(git->remote);
 	free(git->shown);
+	free(git->origin);
 	free(git->known_hosts);
 	xb_strv_clear(&git->env);
 	xb_strv_clear(&git->config);

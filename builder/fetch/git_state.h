@@ -14,13 +14,15 @@
 struct xb_git {
 	const struct xb_fetch_options *options; /**< borrowed */
 	enum xb_git_scheme scheme;
-	unsigned schemes;   /**< bits 1 << enum xb_git_scheme: those that git may use */
-	char *program;	    /**< absolute path */
-	char *url;	    /**< as git gets it: without user and password, but the user of ssh */
-	char *remote;	    /**< with user and password: for relative URLs of submodules */
-	char *shown;	    /**< as it may be shown */
-	char *known_hosts;  /**< ssh: file of host keys that may be added to, or NULL */
-	struct xb_strv env; /**< whole, but for what a command adds */
+	unsigned schemes; /**< bits 1 << enum xb_git_scheme: those that git may use */
+	char *program;	  /**< absolute path */
+	char *url;	  /**< as git gets it: without user and password, but the user of ssh */
+	char *remote;	  /**< with user and password: for relative URLs of submodules */
+	char *shown;	  /**< as it may be shown */
+	char *origin; /**< "scheme://host" whose the secrets without a host are: that of the source,
+			 also for its submodules, which whoever wrote .gitmodules has chosen */
+	char *known_hosts;	 /**< ssh: file of host keys that may be added to, or NULL */
+	struct xb_strv env;	 /**< whole, but for what a command adds */
 	struct xb_strv config;	 /**< of commands that use the network: key, value, key, value… */
 	struct xb_strv readable; /**< what the child may read */
 	struct xb_strv secrets;	 /**< what is not to be shown */

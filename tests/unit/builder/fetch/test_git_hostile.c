@@ -141,6 +141,59 @@ static void test_credentials_that_are_wrong(void **state)
 	assert_int_equal(requests("X-Evil"), 0);
 }
 
+/* Fetch what has submodules at the first port, from a port; how often each port saw the token. */
+static void fetch_super(unsigned port, const char *id, long *ret_source, long *ret_submodule)
+{
+	const char *token[] = { id, TOKEN };
+	xb_autofree char *url = xb_format("http://127.0.0.1:%u/smart/super.git", ports[port]);
+	xb_autofree char *source = xb_format("^%u .*super.git.* Basic ", port);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	struct xb_fetched f;
+
+	options.secret = secret;
+	options.context = token;
+	if (try_url(url, &f, &err) < 0)
+		fail_msg("%s", err.message);
+	has_text(&f, "sub/middle/deps/lib/lib.txt", "lib\n");
+	assert_true(requests("^0 .*middle.git") > 0);
+	assert_true(requests("^0 .*lib.git") > 0);
+	*ret_source = requests(source);
+	*ret_submodule = requests("^0 .*\\(middle\\|lib\\).git.* Basic ");
+}
+
+/* Who writes .gitmodules does not get a token that names no host. */
+static void test_token_and_submodules_elsewhere(void **state)
+{
+	long source, submodule;
+
+	(void)state;
+	fetch_super(1, "GIT_AUTH_TOKEN", &source, &submodule);
+	assert_true(source > 0);
+	assert_int_equal(submodule, 0);
+}
+
+static void test_token_and_own_submodules(void **state)
+{
+	long source, submodule;
+
+	(void)state;
+	fetch_super(0, "GIT_AUTH_TOKEN", &source, &submodule);
+	assert_true(source > 0);
+	assert_true(submodule > 0);
+}
+
+/* What names the host is for it, wherever the source is. */
+static void test_token_of_the_submodules_host(void **state)
+{
+	xb_autofree char *id = xb_format("GIT_AUTH_TOKEN.127.0.0.1:%u", ports[0]);
+	long source, submodule;
+
+	(void)state;
+	fetch_super(1, id, &source, &submodule);
+	assert_int_equal(source, 0);
+	assert_true(submodule > 0);
+}
+
 static void test_redirects(void **state)
 {
 	const char *token[] = { "GIT_AUTH_TOKEN", TOKEN };
@@ -254,6 +307,9 @@ static const struct CMUnitTest tests[] = {
 	git_test(test_attributes_start_nothing),
 	git_test(test_credentials),
 	git_test(test_credentials_that_are_wrong),
+	git_test(test_token_and_submodules_elsewhere),
+	git_test(test_token_and_own_submodules),
+	git_test(test_token_of_the_submodules_host),
 	git_test(test_redirects),
 	git_test(test_program),
 	git_test(test_walls),
