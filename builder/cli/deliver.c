@@ -3,14 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/pool.h"
 #include "builder/cli/report.h"
 #include "builder/solve/assemble.h"
+
+/* Outputs that are written at once: more only wait for the disk. */
+#define MOST_OUTPUTS 4
 
 /* What is made of the results: an image for each form. */
 struct delivery {
@@ -101,32 +107,133 @@ static int assemble(struct delivery *d, const struct xb_results *results, struct
 	return r;
 }
 
+/* ---- outputs ------------------------------------------------------------------------------- */
+
+/* An output being written. `job` is first. */
+struct writing {
+	struct xb_job job;
+	const struct xb_output *output;
+	struct xb_output_source source;
+	atomic_bool *stop; /* set by the first that fails, for all */
+	int status;
+	struct xb_error error;
+};
+
+static void run_writing(struct xb_job *job)
+{
+	struct writing *w = (struct writing *)job;
+
+	w->status = xb_output_write(w->output, &w->source, &w->error);
+	if (w->status < 0)
+		atomic_store(w->stop, true);
+}
+
+/* Outputs to one place are written one after the other: the last one stays. */
+static bool share_a_place(const struct xb_outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->len; i++) {
+		for (size_t k = 0; outputs->items[i].dest != NULL && k < i; k++) {
+			if (outputs->items[k].dest != NULL &&
+			    strcmp(outputs->items[k].dest, outputs->items[i].dest) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Wait for all outputs; a signal ends them. Returns whether there was one. */
+static bool wait_for_outputs(struct xb_pool *pool, size_t count, int stop_fd, atomic_bool *stop)
+{
+	bool stopped = false;
+
+	while (count > 0) {
+		struct pollfd fds[] = {
+			{ .fd = xb_pool_fd(pool), .events = POLLIN },
+			{ .fd = stopped ? -1 : stop_fd, .events = POLLIN },
+		};
+
+		(void)poll(fds, XB_COUNT(fds), -1);
+		if (fds[1].revents != 0) {
+			stopped = true;
+			atomic_store(stop, true);
+		}
+		while (xb_pool_collect(pool) != NULL)
+			count--;
+	}
+	return stopped;
+}
+
+/* The error of the first output that failed by itself and was not stopped by another. */
+static int first_error(struct writing *writings, size_t count, struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0 && writings[i].status < 0 && writings[i].status != -ECANCELED) {
+			r = writings[i].status;
+			xb_error_move(err, &writings[i].error);
+		}
+		xb_error_clear(&writings[i].error);
+	}
+	return r;
+}
+
+static int run_writings(const struct delivery *d, struct writing *writings, atomic_bool *stop,
+			struct xb_error *err)
+{
+	const struct xb_outputs *outputs = &d->request->outputs;
+	xb_auto_pool struct xb_pool *pool = NULL;
+	bool stopped;
+	unsigned most = share_a_place(outputs) ? 1 : MOST_OUTPUTS;
+	int r = xb_pool_new(outputs->len < most ? (unsigned)outputs->len : most, &pool, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < outputs->len; i++)
+		xb_pool_submit(pool, &writings[i].job);
+	stopped = wait_for_outputs(pool, outputs->len, d->request->stop_fd, stop);
+	r = first_error(writings, outputs->len, err);
+	if (r < 0 || !stopped)
+		return r;
+	(void)xb_error_set(err, -ECANCELED, "interrupted");
+	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+}
+
 static int write_outputs(struct delivery *d, const struct xb_results *results, bool own_files,
 			 struct xb_error *err)
 {
 	const struct xb_build_request *request = d->request;
-	struct xb_output_source source = {
-		.store = request->store,
-		.plan = &d->plan,
-		.several = request->several,
-		.results = results,
-		.names = &request->options.names,
-		.epoch = request->epoch,
-		.max_layer = request->max_layer,
-		.own_files = own_files,
-	};
-	int r = 0;
+	xb_autofree struct writing *writings =
+		xb_calloc(request->outputs.len + 1, sizeof(*writings));
+	atomic_bool stop = false;
 
-	for (size_t i = 0; r == 0 && i < request->outputs.len; i++) {
+	for (size_t i = 0; i < request->outputs.len; i++) {
 		const struct xb_output *output = &request->outputs.items[i];
 
-		source.assembled = xb_output_has_image(output)
-					   ? &d->images[xb_forms_add(&d->forms, &output->form)]
-					   : NULL;
-		r = xb_output_write(output, &source, err);
+		writings[i] = (struct writing){
+			.job.run = run_writing,
+			.output = output,
+			.stop = &stop,
+			.source = {
+				.store = request->store,
+				.plan = &d->plan,
+				.several = request->several,
+				.results = results,
+				.names = &request->options.names,
+				.epoch = request->epoch,
+				.max_layer = request->max_layer,
+				.cancelled = &stop,
+				.own_files = own_files,
+			},
+		};
+		if (xb_output_has_image(output))
+			writings[i].source.assembled =
+				&d->images[xb_forms_add(&d->forms, &output->form)];
 	}
-	return r;
+	return run_writings(d, writings, &stop, err);
 }
+
+/* ---- all of it ----------------------------------------------------------------------------- */
 
 /*
  * The plan without targets that have no result, which were allowed to fail; `targets` (room for

@@ -51,13 +51,18 @@ static int write_member(const struct xb_tarfile_member *members, size_t index, i
 }
 
 int xb_tarfile_write(const struct xb_tarfile_member *members, size_t count, int64_t mtime,
-		     int out_fd, struct xb_error *err)
+		     int out_fd, const atomic_bool *cancelled, struct xb_error *err)
 {
 	static const char end[2 * XB_TAR_BLOCK];
 
 	for (size_t i = 0; i < count; i++) {
-		int r = write_member(members, i, mtime, out_fd, err);
+		int r;
 
+		if (cancelled != NULL && atomic_load(cancelled)) {
+			(void)xb_error_set(err, -ECANCELED, "cancelled");
+			return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+		}
+		r = write_member(members, i, mtime, out_fd, err);
 		if (r < 0)
 			return xb_error_wrap(err, r, "writing %s into an archive", members[i].name);
 	}

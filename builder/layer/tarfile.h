@@ -5,6 +5,8 @@
 #ifndef XB_BUILDER_LAYER_TARFILE_H
 #define XB_BUILDER_LAYER_TARFILE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +24,11 @@ struct xb_tarfile_member {
 /**
  * Write the members in their order to `out_fd`, which may be a pipe: files 0644, directories 0755,
  * owner 0:0, the time `mtime` (seconds) for all; then the end of the archive. The same members give
- * the same bytes. Errors: of reading and writing; -EIO when a file is shorter than its size.
+ * the same bytes. Errors: of reading and writing; -EIO when a file is shorter than its size;
+ * -ECANCELED (fault interrupted) when `cancelled` (may be NULL) was set before a member.
  */
 int xb_tarfile_write(const struct xb_tarfile_member *members, size_t count, int64_t mtime,
-		     int out_fd, struct xb_error *err);
+		     int out_fd, const atomic_bool *cancelled, struct xb_error *err);
 
 /**
  * Unpack such an archive, plain or compressed by gzip or zstd, from position 0 of `fd` below

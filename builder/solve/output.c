@@ -32,8 +32,10 @@ static int (*const writers[])(const struct xb_output *, const struct xb_output_s
 int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
 		    struct xb_error *err)
 {
-	int r = writers[output->type](output, source, err);
+	int r = xb_output_cancelled(source->cancelled, err);
 
+	if (r == 0)
+		r = writers[output->type](output, source, err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return xb_error_wrap(err, r, "writing output type=%s%s%s",
@@ -100,7 +102,8 @@ static int open_members(const struct xb_layout *layout, const struct xb_export *
 }
 
 static int write_archive(const struct xb_layout *layout, const struct xb_export *files,
-			 const char *dest, int64_t epoch, struct xb_error *err)
+			 const char *dest, const struct xb_output_source *source,
+			 struct xb_error *err)
 {
 	xb_auto_output_file struct xb_output_file sink = XB_OUTPUT_FILE_INIT;
 	xb_autofree struct xb_tarfile_member *members = xb_calloc(files->len, sizeof(*members));
@@ -112,7 +115,8 @@ static int write_archive(const struct xb_layout *layout, const struct xb_export 
 	if (r == 0)
 		r = xb_output_file_open(&sink, dest, err);
 	if (r == 0)
-		r = xb_tarfile_write(members, files->len, epoch > 0 ? epoch : 0, sink.fd, err);
+		r = xb_tarfile_write(members, files->len, source->epoch > 0 ? source->epoch : 0,
+				     sink.fd, source->cancelled, err);
 	if (r == 0)
 		r = xb_output_file_done(&sink, err);
 	for (size_t i = 0; i < files->len; i++)
@@ -153,7 +157,8 @@ static const char *tag_of(const char *name)
  * the file system can share blocks not even copied.
  */
 static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
-		      const struct xb_descriptor *root, struct xb_error *err)
+		      const struct xb_descriptor *root, const atomic_bool *cancelled,
+		      struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
 	int r = xb_image_blobs(store, root, &blobs, err);
@@ -164,7 +169,9 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 
 		if (xb_layout_blob_exists(to, &blob->digest, blob->size))
 			continue;
-		r = xb_layout_blob_open(store, &blob->digest, blob->size, &fd, err);
+		r = xb_output_cancelled(cancelled, err);
+		if (r == 0)
+			r = xb_layout_blob_open(store, &blob->digest, blob->size, &fd, err);
 		if (r == 0)
 			r = xb_layout_add_fd(to, fd, &blob->digest, blob->size, true, err);
 	}
@@ -173,13 +180,13 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 
 static int write_layout(const struct xb_output *output, const struct xb_layout *store,
 			const struct xb_descriptor *root, const struct xb_strv *names,
-			struct xb_error *err)
+			const atomic_bool *cancelled, struct xb_error *err)
 {
 	xb_auto_layout struct xb_layout *layout = NULL;
 	int r = xb_layout_create(output->dest, &layout, err);
 
 	if (r == 0)
-		r = copy_blobs(layout, store, root, err);
+		r = copy_blobs(layout, store, root, cancelled, err);
 	if (r == 0 && (names->len == 0 || output->tag != NULL))
 		return xb_layout_tag(layout, root, output->tag, true, err);
 	for (size_t i = 0; r == 0 && i < names->len; i++)
@@ -201,11 +208,11 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	if (output->tag != NULL)
 		xb_strv_push(&tags, output->tag);
 	if (r == 0 && output->directory)
-		return write_layout(output, store, root, &names, err);
+		return write_layout(output, store, root, &names, source->cancelled, err);
 	if (r == 0)
 		r = xb_export_oci(store, root, output->tag != NULL ? &tags : &names, &files, err);
 	if (r == 0)
-		r = write_archive(store, &files, output->dest, source->epoch, err);
+		r = write_archive(store, &files, output->dest, source, err);
 	return r;
 }
 
@@ -221,6 +228,6 @@ static int write_docker(const struct xb_output *output, const struct xb_output_s
 	if (r == 0)
 		r = xb_export_docker(store, &source->assembled->root, &names, &files, err);
 	if (r == 0)
-		r = write_archive(store, &files, output->dest, source->epoch, err);
+		r = write_archive(store, &files, output->dest, source, err);
 	return r;
 }

@@ -49,3 +49,11 @@ int xb_output_file_done(struct xb_output_file *file, struct xb_error *err)
 	file->temporary = NULL;
 	return 0;
 }
+
+int xb_output_cancelled(const atomic_bool *cancelled, struct xb_error *err)
+{
+	if (cancelled == NULL || !atomic_load(cancelled))
+		return 0;
+	(void)xb_error_set(err, -ECANCELED, "cancelled");
+	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
+}

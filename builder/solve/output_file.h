@@ -3,6 +3,9 @@
 #ifndef XB_BUILDER_SOLVE_OUTPUT_FILE_H
 #define XB_BUILDER_SOLVE_OUTPUT_FILE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -21,5 +24,8 @@ int xb_output_file_done(struct xb_output_file *file, struct xb_error *err);
 /** Close; what was not done is removed. */
 void xb_output_file_clear(struct xb_output_file *file);
 #define xb_auto_output_file XB_CLEANUP(xb_output_file_clear)
+
+/** -ECANCELED, fault interrupted, once the flag (NULL: none) is set; else 0. */
+int xb_output_cancelled(const atomic_bool *cancelled, struct xb_error *err);
 
 #endif

@@ -47,10 +47,11 @@ static bool is_split(const struct xb_output *output, const struct xb_output_sour
 	return output->split == XB_SPLIT_ALWAYS;
 }
 
-/* Files that platforms before had; the first that comes again. */
+/* A copy under way. */
 struct visited {
-	struct xb_map *files;
-	char *again;
+	const atomic_bool *cancelled;
+	struct xb_map *files; /* that platforms before had; NULL: that does not matter */
+	char *again;	      /* the first that comes again */
 };
 
 static void visited_clear(struct visited *v)
@@ -64,7 +65,10 @@ static enum xb_copy_verdict visit(void *context, const char *path, const char *b
 	struct visited *v = context;
 
 	(void)below;
-	if (!is_dir && xb_map_set(v->files, xb_view(path), v) != NULL && v->again == NULL)
+	if (v->cancelled != NULL && atomic_load(v->cancelled))
+		return XB_COPY_SKIP;
+	if (v->files != NULL && !is_dir && xb_map_set(v->files, xb_view(path), v) != NULL &&
+	    v->again == NULL)
 		v->again = xb_strdup(path);
 	return v->again != NULL ? XB_COPY_SKIP : XB_COPY_TAKE;
 }
@@ -107,16 +111,17 @@ static int write_files(const struct xb_output_source *source, int tree, int dir,
 		       struct visited *visited, struct xb_error *err)
 {
 	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+	int r;
 
 	if (source->own_files) {
 		options.uid = 0;
 		options.gid = 0;
 	}
-	if (visited != NULL) {
-		options.filter = visit;
-		options.context = visited;
-	}
-	return xb_copy_path(tree, ".", dir, ".", &options, err);
+	options.filter = visit;
+	options.context = visited;
+	visited->cancelled = source->cancelled;
+	r = xb_copy_path(tree, ".", dir, ".", &options, err);
+	return r < 0 ? r : xb_output_cancelled(source->cancelled, err);
 }
 
 /* All into one directory: what one platform wrote, no other may write. */
@@ -156,12 +161,13 @@ static int write_target(void *context, size_t target, struct xb_error *err)
 	const struct xb_pack_tree *tree = &split->trees->items[target];
 	xb_autofree char *dest = xb_format("%s/%s", split->output->dest, tree->directory);
 	const struct xb_pack_tree alone = { .fd = tree->fd };
+	struct visited visited = { 0 };
 	xb_auto_fd int dir = open_dest(dest, err);
 	int r = dir < 0 ? dir : 0;
 
 	if (r == 0 && split->output->mirror)
 		r = xb_output_mirror(dir, &alone, 1, err);
-	return r < 0 ? r : write_files(split->source, tree->fd, dir, NULL, err);
+	return r < 0 ? r : write_files(split->source, tree->fd, dir, &visited, err);
 }
 
 int xb_output_write_local(const struct xb_output *output, const struct xb_output_source *source,
@@ -189,6 +195,7 @@ int xb_output_write_tar(const struct xb_output *output, const struct xb_output_s
 	struct xb_pack_options options = {
 		.epoch = source->epoch,
 		.compression = XB_COMPRESSION_NONE,
+		.cancelled = source->cancelled,
 	};
 	struct xb_layer_info info;
 	int r = open_targets(output, source, &trees, err);

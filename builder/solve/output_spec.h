@@ -3,6 +3,7 @@
 #ifndef XB_BUILDER_SOLVE_OUTPUT_SPEC_H
 #define XB_BUILDER_SOLVE_OUTPUT_SPEC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,11 +51,12 @@ struct xb_output_source {
 	bool several; /**< several platforms were asked for: some may have been left out since */
 	const struct xb_results *results;
 	const struct xb_assembled
-		*assembled;	     /**< of the output's form; NULL where it has no image */
-	const struct xb_strv *names; /**< of the build (-t) */
-	int64_t epoch;		     /**< -1: none */
-	uint64_t max_layer;	     /**< as in struct xb_solve_request */
-	bool own_files;		     /**< files of type=local belong to the user, not to others */
+		*assembled;	      /**< of the output's form; NULL where it has no image */
+	const struct xb_strv *names;  /**< of the build (-t) */
+	int64_t epoch;		      /**< -1: none */
+	uint64_t max_layer;	      /**< as in struct xb_solve_request */
+	const atomic_bool *cancelled; /**< once it is true writing ends soon; NULL: never */
+	bool own_files;		      /**< files of type=local belong to the user, not to others */
 };
 
 #endif

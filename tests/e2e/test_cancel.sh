@@ -141,11 +141,29 @@ while_packing() {
 	[ -z "$(find "$STORE/ingest" -mindepth 1 2>/dev/null)" ] || fail "half-written blobs are left"
 }
 
+while_writing() {
+	dockerfile "$W/write" <<-'EOF'
+		FROM scratch
+		COPY data /
+	EOF
+	seq 1 40000000 >"$W/write/data"
+	fresh
+	build -o type=cacheonly "$W/write"
+	for out in type=tar,dest=$W/written "type=tar,dest=$W/written -o type=local,dest=$W/written.d"; do
+		# shellcheck disable=SC2086 # several words
+		status=$(tool interrupt SIGINT CACHED "$XBUILD" build --root "$STORE" --progress=plain \
+			-o $out "$W/write")
+		same "$status" 130 "exit status"
+		[ -z "$(find "$W" -maxdepth 1 -name 'written*' -type f)" ] || fail "an output was written"
+	done
+}
+
 t "Ctrl-C: exit 130, nothing left" interrupted
 t "Ctrl-C within xbuild run on a terminal is the program's" on_a_terminal
 t "SIGTERM: the same" terminated
 t "Ctrl-C in an emulated step" emulated
 t "Ctrl-C while a layer is packed" while_packing
+t "Ctrl-C while an output is written" while_writing
 t "kill -9: no process, no mount; the store stays usable" killed
 t "the next build works" twice
 t "stopped at random moments" root_storm

@@ -44,7 +44,7 @@ static void write_archive(const char *name)
 	};
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
-	if (xb_tarfile_write(members, XB_COUNT(members), 1000000000, out, &err) < 0)
+	if (xb_tarfile_write(members, XB_COUNT(members), 1000000000, out, NULL, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -85,7 +85,7 @@ static void archives_go_into_pipes(void **state)
 	blob = open_there("blob", O_RDONLY);
 	member.fd = blob;
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(xb_tarfile_write(&member, 1, 0, ends[1], NULL), 0);
+	assert_int_equal(xb_tarfile_write(&member, 1, 0, ends[1], NULL, NULL), 0);
 	close(ends[1]);
 	/* header, data, end */
 	assert_int_equal(xb_read_full(ends[0], archive, sizeof(archive), NULL), 2048);
@@ -104,7 +104,7 @@ static void a_short_file_is_an_error(void **state)
 	shell("seq 1 10 >blob");
 	blob = open_there("blob", O_RDONLY);
 	member.fd = blob;
-	assert_true(xb_tarfile_write(&member, 1, 0, out, &err) < 0);
+	assert_true(xb_tarfile_write(&member, 1, 0, out, NULL, &err) < 0);
 	assert_non_null(strstr(err.message, "f"));
 }
 
