@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "builder/cache/snapshot.h"
@@ -233,6 +235,100 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 	return r;
 }
 
+/* ---- what is met ------------------------------------------------------------------------ */
+
+/* Whether `place` has something of the name of an entry of the directory `fd`, wanted or not. */
+static bool meets_entries(int fd, int place)
+{
+	DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	bool met = dir == NULL;
+
+	while (!met && (entry = readdir(dir)) != NULL)
+		met = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		      (faccessat(place, entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+		       errno != ENOENT);
+	if (dir != NULL)
+		closedir(dir);
+	else
+		close(fd);
+	return met;
+}
+
+static bool meets_name(const char *path, int place)
+{
+	const char *slash = strrchr(path, '/');
+
+	return faccessat(place, slash != NULL ? slash + 1 : path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
+/* Whether what an item copies into the directory `place` may meet something there. */
+static bool meets(const struct item *item, int place)
+{
+	const struct origin *origin = item->origin;
+	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+	int fd;
+
+	if (xb_context_resolve(origin->root, origin->rules, item->path, true, &path, NULL) < 0)
+		return true;
+	fd = xb_open_in_root(origin->root, xb_str_text(&path), O_RDONLY | O_DIRECTORY, 0, NULL);
+	return fd >= 0 ? meets_entries(fd, place) : meets_name(item->path, place);
+}
+
+static bool is_empty(int dir)
+{
+	xb_auto_fd int nothing = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* every entry of a directory meets itself */
+	return fd >= 0 && !meets_entries(fd, nothing);
+}
+
+static bool all_pass(const struct xb_step_copy *copy, const struct items *items, int place)
+{
+	bool met = false;
+
+	for (size_t i = 0; !met && i < items->paths.len; i++)
+		met = meets(&items->paths.items[i], place);
+	for (size_t i = 0; !met && i < copy->file_count; i++)
+		met = meets_name(copy->files[i].name, place);
+	return !met;
+}
+
+/* Archives may hold anything, and links that lead anywhere; names of users are the tree's. */
+static bool may_stand_apart(const struct xb_step_copy *copy)
+{
+	uid_t uid;
+	gid_t gid;
+
+	for (size_t i = 0; i < copy->fetch_count; i++)
+		if (copy->fetches[i].unpack)
+			return false;
+	return !copy->unpack && !copy->parents &&
+	       (copy->chown == NULL ||
+		xb_owner_resolve(-1, copy->chown, &uid, &gid, NULL, NULL) >= 0);
+}
+
+bool xb_copy_stands_apart(struct xb_step_shared *shared, const struct xb_step *step,
+			  const struct xb_result *const *inputs, int root, struct xb_ground *ret)
+{
+	XB_CLEANUP(origins_clear) struct origins origins = { .paths = { .owned = -1 } };
+	XB_CLEANUP(items_clear) struct items items = { 0 };
+	xb_auto_fd int place = -1;
+
+	if (!may_stand_apart(&step->copy) ||
+	    !xb_ground_find(root, step->copy.destination, ret, &place))
+		return false;
+	if (!ret->complete || is_empty(place))
+		return true;
+	return open_origins(shared, step, inputs, &origins, NULL) == 0 &&
+	       expand_sources(&origins, step, &items, NULL) == 0 &&
+	       all_pass(&step->copy, &items, place);
+}
+
+/* ---- copying ---------------------------------------------------------------------------- */
+
 /* What decides of each path: the rules of the context, and what is wanted of the source. */
 struct decider {
 	const struct xb_context *rules;
@@ -356,7 +452,7 @@ static int open_tree(const struct xb_work *work, struct xb_error *err)
 {
 	int fd;
 
-	if (!work->step->copy.link)
+	if (!work->step->copy.link && work->ground == NULL)
 		return xb_tree_mount((const char *const *)xb_strv_argv(work->lowers),
 				     work->lowers->len, work->upper, work->work, err);
 	fd = open(work->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -420,7 +516,14 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 		return r;
 	warn_of_nothing(work, &items);
 	root = open_tree(work, err);
-	return root < 0 ? root : copy_items(work, &origins.paths, &items, root, err);
+	r = root;
+	if (r >= 0 && work->ground != NULL)
+		r = xb_ground_make(work->ground, root, err);
+	if (r >= 0)
+		r = copy_items(work, &origins.paths, &items, root, err);
+	if (r >= 0 && work->ground != NULL)
+		r = xb_ground_unmake(work->ground, root, err);
+	return r < 0 ? r : 0;
 }
 
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err)

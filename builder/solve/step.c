@@ -16,6 +16,8 @@
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
 #define KEY_VERSION 5
+/* What a step's key begins with. */
+#define XB_STEP_KEY "step:"
 
 static void hash_list(struct xb_hasher *h, const char *const *list)
 {
@@ -100,17 +102,22 @@ static const char *parent_of(const struct xb_step *step, const struct xb_result 
 	return inputs[0] != NULL && !is_linked(step) ? xb_result_chain(inputs[0])->text : "";
 }
 
-/* The key: everything that can change the result, and nothing else (docs/decisions). */
+/*
+ * The key: everything that can change the result, and nothing else (docs/decisions). With `ground`
+ * this is all that the step depends on of the tree below it.
+ */
 static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
-		    const struct xb_result *const *inputs, char key[XB_RECORD_KEY_SIZE],
-		    struct xb_error *err)
+		    const struct xb_result *const *inputs, const struct xb_ground *ground,
+		    char key[XB_RECORD_KEY_SIZE], struct xb_error *err)
 {
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
 	int r = 0;
 
 	xb_hasher_number(h, KEY_VERSION);
 	xb_hasher_number(h, step->kind);
-	xb_hasher_field(h, xb_view(parent_of(step, inputs)));
+	xb_hasher_field(h, xb_view(ground != NULL ? "apart" : parent_of(step, inputs)));
+	if (ground != NULL)
+		xb_ground_hash(ground, h);
 	xb_hasher_number(h, (uint64_t)shared->epoch);
 	switch (step->kind) {
 	case XB_STEP_RUN:
@@ -133,7 +140,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 	if (r < 0)
 		return r;
 	struct xb_digest digest = xb_hasher_finish(h);
-	(void)snprintf(key, XB_RECORD_KEY_SIZE, "step:%s", digest.text);
+	(void)snprintf(key, XB_RECORD_KEY_SIZE, XB_STEP_KEY "%s", digest.text);
 	return 0;
 }
 
@@ -153,10 +160,17 @@ static int do_work(const struct xb_work *work, struct xb_error *err)
 	return xb_error_set(err, -EINVAL, "a step that has no snapshot of its own");
 }
 
+static void post_warnings(struct xb_step_shared *shared, size_t index, const struct xb_strv *lines)
+{
+	for (size_t i = 0; i < lines->len; i++)
+		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0,
+			       xb_view(lines->items[i]));
+}
+
 /* Carry the step out on a fresh snapshot, which `record` then names. */
 static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
-			    const struct xb_result *const *inputs, struct xb_record *record,
-			    struct xb_error *err)
+			    const struct xb_result *const *inputs, const struct xb_ground *ground,
+			    struct xb_record *record, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
@@ -168,15 +182,14 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 		.step = &shared->plan->steps[index],
 		.lowers = &lowers,
 		.inputs = inputs,
+		.ground = ground,
 	};
 	int r = 0;
 
-	if (inputs[0] != NULL && !is_linked(work.step))
+	if (inputs[0] != NULL && !is_linked(work.step) && ground == NULL)
 		r = xb_trees_paths(shared->store, inputs[0], shared->max_layer, &lowers, &warnings,
 				   err);
-	for (size_t i = 0; i < warnings.len; i++)
-		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0,
-			       xb_view(warnings.items[i]));
+	post_warnings(shared, index, &warnings);
 	if (r < 0)
 		return r;
 	xb_snapshot_path(shared->store, &record->snapshot, &upper);
@@ -199,15 +212,15 @@ static int pack(struct xb_step_shared *shared, size_t index, struct xb_record *r
 }
 
 static int execute(struct xb_step_shared *shared, size_t index,
-		   const struct xb_result *const *inputs, struct xb_record *record,
-		   struct xb_error *err)
+		   const struct xb_result *const *inputs, const struct xb_ground *ground,
+		   struct xb_record *record, struct xb_error *err)
 {
 	uint64_t start = xb_clock_monotonic();
 	int r = xb_snapshot_begin(shared->store, &record->snapshot, err);
 
 	if (r < 0)
 		return r;
-	r = work_on_snapshot(shared, index, inputs, record, err);
+	r = work_on_snapshot(shared, index, inputs, ground, record, err);
 	if (r == 0)
 		r = xb_step_cancelled(shared, err);
 	if (r == 0)
@@ -223,25 +236,34 @@ static int execute(struct xb_step_shared *shared, size_t index,
 	return xb_store_explain(err, r);
 }
 
-/* Look the key up. Returns 1 when `record` is its result, 0 when there is none. */
+/*
+ * Look the key up. Returns 1 when `record` is its result, 0 when there is none. A record whose note
+ * is a key stands for the one that has this key: its layer may have been packed since.
+ */
 static int look_up(struct xb_step_shared *shared, size_t index, const char *key,
 		   struct xb_record *record, struct xb_error *err)
 {
+	char other[XB_RECORD_KEY_SIZE];
+	int r;
+
 	if (shared->no_cache || shared->plan->steps[index].fresh)
 		return 0;
-	return xb_record_get(shared->store, key, record, err);
+	r = xb_record_get(shared->store, key, record, err);
+	if (r <= 0 || strncmp(record->note, XB_STEP_KEY, strlen(XB_STEP_KEY)) != 0)
+		return r;
+	(void)snprintf(other, sizeof(other), "%.*s", XB_RECORD_KEY_SIZE - 1, record->note);
+	return xb_record_get(shared->store, other, record, err);
 }
 
+/* Find the result of `key`, or carry the step out, by one of all who want it at once. */
 static int find_or_execute(struct xb_step_shared *shared, size_t index,
-			   const struct xb_result *const *inputs, struct xb_record *record,
-			   bool *ret_cached, struct xb_error *err)
+			   const struct xb_result *const *inputs, const struct xb_ground *ground,
+			   const char *key, struct xb_record *record, bool *ret_cached,
+			   struct xb_error *err)
 {
 	xb_auto_keylock struct xb_keylock *lock = NULL;
-	char key[XB_RECORD_KEY_SIZE];
-	int r = make_key(shared, &shared->plan->steps[index], inputs, key, err);
+	int r = look_up(shared, index, key, record, err);
 
-	if (r == 0)
-		r = look_up(shared, index, key, record, err);
 	if (r == 0)
 		r = xb_step_lock(shared, index, key, &lock, err);
 	if (r == 0)
@@ -249,11 +271,70 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	*ret_cached = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
+	*record = (struct xb_record){ 0 };
 	xb_events_post(shared->events, XB_EVENT_STARTED, index, 0, xb_view(NULL));
 	(void)snprintf(record->key, sizeof(record->key), "%s", key);
 	(void)snprintf(record->title, sizeof(record->title), "%s",
 		       shared->plan->steps[index].title);
-	return execute(shared, index, inputs, record, err);
+	return execute(shared, index, inputs, ground, record, err);
+}
+
+/* Whether the step is a copy that needs no more of its parent's tree than `ret`. */
+static int find_ground(struct xb_step_shared *shared, size_t index,
+		       const struct xb_result *const *inputs, struct xb_ground *ret,
+		       struct xb_error *err)
+{
+	const struct xb_step *step = &shared->plan->steps[index];
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	xb_auto_fd int root = -1;
+
+	if (step->kind != XB_STEP_COPY || step->copy.link || inputs[0] == NULL)
+		return 0;
+	root = xb_trees_open(shared->store, inputs[0], shared->max_layer, &warnings, err);
+	post_warnings(shared, index, &warnings);
+	if (root < 0)
+		return root;
+	return xb_copy_stands_apart(shared, step, inputs + 1, root, ret);
+}
+
+/* Have `key` stand for a record of another key. */
+static int put_alias(struct xb_step_shared *shared, const char *key, const struct xb_record *record,
+		     struct xb_error *err)
+{
+	struct xb_record alias = *record;
+
+	(void)snprintf(alias.key, sizeof(alias.key), "%s", key);
+	(void)snprintf(alias.note, sizeof(alias.note), "%s", record->key);
+	return xb_store_explain(err, xb_record_put(shared->store, &alias, err));
+}
+
+/*
+ * The step's own key needs nothing of its parent's tree, so it comes first: what nobody has to look
+ * at need not be unpacked.
+ */
+static int find_or_make(struct xb_step_shared *shared, size_t index,
+			const struct xb_result *const *inputs, struct xb_record *record,
+			bool *ret_cached, struct xb_error *err)
+{
+	const struct xb_step *step = &shared->plan->steps[index];
+	xb_auto_ground struct xb_ground ground = { 0 };
+	char key[XB_RECORD_KEY_SIZE];
+	char apart[XB_RECORD_KEY_SIZE];
+	int r = make_key(shared, step, inputs, NULL, key, err);
+
+	if (r == 0)
+		r = look_up(shared, index, key, record, err);
+	*ret_cached = r > 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = find_ground(shared, index, inputs, &ground, err);
+	if (r == 0)
+		return find_or_execute(shared, index, inputs, NULL, key, record, ret_cached, err);
+	if (r > 0)
+		r = make_key(shared, step, inputs, &ground, apart, err);
+	if (r == 0)
+		r = find_or_execute(shared, index, inputs, &ground, apart, record, ret_cached, err);
+	return r < 0 ? r : put_alias(shared, key, record, err);
 }
 
 static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb_result *ret,
@@ -300,7 +381,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 	else if (step->kind == XB_STEP_FETCH)
 		r = xb_store_explain(err, xb_step_fetch(shared, index, ret, err));
 	else
-		r = find_or_execute(shared, index, inputs, record, &ret->cached, err);
+		r = find_or_make(shared, index, inputs, record, &ret->cached, err);
 	if (r < 0)
 		return add_place(step, r, err);
 	if (step->kind != XB_STEP_BASE && step->kind != XB_STEP_FETCH) {
@@ -323,7 +404,7 @@ bool xb_step_recall(struct xb_step_shared *shared, size_t index,
 	if (step->kind != XB_STEP_WORKDIR &&
 	    (step->kind != XB_STEP_RUN || step->run.mount_count > 0))
 		return false;
-	if (make_key(shared, step, inputs, key, &ignored) < 0 ||
+	if (make_key(shared, step, inputs, NULL, key, &ignored) < 0 ||
 	    look_up(shared, index, key, record, &ignored) <= 0)
 		return false;
 	xb_result_copy(ret, inputs[0]);

@@ -6,6 +6,7 @@
 #define XB_BUILDER_SOLVE_WORK_H
 
 #include "base/digest.h"
+#include "builder/solve/ground.h"
 #include "builder/solve/result.h"
 #include "builder/solve/shared.h"
 
@@ -14,9 +15,11 @@ struct xb_work {
 	struct xb_step_shared *shared;
 	size_t index;
 	const struct xb_step *step;
-	const struct xb_strv *lowers; /**< the parent's tree, top first */
-	const char *upper;	      /**< where changes go */
-	const char *work;	      /**< overlay's own */
+	const struct xb_strv *lowers;	/**< the parent's tree, top first */
+	const char *upper;		/**< where changes go */
+	const char *work;		/**< overlay's own */
+	const struct xb_ground *ground; /**< of a copy that needs no more of the parent's tree than
+					   this: `lowers` are none; NULL: it needs it */
 	const struct xb_result *const
 		*inputs; /**< as xb_step_input() has them; NULL: the empty tree */
 };
@@ -27,6 +30,14 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err);
 int xb_work_copy(const struct xb_work *work, struct xb_error *err);
 /** Make the directory of WORKDIR. */
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err);
+
+/**
+ * Whether a COPY onto the tree `root` meets nothing there but the directories of `ret`, so that its
+ * layer is the same wherever these are. When in doubt it is false. `inputs` are the step's from the
+ * origin on.
+ */
+bool xb_copy_stands_apart(struct xb_step_shared *shared, const struct xb_step *step,
+			  const struct xb_result *const *inputs, int root, struct xb_ground *ret);
 
 /**
  * Add to a key what COPY and ADD take: names and contents, owners where they are kept. `inputs` are
