@@ -2,6 +2,7 @@
 #include "builder/cli/check.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,17 +29,21 @@ static bool is_name(const char *name)
 	return xb_reference_parse(xb_view(name), &ref, NULL) == 0;
 }
 
+/* For the platform that is checked, which is the first. */
 static bool is_given(void *context, const char *name)
 {
-	struct xb_plan_sources sources = xb_sources_for_plan(context);
+	const struct xb_build_request *request = context;
+	struct xb_plan_sources sources = xb_sources_for_plan(request->sources);
+	xb_autofree char *found = xb_named_for(&sources, name, &request->platforms.items[0]);
 
-	return sources.kind(sources.context, name) != XB_SOURCE_IMAGE;
+	return sources.kind(sources.context, found) != XB_SOURCE_IMAGE;
 }
 
 static bool find_image(void *context, const char *name, const struct xb_platform *platform,
 		       struct xb_lint_image *ret)
 {
-	struct xb_plan_sources sources = xb_sources_for_plan(context);
+	const struct xb_build_request *request = context;
+	struct xb_plan_sources sources = xb_sources_for_plan(request->sources);
 	xb_autofree char *found = xb_named_for(&sources, name, platform);
 	enum xb_source_kind kind = sources.kind(sources.context, found);
 	const struct xb_image *image = NULL;
@@ -55,7 +60,8 @@ static bool find_image(void *context, const char *name, const struct xb_platform
 
 static struct xb_lint_world world_of(const struct xb_build_request *request)
 {
-	struct xb_lint_world world = { .context = request->sources, .is_name = is_name };
+	/* they only read it */
+	struct xb_lint_world world = { .context = (void *)(uintptr_t)request, .is_name = is_name };
 
 	if (request->sources == NULL)
 		return world;

@@ -210,6 +210,27 @@ one"
 	exits 2 build --build-context "away=gopher://x" "$W/named"
 }
 
+# NAME::PLATFORM stands for the name in stages of that platform, before NAME.
+named_for_a_platform() {
+	dockerfile "$W/split" <<-'EOF'
+		FROM nonesuch AS tools
+		COPY gone $typo/
+		FROM scratch
+		COPY --from=tools / /
+	EOF
+	mkdir -p "$W/for-arm" "$W/for-all"
+	echo arm >"$W/for-arm/what"
+	echo all >"$W/for-all/what"
+	build --platform linux/arm64,linux/s390x --build-context "tools::linux/arm64=$W/for-arm" \
+		--build-context "tools=$W/for-all" -o "type=local,dest=$W/split.out" "$W/split"
+	same "$(cat "$W/split.out/linux_arm64/what" "$W/split.out/linux_s390x/what")" "arm
+all"
+	build --check --platform linux/arm64 --build-context "tools::linux/arm64=$W/for-arm" "$W/split" >"$W/out"
+	same "$(cat "$W/out")" "Check complete, no warnings found."
+	exits 6 build --platform linux/s390x --build-context "tools::linux/arm64=$W/for-arm" "$W/split"
+	says "nonesuch for linux/s390x"
+}
+
 # ---- git -----------------------------------------------------------------------------------------
 
 git_repository() {
@@ -447,6 +468,7 @@ t "checksums" checked
 t "contexts from archives: URLs, standard input" from_archives
 t "Dockerfiles from URLs and standard input" from_dockerfiles
 t "named contexts from URLs" named
+t "named contexts for one platform" named_for_a_platform
 t "contexts from git" git_contexts
 t "ADD of git repositories" git_added
 t "named contexts from git" git_named
