@@ -5,25 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/http_url.h"
 #include "base/url.h"
 
 #define MAX_HEADER ((size_t)64 << 10)
-
-static void append_base64(struct xb_str *s, struct xb_view bytes)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < bytes.len; i += 3) {
-		size_t have = bytes.len - i < 3 ? bytes.len - i : 3;
-		unsigned group = 0;
-
-		for (size_t k = 0; k < 3; k++)
-			group = group << 8 | (k < have ? (unsigned char)bytes.data[i + k] : 0u);
-		for (size_t k = 0; k < 4; k++)
-			(void)xb_str_putc(s, k <= have ? digits[group >> (18 - 6 * k) & 63] : '=');
-	}
-}
 
 /* A secret too short to be one would be found everywhere. */
 static void keep_secret(struct xb_git *git, struct xb_view text)
@@ -40,7 +25,7 @@ static void append_basic(struct xb_git *git, struct xb_str *header, const char *
 	xb_auto_str struct xb_str encoded = XB_STR_INIT(2 * MAX_HEADER);
 
 	(void)xb_str_printf(&both, "%s:%.*s", user, XB_VIEW_ARGS(password));
-	append_base64(&encoded, xb_str_view(&both));
+	xb_http_base64(xb_str_view(&both), &encoded);
 	keep_secret(git, password);
 	keep_secret(git, xb_str_view(&encoded));
 	(void)xb_str_printf(header, "Basic %s", xb_str_text(&encoded));
