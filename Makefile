@@ -128,8 +128,9 @@ export TSAN_OPTIONS ?= halt_on_error=1
 LINT_TESTS := $(sort $(wildcard tests/lint/check_*.py))
 E2E_TESTS  := $(sort $(wildcard tests/integration/*/test_*.sh tests/e2e/test_*.sh))
 ASAN_E2E   := $(wildcard tests/e2e/test_quick.sh)
+TSAN_E2E   := $(wildcard tests/e2e/test_crowd.sh)
 
-.PHONY: suite-unit suite-replay suite-lint suite-e2e suite-asan
+.PHONY: suite-unit suite-replay suite-lint suite-e2e suite-asan suite-tsan
 suite-unit: $(UNIT_BIN)
 	$(Q)sh tests/run.sh $(RESULTS) unit $(UNIT_BIN)
 suite-replay: $(FUZZ_REPLAY)
@@ -141,6 +142,8 @@ suite-e2e: all
 # Whole builds by the program as SANITIZE made it.
 suite-asan: all
 	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/run.sh $(RESULTS) e2e-sanitized $(ASAN_E2E)
+suite-tsan: all
+	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/run.sh $(RESULTS) e2e-sanitized $(TSAN_E2E)
 
 .PHONY: unit
 unit: ## build and run the unit tests
@@ -163,9 +166,13 @@ check-asan: ## unit tests, fuzz corpora and whole builds under AddressSanitizer 
 	$(Q)sh tests/tally.sh $(BUILD)/asan/results
 
 .PHONY: check-tsan
-# Its helper thread keeps a process from entering a user namespace: those tests skip by name.
-check-tsan: ## unit tests under ThreadSanitizer
-	$(Q)$(MAKE) --no-print-directory SANITIZE=thread XB_REQUIRE= unit
+# Its helper thread keeps a process from entering a user namespace: those tests skip by name. Root's
+# builds enter none.
+check-tsan: ## unit tests and a crowd of whole builds under ThreadSanitizer
+	$(Q)rm -rf $(BUILD)/tsan/results
+	$(Q)for suite in unit tsan; do \
+		$(MAKE) --no-print-directory SANITIZE=thread XB_REQUIRE= suite-$$suite || exit; done
+	$(Q)sh tests/tally.sh $(BUILD)/tsan/results
 
 .PHONY: lint
 lint: ## check includes, headers, names, sizes, format, cppcheck

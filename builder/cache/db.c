@@ -256,10 +256,10 @@ void xb_db_close(struct xb_store *store)
 
 int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT 1 FROM record WHERE snapshot = ?1", &stmt, err);
 	if (r < 0)
 		return r;

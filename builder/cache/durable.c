@@ -158,12 +158,12 @@ int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *
 /* The oldest stamp that is left, "" when there is none. */
 static int oldest_stamp(struct xb_store *store, char ret[XB_STAMP_SIZE], struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	const char *text;
 	int r;
 
 	ret[0] = '\0';
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_prepare(store, "SELECT min(boot) FROM record WHERE boot <> ''", &stmt, err);
 	if (r >= 0)
 		r = xb_db_step(store, stmt, "looking for records in", err);
@@ -185,10 +185,10 @@ int xb_durable_waiting(struct xb_store *store, bool *ret, struct xb_error *err)
 
 static int take_stamps(struct xb_store *store, const char *until, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "UPDATE record SET boot = '' WHERE boot <> '' AND boot <= ?1",
 			  &stmt, err);
 	if (r < 0)

@@ -138,10 +138,10 @@ int xb_history_each(struct xb_store *store,
 		    int (*visit)(void *context, const char *id, const char *what), void *context,
 		    struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT id, what FROM build ORDER BY seq DESC", &stmt, err);
 	while (r >= 0) {
 		r = xb_db_step(store, stmt, "listing the builds of", err);
@@ -177,10 +177,10 @@ static int take_build(struct sqlite3_stmt *stmt, char ret_id[XB_HISTORY_ID_SIZE]
 int xb_history_find(struct xb_store *store, const char *id, char ret_id[XB_HISTORY_ID_SIZE],
 		    struct xb_str *what, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store,
 			  "SELECT id, what FROM build WHERE substr(id, 1, length(?1)) = ?1 "
 			  "ORDER BY seq DESC LIMIT 2",
@@ -202,10 +202,10 @@ int xb_history_logs(struct xb_store *store, const char *id,
 		    int (*visit)(void *context, const struct xb_history_log *log), void *context,
 		    struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store,
 			  "SELECT step, text FROM log WHERE build = (SELECT seq FROM build "
 			  "WHERE id = ?1) ORDER BY step",
@@ -227,10 +227,10 @@ int xb_history_logs(struct xb_store *store, const char *id,
 int xb_history_durations(struct xb_store *store, const struct xb_digest *const *steps, size_t count,
 			 uint64_t *ret, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT ns FROM took WHERE step = ?1", &stmt, err);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		xb_db_bind_text(stmt, 1, steps[i]->text);

@@ -13,10 +13,10 @@
 static int find_row(struct xb_store *store, const struct xb_digest *digest, struct xb_digest *blob,
 		    struct xb_piece *ret)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT blob, at, len, crc FROM piece WHERE digest = ?1", &stmt,
 			  NULL);
 	if (r < 0)
@@ -93,12 +93,12 @@ static int put_one(struct xb_store *store, struct sqlite3_stmt *stmt, const stru
 int xb_piece_put(struct xb_store *store, const struct xb_digest *blob,
 		 const struct xb_pieces *pieces, struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
 	if (pieces->len == 0)
 		return 0;
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_exec(store, "BEGIN IMMEDIATE", "writing to", err);
 	if (r < 0)
 		return r;
@@ -116,10 +116,10 @@ int xb_piece_put(struct xb_store *store, const struct xb_digest *blob,
 /* Blobs that pieces are of, and that are gone. */
 static int list_gone(struct xb_store *store, struct xb_strv *ret, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT DISTINCT blob FROM piece", &stmt, err);
 	while (r >= 0 && (r = xb_db_step(store, stmt, "listing the pieces of", err)) > 0) {
 		const char *text = (const char *)sqlite3_column_text(stmt, 0);
@@ -136,10 +136,10 @@ static int list_gone(struct xb_store *store, struct xb_strv *ret, struct xb_erro
 
 static int forget(struct xb_store *store, const char *blob, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "DELETE FROM piece WHERE blob = ?1", &stmt, err);
 	if (r < 0)
 		return r;

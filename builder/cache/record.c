@@ -67,10 +67,10 @@ static bool read_row(struct sqlite3_stmt *stmt, struct xb_record *ret)
 static int find_row(struct xb_store *store, const char *key, struct xb_record *ret,
 		    struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT " COLUMNS " FROM record WHERE key = ?1", &stmt, err);
 	if (r < 0)
 		return r;
@@ -161,7 +161,6 @@ static void leave_older(struct xb_store *store, const struct xb_record *record)
 
 static int put_row(struct xb_store *store, const struct xb_record *record, struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	char stamp[XB_STAMP_SIZE];
 	int r;
 
@@ -169,6 +168,7 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	if (stamp[0] == '\0' && syncfs(store->dirfd) < 0)
 		return xb_store_errno(err, -errno, "syncing the store %s", store->root);
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	leave_older(store, record);
 	r = xb_db_prepare(store,
 			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
@@ -212,10 +212,10 @@ int xb_record_put(struct xb_store *store, const struct xb_record *record, struct
 
 int xb_record_remove(struct xb_store *store, const char *key, struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "DELETE FROM record WHERE key = ?1", &stmt, err);
 	if (r < 0)
 		return r;
@@ -227,10 +227,10 @@ int xb_record_each(struct xb_store *store,
 		   int (*visit)(void *context, const struct xb_record *record), void *context,
 		   struct xb_error *err)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(store);
 	r = xb_db_prepare(store, "SELECT " COLUMNS " FROM record ORDER BY key", &stmt, err);
 	while (r >= 0) {
 		struct xb_record record;

@@ -59,7 +59,12 @@ static inline void xb_store_unlock(struct xb_store **store)
 		pthread_mutex_unlock(&(*store)->mutex);
 }
 
-/** Hold the store's mutex until the end of the scope. */
+/**
+ * Hold the store's mutex until the end of the scope. To stand before the declaration of an
+ * xb_auto_stmt, which is then finalized first: a statement that outlives the lock keeps a read
+ * transaction open, in which another thread's write fails at once (SQLITE_BUSY) when another
+ * process has written since.
+ */
 #define XB_STORE_LOCKED(store)                                                                     \
 	XB_CLEANUP(xb_store_unlock)                                                                \
 	struct xb_store *xb_locked_ = ((void)pthread_mutex_lock(&(store)->mutex), (store));        \

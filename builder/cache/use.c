@@ -40,11 +40,11 @@ static int note_held(void *context, const char *line, void *value)
 /* Without a row that changes, SQLite writes nothing at all. */
 void xb_use_flush(struct xb_store *store)
 {
+	XB_STORE_LOCKED(store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	struct flush flush = { .store = store };
 	struct timespec now;
 
-	XB_STORE_LOCKED(store);
 	if (store->db == NULL || xb_map_len(store->held) == 0 ||
 	    clock_gettime(CLOCK_REALTIME, &now) < 0 || xb_db_begin(store, NULL) < 0)
 		return;
@@ -76,11 +76,11 @@ void xb_uses_set(struct xb_uses *uses, const char *name, const struct xb_use *us
 
 int xb_use_read(struct xb_store *store, struct xb_uses *ret, struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
 	ret->by_name = xb_map_new();
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_prepare(store, "SELECT name, used, bytes, inodes FROM thing", &stmt, err);
 	while (r >= 0 && (r = xb_db_step(store, stmt, "listing the things of", err)) > 0) {
 		const struct xb_use use = { .used = sqlite3_column_int64(stmt, 1),
@@ -106,12 +106,12 @@ struct xb_use xb_use_of(const struct xb_uses *uses, const char *name)
 int xb_use_put_sizes(struct xb_store *store, const struct xb_strv *names,
 		     const struct xb_room *sizes, struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
 	if (names->len == 0)
 		return 0;
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_begin(store, err);
 	if (r < 0)
 		return r;
@@ -130,12 +130,12 @@ int xb_use_put_sizes(struct xb_store *store, const struct xb_strv *names,
 
 int xb_use_forget(struct xb_store *store, const struct xb_strv *names, struct xb_error *err)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
 	if (names->len == 0)
 		return 0;
 	XB_STORE_LOCKED(store);
+	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_begin(store, err);
 	if (r < 0)
 		return r;

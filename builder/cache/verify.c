@@ -42,10 +42,10 @@ static void flaw(struct verifying *v, const char *kind, const char *name, const 
 
 static int verify_database(struct verifying *v, struct xb_error *err)
 {
+	XB_STORE_LOCKED(v->store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(v->store);
 	r = xb_db_prepare(v->store, "PRAGMA integrity_check(20)", &stmt, err);
 	while (r >= 0 && (r = xb_db_step(v->store, stmt, "checking", err)) > 0) {
 		const char *text = (const char *)sqlite3_column_text(stmt, 0);
@@ -126,10 +126,10 @@ static int verify_record(void *context, const struct xb_record *record)
 /* Rows that are no records, which nobody ever sees, are counted alone. */
 static int verify_rows(struct verifying *v, struct xb_error *err)
 {
+	XB_STORE_LOCKED(v->store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	XB_STORE_LOCKED(v->store);
 	r = xb_db_prepare(v->store, "SELECT count(*) FROM record", &stmt, err);
 	if (r >= 0)
 		r = xb_db_step(v->store, stmt, "counting the records of", err);

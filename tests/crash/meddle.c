@@ -17,7 +17,8 @@
  * is its own business.
  *
  * Exits as the command does (128 + signal), 99 when after $MEDDLE_SECONDS (60) it still runs. To
- * $MEDDLE_REPORT: "calls COUNT call NUMBER error ERRNO left PROCESSES hang 0|1"; `left` are those
+ * $MEDDLE_REPORT: "calls COUNT call NUMBER error ERRNO left PROCESSES hang 0|1
+ * builder PID"; `left` are those
  * that live two seconds after the first process has ended.
  */
 #define _GNU_SOURCE
@@ -470,8 +471,8 @@ static void report(void)
 
 	if (out == NULL)
 		return;
-	(void)fprintf(out, "calls %lu call %ld error %d left %d hang %d\n", m.count, m.call,
-		      m.reported_error, m.left, m.hung);
+	(void)fprintf(out, "calls %lu call %ld error %d left %d hang %d builder %d\n", m.count,
+		      m.call, m.reported_error, m.left, m.hung, (int)m.builder);
 	(void)fclose(out);
 }
 

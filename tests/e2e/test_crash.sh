@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A few rounds of `make campaign-crash`, always the same ones: builds killed at a system call, failing
-# calls, power cuts, a crowd beside prunes. What is looked at afterwards: tests/crash/crash.py.
+# calls, power cuts. What is looked at afterwards: tests/crash/crash.py.
 . "$(dirname "$0")/lib.sh"
 need root overlay
 tiny_base
@@ -48,11 +48,8 @@ cuts() {
 	traced && crash cut --times 12
 }
 
-crowds() { traced && crash crowd --times 3; }
-
 t "builds killed at any system call" kills
 t "failing system calls" faults
 t "a prune that cannot read what a tag needs" blind_prune
 t "power cuts" cuts
-t "sixteen builds beside prunes" crowds
 finish

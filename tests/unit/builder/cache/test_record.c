@@ -244,6 +244,51 @@ static void threads_share_a_store(void **state)
 	assert_int_equal(count_in("store/locks"), 1);
 }
 
+struct writer {
+	struct xb_store *store;
+	struct xb_record record;
+	int failures;
+};
+
+/* What a step does with the database: it asks, and it writes. */
+static void *ask_and_write(void *context)
+{
+	struct writer *w = context;
+	struct xb_record found;
+
+	for (int i = 0; i < 300; i++) {
+		if (xb_record_get(w->store, w->record.key, &found, NULL) != 1 ||
+		    xb_record_put(w->store, &w->record, NULL) < 0)
+			w->failures++;
+	}
+	return NULL;
+}
+
+/* A thread's write must not fall into what another's question began before a third process wrote.
+ */
+static void nobody_finds_the_database_locked(void **state)
+{
+	struct xb_store *stores[2] = { open_store(), open_store() };
+	struct writer writers[6] = { 0 };
+	pthread_t threads[XB_COUNT(writers)];
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(writers); i++) {
+		char key[] = { 'k', (char)('0' + i), '\0' };
+
+		writers[i].store = stores[i % 2];
+		assert_int_equal(make_result(stores[i % 2], key, &writers[i].record, NULL), 0);
+	}
+	for (size_t i = 0; i < XB_COUNT(writers); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_and_write, &writers[i]), 0);
+	for (size_t i = 0; i < XB_COUNT(writers); i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(writers[i].failures, 0);
+	}
+	xb_store_free(stores[0]);
+	xb_store_free(stores[1]);
+}
+
 static void *contend(void *context)
 {
 	struct counter *c = context;
@@ -306,6 +351,7 @@ int main(void)
 		scratch_test(a_damaged_row_is_no_record),
 		scratch_test(the_holder_of_a_lock_is_known),
 		scratch_test(threads_share_a_store),
+		scratch_test(nobody_finds_the_database_locked),
 		scratch_test(a_contended_key_has_one_holder_at_a_time),
 		scratch_test(a_key_is_locked_once),
 	};
