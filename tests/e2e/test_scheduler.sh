@@ -92,9 +92,39 @@ waits() {
 	same "$(cat "$W/wait.1/when")" "$(cat "$W/wait.2/when")" "ran twice"
 }
 
+dockerfile "$W/paths" <<'EOF'
+FROM tiny AS short
+RUN echo short > /short
+FROM tiny AS long
+RUN echo long-1 > /1
+RUN echo long-2 > /2
+RUN echo long-3 > /3
+FROM tiny AS middle
+RUN echo middle-1 > /1
+RUN echo middle-2 > /2
+FROM scratch
+COPY --from=short /short /
+COPY --from=middle /2 /m
+COPY --from=long /3 /
+EOF
+
+longest_first() {
+	build --jobs 1 -o type=cacheonly "$W/paths" 2>"$W/err"
+	order=$(sed -n 's/^#[0-9]* \[.*RUN echo \([a-z]*-*[0-9]*\) .*/\1/p' "$W/err" | tr '\n' ' ')
+	case $order in
+	"long-1 "*) ;;
+	*) fail "$order" ;;
+	esac
+	# the short one waits until it is the longest that is left
+	case $order in
+	*"short "*"long-2 "* | *"short "*"middle-1 "*) fail "$order" ;;
+	esac
+}
+
 t "--keep-going: all that can be done, all errors, the first one's status" keep_going
 t "without it the first failure stops the others" stops_at_once
 t "a platform with ? may fail and is left out with a warning" may_fail
 t "so may one for which there is no base" has_no_base
 t "a build that waits says for whom" waits
+t "the longest path is begun first" longest_first
 finish
