@@ -99,6 +99,8 @@ static int take(const struct taking *t, struct xb_cachedir **ret, struct xb_erro
 	}
 	if (r < 0)
 		return r;
+	/* the time of its last use */
+	(void)futimens(dir->lock, NULL);
 	dir->fs = openat(dir->lock, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir->fs < 0)
 		return xb_store_errno(err, -errno, "opening a cache in %s", t->store->root);

@@ -59,5 +59,6 @@ void xb_inventory_clear(struct xb_inventory *inventory)
 	}
 	xb_array_clear(&inventory->items);
 	xb_map_free(inventory->blobs);
+	xb_map_free(inventory->trees);
 	*inventory = (struct xb_inventory){ 0 };
 }

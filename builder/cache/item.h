@@ -5,8 +5,8 @@
  *
  * An item is a record with the tree and the blob that it names; a blob that no record names
  * (documents, layers of base images that were never unpacked); a cache of cache mounts; what is
- * remembered of a build context; a tree that a running build is making. A blob that several records
- * name is counted with the first.
+ * remembered of a build context; a tree that a running build is making. A blob or tree that several
+ * records name is counted with the first.
  */
 #ifndef XB_BUILDER_CACHE_ITEM_H
 #define XB_BUILDER_CACHE_ITEM_H
@@ -49,11 +49,12 @@ struct xb_item {
 	char *tags;  /**< the tags that reach its blob, with commas; xb_inventory_tags() */
 	struct xb_snapshot snapshot; /**< its tree; empty: none */
 	char *blob;		     /**< the digest of its blob, or NULL */
-	struct xb_room tree;	     /**< of the tree, cache or file */
+	struct xb_room tree;	     /**< of the tree, cache or file, as for `packed` */
 	struct xb_room packed;	     /**< of the blob, unless it is counted elsewhere */
 	int64_t used;		     /**< microseconds since 1970, never in the future */
 	bool blob_needed;	     /**< the blob stays when the item goes */
 	bool gone;		     /**< a collection chose it */
+	bool tree_gone;		     /**< and its tree, which nobody else names */
 	bool blob_gone;		     /**< and its blob, which nobody else names */
 };
 struct xb_items XB_ARRAY(struct xb_item);
@@ -62,6 +63,7 @@ struct xb_items XB_ARRAY(struct xb_item);
 struct xb_inventory {
 	struct xb_items items;
 	struct xb_map *blobs; /**< digest to how many items name it, as a pointer's value */
+	struct xb_map *trees; /**< snapshot to that likewise */
 	uint64_t tags;
 	struct xb_room rest; /**< database, leases, ballast, directories */
 };

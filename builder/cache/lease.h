@@ -25,7 +25,7 @@ void xb_guard_clear(int *fd);
 
 /** Make and lock this process's lease. Under the exclusive store lock. */
 int xb_lease_take(struct xb_store *store, struct xb_error *err);
-/** Give it up; its file stays for the next sweep when snapshots are half-made. */
+/** Give it up; its file stays for the next sweep when snapshots are half-made, or nobody's. */
 void xb_lease_drop(struct xb_store *store);
 
 /** Hold the snapshot of this name. Under the store lock. */

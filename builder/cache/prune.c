@@ -73,45 +73,53 @@ static int by_use(const void *a, const void *b)
 	return one->used < two->used ? -1 : one->used > two->used;
 }
 
-/* Its blob's room is counted with another of those that name it. */
+/* Things that it shares are counted with another of those that name them. */
 static void hand_over(struct prune *p, struct xb_item *item)
 {
 	for (size_t i = 0; i < p->inventory.items.len; i++) {
 		struct xb_item *other = &p->inventory.items.items[i];
 
-		if (other != item && !other->gone && other->blob != NULL &&
+		if (other->gone)
+			continue;
+		if (!item->blob_gone && item->blob != NULL && other->blob != NULL &&
 		    strcmp(other->blob, item->blob) == 0) {
-			other->packed = item->packed;
-			item->packed = (struct xb_room){ 0 };
-			return;
+			other->packed.bytes += item->packed.bytes;
+			item->packed.bytes = 0;
+		}
+		if (!item->tree_gone && item->snapshot.id[0] != '\0' &&
+		    strcmp(other->snapshot.id, item->snapshot.id) == 0) {
+			other->tree.bytes += item->tree.bytes;
+			item->tree.bytes = 0;
 		}
 	}
 }
 
-/* One less names the item's blob; whether it goes, too. */
-static bool let_blob_go(struct prune *p, struct xb_item *item)
+/* One less names the thing; whether that was the last. */
+static bool drop_name(struct xb_map *counts, const char *name)
 {
-	uintptr_t names;
+	uintptr_t names = (uintptr_t)xb_map_get(counts, xb_view(name)) - 1;
 
-	if (item->blob == NULL)
-		return false;
-	names = (uintptr_t)xb_map_get(p->inventory.blobs, xb_view(item->blob)) - 1;
-	if (names > 0) {
-		(void)xb_map_set(p->inventory.blobs, xb_view(item->blob), (void *)names);
-		if (item->packed.bytes > 0)
-			hand_over(p, item);
-		return false;
-	}
-	(void)xb_map_remove(p->inventory.blobs, xb_view(item->blob));
-	return !item->blob_needed;
+	if (names > 0)
+		(void)xb_map_set(counts, xb_view(name), (void *)names);
+	else
+		(void)xb_map_remove(counts, xb_view(name));
+	return names == 0;
 }
 
 static void let_go(struct prune *p, struct xb_item *item)
 {
-	uint64_t bytes = item->tree.bytes;
+	bool tree = item->snapshot.id[0] != '\0';
+	bool blob_left = item->blob != NULL;
+	uint64_t bytes;
 
 	item->gone = true;
-	item->blob_gone = let_blob_go(p, item);
+	item->tree_gone = tree && drop_name(p->inventory.trees, item->snapshot.id);
+	if (item->blob != NULL)
+		blob_left = !drop_name(p->inventory.blobs, item->blob);
+	item->blob_gone = item->blob != NULL && !blob_left && !item->blob_needed;
+	if ((tree && !item->tree_gone) || blob_left)
+		hand_over(p, item);
+	bytes = tree && !item->tree_gone ? 0 : item->tree.bytes;
 	if (item->blob_gone)
 		bytes += item->packed.bytes;
 	p->total -= bytes < p->total ? bytes : p->total;
@@ -120,12 +128,22 @@ static void let_go(struct prune *p, struct xb_item *item)
 		p->what->visit(p->what->context, item, bytes);
 }
 
+/* Whether more is to go; `over` says that the store was larger than it may be. */
+static bool go_on(const struct prune *p, bool over)
+{
+	const struct xb_prune *what = p->what;
+
+	return (over && (what->keep == 0 || p->total > what->keep)) ||
+	       p->pruned.bytes < what->least;
+}
+
 static void decide(struct prune *p)
 {
 	int64_t now = xb_clock_now() * MICROSECONDS;
 	xb_autofree struct xb_item **order =
 		xb_calloc(p->inventory.items.len + 1, sizeof(struct xb_item *));
 	size_t len = 0;
+	bool over;
 
 	p->total = p->inventory.rest.bytes;
 	for (size_t i = 0; i < p->inventory.items.len; i++) {
@@ -136,7 +154,8 @@ static void decide(struct prune *p)
 			order[len++] = item;
 	}
 	qsort(order, len, sizeof(struct xb_item *), by_use);
-	for (size_t i = 0; i < len && (p->what->keep == 0 || p->total > p->what->keep); i++)
+	over = p->total > p->what->above || p->what->above == 0;
+	for (size_t i = 0; i < len && go_on(p, over); i++)
 		let_go(p, order[i]);
 }
 
@@ -152,13 +171,17 @@ static int remove_records(struct xb_store *store, const struct xb_strv *keys, st
 }
 
 /* A cache that a step uses is locked by it. */
-static int trash_cache(struct prune *p, const char *name, struct xb_error *err)
+static int trash_cache(struct prune *p, const struct xb_item *item, struct xb_error *err)
 {
+	const char *name = item->id;
 	xb_auto_fd int fd =
 		openat(p->store->caches, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		p->pruned.bytes -= item->tree.bytes;
+		p->total += item->tree.bytes;
 		return 0;
+	}
 	p->pruned.caches++;
 	return xb_sweep_trash(p->store, &p->sweep, p->store->caches, name, err);
 }
@@ -185,14 +208,14 @@ static int trash_item(struct prune *p, const struct xb_item *item, struct xb_err
 	int r = 0;
 
 	if (item->kind == XB_ITEM_CACHE)
-		return trash_cache(p, item->id, err);
+		return trash_cache(p, item, err);
 	if (item->kind == XB_ITEM_CONTEXT) {
 		(void)unlinkat(p->store->contexts, item->id, 0);
 		return 0;
 	}
 	if (item->kind != XB_ITEM_BLOB)
 		xb_strv_push(&p->keys, item->id);
-	if (item->snapshot.id[0] != '\0')
+	if (item->tree_gone)
 		r = trash_snapshot(p, item->snapshot.id, err);
 	return r < 0 || !item->blob_gone ? r : trash_blob(p, item->blob, err);
 }
@@ -251,7 +274,7 @@ static void count_what_would_go(struct prune *p)
 
 		if (!item->gone)
 			continue;
-		p->pruned.snapshots += item->snapshot.id[0] != '\0';
+		p->pruned.snapshots += item->tree_gone;
 		p->pruned.caches += item->kind == XB_ITEM_CACHE;
 		p->pruned.records += item->kind < XB_ITEM_BLOB;
 		p->pruned.blobs += item->blob_gone;

@@ -54,6 +54,8 @@ struct xb_prune {
 	const struct xb_strv *ids; /**< only these (xb_item_is()); NULL or empty: any */
 	int64_t unused_for;	   /**< seconds without use, 0: any */
 	uint64_t keep;		   /**< bytes that may stay, the last used ones; 0: nothing need */
+	uint64_t above;		   /**< and only where the store has more bytes than this */
+	uint64_t least;		   /**< bytes that are to go in any case, if they can */
 	/** Told of each item that goes and how much that gives, under the store lock; or NULL. */
 	void (*visit)(void *context, const struct xb_item *item, uint64_t bytes);
 	void *context;

@@ -125,6 +125,14 @@ static int hold_parts(struct xb_store *store, const struct xb_record *record, st
 	return has_snapshot(store, record) && has_blob(store, record);
 }
 
+/* Others may use the snapshot of a record that is dropped: the sweep after us knows. */
+static void leave_dropped(struct xb_store *store, const struct xb_record *record)
+{
+	XB_STORE_LOCKED(store);
+	if (record->snapshot.id[0] != '\0')
+		(void)xb_map_set(store->begun, xb_view(record->snapshot.id), store);
+}
+
 int xb_record_get(struct xb_store *store, const char *key, struct xb_record *ret,
 		  struct xb_error *err)
 {
@@ -139,8 +147,10 @@ int xb_record_get(struct xb_store *store, const char *key, struct xb_record *ret
 	r = hold_parts(store, &record, err);
 	if (r > 0)
 		*ret = record;
-	if (r == 0)
+	if (r == 0) {
 		(void)xb_record_remove(store, key, NULL);
+		leave_dropped(store, &record);
+	}
 	return r;
 }
 

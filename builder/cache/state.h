@@ -49,7 +49,9 @@ struct xb_store {
 	 *  taken the place of, and those that a sweep of ours had to leave to a living process: if
 	 *  there are any our lease file outlives us, for a sweep. */
 	struct xb_map *begun;
-	uint64_t serial; /**< makes names below ingest/ unique */
+	uint64_t limit;	       /**< bytes, see limit.h */
+	uint64_t limit_looked; /**< xb_clock_monotonic() when it was last enforced, 0: never */
+	uint64_t serial;       /**< makes names below ingest/ unique */
 };
 
 /** Cleanup: unlock the mutex behind the pointer. */

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -105,7 +104,6 @@ int xb_stock_measure(struct xb_store *store, struct xb_uses *ret, struct xb_erro
 struct taking {
 	const struct xb_stock *stock;
 	struct xb_inventory *ret;
-	struct xb_map *trees; /* snapshots that records name */
 	int64_t now;
 };
 
@@ -153,12 +151,12 @@ static char *blob_path(const char *digest)
 	return path;
 }
 
-/* Count one more item that names the blob; whether it is the first. */
-static bool count_blob(struct taking *t, const char *digest)
+/* Count one more item that names the thing; whether it is the first. */
+static bool count_name(struct xb_map *counts, const char *name)
 {
-	uintptr_t before = (uintptr_t)xb_map_get(t->ret->blobs, xb_view(digest));
+	uintptr_t before = (uintptr_t)xb_map_get(counts, xb_view(name));
 
-	(void)xb_map_set(t->ret->blobs, xb_view(digest), (void *)(before + 1));
+	(void)xb_map_set(counts, xb_view(name), (void *)(before + 1));
 	return before == 0;
 }
 
@@ -173,7 +171,7 @@ static void add_blob(struct taking *t, struct xb_item *item, const char *digest)
 	item->blob = xb_strdup(digest);
 	item->blob_needed = xb_reach_has(t->stock->reach, digest) ||
 			    xb_sweep_held(t->stock->sweep, 'b', digest);
-	if (count_blob(t, digest))
+	if (count_name(t->ret->blobs, digest))
 		item->packed = room;
 	if (used == 0)
 		used = changed;
@@ -204,6 +202,7 @@ static const struct {
 	const char *title;
 } record_kinds[] = {
 	{ XB_RECORD_CHAIN, XB_ITEM_BASE, "layer of a base image" },
+	{ XB_RECORD_MERGED, XB_ITEM_BASE, "many layers, merged" },
 	{ "http:", XB_ITEM_FETCHED, "fetched by HTTP" },
 	{ "git:", XB_ITEM_FETCHED, "fetched by git" },
 	{ "archive:", XB_ITEM_FETCHED, "unpacked archive" },
@@ -230,10 +229,9 @@ static int add_record(void *context, const struct xb_record *record)
 	struct xb_use use = xb_use_of(t->stock->uses, name);
 
 	item->snapshot = record->snapshot;
-	item->tree = room_of(&use);
 	item->used = past(t, use.used > 0 ? use.used : record->created * MICROSECONDS);
-	if (record->snapshot.id[0] != '\0')
-		(void)xb_map_set(t->trees, xb_view(record->snapshot.id), t);
+	if (record->snapshot.id[0] != '\0' && count_name(t->ret->trees, record->snapshot.id))
+		item->tree = room_of(&use);
 	if (!xb_digest_empty(&record->blob))
 		add_blob(t, item, record->blob.text);
 	item->hold = hold_of(t, item);
@@ -268,13 +266,7 @@ static int add_blobs(struct taking *t, struct xb_error *err)
 	return r;
 }
 
-static bool is_locked(int dirfd, const char *name)
-{
-	xb_auto_fd int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
-}
-
+/* Whether a step uses one is seen when it is to go: looking would be in the way of steps. */
 static int add_caches(struct taking *t, struct xb_error *err)
 {
 	int dirfd = t->stock->store->caches;
@@ -289,7 +281,6 @@ static int add_caches(struct taking *t, struct xb_error *err)
 		(void)room_of_file(dirfd, names.items[i], &item->used);
 		item->used = past(t, item->used);
 		item->tree = room_of(&use);
-		item->hold = is_locked(dirfd, names.items[i]) ? XB_HELD_PROCESS : XB_HELD_NOT;
 	}
 	return r;
 }
@@ -320,7 +311,7 @@ static int add_busy(struct taking *t, struct xb_error *err)
 		struct xb_use use = xb_use_of(t->stock->uses, name);
 		struct xb_item *item;
 
-		if (xb_map_get(t->trees, xb_view(names.items[i])) != NULL)
+		if (xb_map_get(t->ret->trees, xb_view(names.items[i])) != NULL)
 			continue;
 		item = add_item(t, XB_ITEM_BUSY, names.items[i], "");
 		item->tree = room_of(&use);
@@ -382,13 +373,11 @@ static int add_rest(struct taking *t, struct xb_error *err)
 
 int xb_stock_take(const struct xb_stock *stock, struct xb_inventory *ret, struct xb_error *err)
 {
-	xb_auto_map struct xb_map *trees = xb_map_new();
-	struct taking t = {
-		.stock = stock, .ret = ret, .trees = trees, .now = xb_clock_now() * MICROSECONDS
-	};
+	struct taking t = { .stock = stock, .ret = ret, .now = xb_clock_now() * MICROSECONDS };
 	int r;
 
 	ret->blobs = xb_map_new();
+	ret->trees = xb_map_new();
 	r = xb_record_each(stock->store, add_record, &t, err);
 	if (r >= 0)
 		r = add_blobs(&t, err);

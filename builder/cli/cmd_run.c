@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "builder/cache/limit.h"
+#include "builder/cli/cache_limit.h"
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
 #include "builder/cli/report.h"
@@ -276,9 +278,14 @@ static int run_image(const struct xb_invocation *invocation, struct running *run
 	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
 	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
 	struct xb_sandbox_io io = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
-	int r = xb_store_open(root, &run->store, err);
+	uint64_t limit = 0;
+	int r = xb_cache_limit_read(NULL, &limit, err);
 
 	xb_sandbox_spec_init(&spec);
+	if (r == 0)
+		r = xb_store_open(root, &run->store, err);
+	if (r == 0)
+		xb_limit_set(run->store, limit);
 	if (r == 0)
 		r = open_sources(run, err);
 	if (r == 0)

@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "builder/cache/limit.h"
+#include "builder/cli/cache_limit.h"
 #include "builder/cli/context.h"
 #include "builder/cli/report.h"
 #include "builder/dockerfile/frontend.h"
@@ -79,6 +81,8 @@ const struct xb_option xb_build_option_table[] = {
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what a base's layer may unpack to, such as 20G" },
+	{ "cache-limit", 0, XB_OPTION_TEXT, AT(cache_limit), "SIZE",
+	  "what the store may take, such as 20G, or none" },
 	{ "keep-going", 'k', XB_OPTION_FLAG, AT(keep_going), NULL,
 	  "a step that fails stops only what needs it" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
@@ -330,6 +334,11 @@ static int read_max_layer(struct xb_build_request *request, struct xb_error *err
 			      err);
 }
 
+static int read_cache_limit(struct xb_build_request *request, struct xb_error *err)
+{
+	return xb_cache_limit_read(request->options.cache_limit, &request->cache_limit, err);
+}
+
 static int check_names(const struct xb_build_options *options, struct xb_error *err)
 {
 	for (size_t i = 0; i < options->names.len; i++) {
@@ -423,7 +432,7 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
 		read_platforms, read_hosts,	read_secrets, read_limits, read_network,
-		read_jobs,	read_max_layer, read_outputs, read_parity,
+		read_jobs,	read_max_layer, read_outputs, read_parity, read_cache_limit,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);
@@ -521,9 +530,12 @@ int xb_build_request_store(struct xb_build_request *request, struct xb_error *er
 		return 0;
 	if (geteuid() != 0 && needs_root(request))
 		r = xb_proc_become_root(err);
-	return r < 0 ? r
-		     : xb_store_open(root != NULL ? root : request->default_root, &request->store,
-				     err);
+	if (r >= 0)
+		r = xb_store_open(root != NULL ? root : request->default_root, &request->store,
+				  err);
+	if (r >= 0)
+		xb_limit_set(request->store, request->cache_limit);
+	return r;
 }
 
 int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err)

@@ -50,6 +50,7 @@ struct xb_build_options {
 	const char *cgroup_parent;
 	const char *jobs;
 	const char *max_layer;
+	const char *cache_limit;
 	const char *root;
 	const char *format;
 	const char *provenance;
@@ -94,7 +95,8 @@ struct xb_build_request {
 	int64_t context_time;	  /**< of a context that is fetched, in seconds, -1: none */
 	int64_t epoch; /**< SOURCE_DATE_EPOCH in seconds, -1: none; known once there is a plan */
 	unsigned jobs;
-	uint64_t max_layer; /**< bytes, 0: the default */
+	uint64_t max_layer;   /**< bytes, 0: the default */
+	uint64_t cache_limit; /**< as for xb_limit_set() */
 	bool no_network;
 	struct xb_store *store;
 	struct xb_context *context;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/explain.h"
+#include "builder/cache/limit.h"
 #include "builder/solve/blob.h"
 #include "builder/solve/fetch.h"
 #include "builder/solve/lock.h"
@@ -236,6 +237,26 @@ static int execute(struct xb_step_shared *shared, size_t index,
 	return xb_store_explain(err, r);
 }
 
+/* Below the store's bound; and where the disk is full all the same, once more with room made. */
+static int execute_with_room(struct xb_step_shared *shared, size_t index,
+			     const struct xb_result *const *inputs, const struct xb_ground *ground,
+			     struct xb_record *record, struct xb_error *err)
+{
+	xb_auto_error struct xb_error full = XB_ERROR_INIT;
+	const struct xb_record blank = *record;
+	int r;
+
+	xb_limit_enforce(shared->store);
+	r = execute(shared, index, inputs, ground, record, &full);
+	if (r == -ENOSPC && xb_limit_relieve(shared->store)) {
+		*record = blank;
+		return execute(shared, index, inputs, ground, record, err);
+	}
+	if (r < 0)
+		xb_error_move(err, &full);
+	return r;
+}
+
 /*
  * Look the key up. Returns 1 when `record` is its result, 0 when there is none. A record whose note
  * is a key stands for the one that has this key: its layer may have been packed since.
@@ -276,7 +297,7 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	(void)snprintf(record->key, sizeof(record->key), "%s", key);
 	(void)snprintf(record->title, sizeof(record->title), "%s",
 		       shared->plan->steps[index].title);
-	return execute(shared, index, inputs, ground, record, err);
+	return execute_with_room(shared, index, inputs, ground, record, err);
 }
 
 /* Whether the step is a copy that needs no more of its parent's tree than `ret`. */

@@ -8,6 +8,7 @@
 #include "builder/cache/blob.h"
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
+#include "builder/cache/limit.h"
 #include "builder/layer/merge.h"
 #include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
@@ -79,8 +80,10 @@ static int unpack_and_record(struct xb_store *store, const struct xb_result_laye
 			     struct xb_error *err)
 {
 	uint64_t start = xb_clock_monotonic();
-	int r = xb_snapshot_begin(store, &record->snapshot, err);
+	int r;
 
+	xb_limit_enforce(store);
+	r = xb_snapshot_begin(store, &record->snapshot, err);
 	if (r < 0)
 		return r;
 	r = unpack_into(store, layer, max_layer, lowers, &record->snapshot, warnings, err);
@@ -169,6 +172,7 @@ static int merge_and_record(const struct stack *stack, size_t n, struct xb_recor
 	uint64_t start = xb_clock_monotonic();
 	int r = stack_paths(stack, n, &lowers, err);
 
+	xb_limit_enforce(stack->store);
 	if (r == 0)
 		r = xb_snapshot_begin(stack->store, &record->snapshot, err);
 	if (r < 0)

@@ -171,13 +171,104 @@ EOF
 	dd if=/dev/urandom of="$W/big/noise" bs=1M count=1 status=none
 	"$XBUILD" build -q --root "$STORE" "$W/big"
 	dd if=/dev/urandom of="$W/big/noise" bs=1M count=1 status=none
-	exits 8 "$XBUILD" build -q --root "$STORE" "$W/big"
+	exits 8 "$XBUILD" build -q --root "$STORE" --cache-limit none "$W/big"
 	says "No space left" "cache prune"
 	cat /dev/zero >"$W/disk/filler" 2>/dev/null || :
 	"$XBUILD" cache prune --root "$STORE"
 	"$XBUILD" build -q --root "$STORE" "$W/big"
 	same "$(make_image)" "$RIGHT" "the digest after prune"
 )
+
+# small_disk FUNCTION: run it with $STORE on a disk of 8 MB
+small_disk() {
+	has root || skip "only root can mount a small disk" root
+	mkdir -p "$W/small"
+	mount -t tmpfs -o size=8m none "$W/small" || skip "no tmpfs to be had"
+	STORE=$W/small/store
+	status=0
+	(set -eu && "$1") || status=$?
+	mount -o remount,rw "$W/small"
+	umount "$W/small"
+	return $status
+}
+
+noisy() { # a build whose layer is new, and a megabyte
+	dockerfile "$W/noisy" <<'EOF'
+FROM scratch
+COPY noise /
+EOF
+	dd if=/dev/urandom of="$W/noisy/noise" bs=1M count=1 status=none
+	"$XBUILD" build -q --root "$STORE" "$@" "$W/noisy"
+}
+
+kept_small() { small_disk kept_small_steps; }
+kept_small_steps() {
+	make_image >/dev/null
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		noisy >/dev/null || fail "build $n of more than the disk holds"
+	done
+	"$XBUILD" images --root "$STORE" | grep -q '^a:1' || fail "a tag is gone"
+	XBUILD_CACHE_LIMIT=3M noisy >/dev/null
+	bytes=$(cache_says .total.bytes du)
+	[ "$bytes" -le 6291456 ] || fail "$bytes bytes with a limit of 3 MB and a step of 2"
+	exits 2 noisy --cache-limit much
+	same "$(make_image)" "$RIGHT" "the digest"
+	"$XBUILD" cache check --root "$STORE"
+}
+
+tried_again() { small_disk tried_again_steps; }
+# The bound is not reached, but what is there leaves no room.
+tried_again_steps() {
+	make_image >/dev/null
+	noisy >/dev/null
+	head -c 4300k /dev/zero >"$W/small/filler"
+	noisy --cache-limit 1g >/dev/null || fail "no room was made"
+	exits 8 noisy --cache-limit none
+}
+
+read_only() { small_disk read_only_steps; }
+read_only_steps() {
+	make_image >/dev/null
+	mount -o remount,ro "$W/small"
+	exits 8 make_image
+	says "Read-only file system"
+	mount -o remount,rw "$W/small"
+	same "$(make_image)" "$RIGHT" "the digest"
+}
+
+few_descriptors() {
+	fresh
+	make_image >/dev/null
+	command -v prlimit >/dev/null || skip "no prlimit here"
+	for n in 8 12 16 24 32; do
+		status=0
+		prlimit --nofile=$n "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx" \
+			>"$W/out" 2>"$W/err" || status=$?
+		if [ $status = 0 ]; then
+			same "$(cat "$W/out")" "$RIGHT" "the digest with $n descriptors"
+		else
+			[ -s "$W/err" ] && [ $status -lt 126 ] || fail "$n descriptors: status $status"
+		fi
+		fresh_status=0
+		prlimit --nofile=$n "$XBUILD" build -q --no-cache --root "$STORE" "$W/ctx" \
+			>"$W/out" 2>"$W/err" || fresh_status=$?
+		[ $fresh_status -lt 126 ] || fail "$n descriptors: status $fresh_status"
+	done
+	recovers "builds with few descriptors"
+}
+
+# Two years in the future, and back.
+clock_jumps() {
+	command -v faketime >/dev/null || skip "no faketime here"
+	fresh
+	same "$(faketime -f +700d "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx")" "$RIGHT" "digest"
+	same "$(make_image)" "$RIGHT" "the digest today"
+	same "$(cache_says '[.[] | select(.lastUsed > (now + 3600 | todate))] | length' ls)" 0 \
+		"things used in the future"
+	"$XBUILD" rmi --root "$STORE" a:1
+	"$XBUILD" cache prune --root "$STORE"
+	recovers "a clock that jumped"
+}
 
 others_cannot_look() {
 	has root || skip "only root can become another user" root
@@ -253,6 +344,11 @@ t "eight builds of the same at once run each step once" at_once
 t "pruning beside builds disturbs none" pruned_meanwhile
 t "a changed byte in any file of the store is healed or reported" damaged
 t "a full disk is said so, pruned, and used again" full_disk
+t "a store is kept within its bound" kept_small
+t "a full disk is given room once" tried_again
+t "a read-only store is said so" read_only
+t "few file descriptors are an error at most" few_descriptors
+t "a clock that jumps does no harm" clock_jumps
 t "the store is nobody else's" others_cannot_look
 t "cache du and ls say what is there, as du counts it" counted_as_du_does
 t "cache prune takes what its filters say" pruned_in_parts

@@ -191,6 +191,34 @@ static void equal_layers_are_counted_once_and_go_with_the_last(void **state)
 	assert_string_equal(left(), "bc");
 }
 
+static void a_tree_of_two_records_goes_with_the_last(void **state)
+{
+	xb_auto_strv struct xb_strv ids = XB_STRV_INIT;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	const struct xb_prune what = { .ids = &ids };
+	uint64_t before;
+	struct xb_store *store;
+	struct xb_record record;
+
+	(void)state;
+	make_results(HOUR, HOUR, HOUR);
+	before = total();
+	store = open_store();
+	assert_int_equal(xb_record_get(store, "a", &record, NULL), 1);
+	(void)snprintf(record.key, sizeof(record.key), "alias");
+	check(xb_record_put(store, &record, &err), &err);
+	xb_store_free(store);
+	assert_true(total() < before + 65536);
+	xb_strv_push(&ids, "a");
+	assert_int_equal(prune(&what).snapshots, 0);
+	store = open_store();
+	assert_int_equal(xb_record_get(store, "alias", &record, NULL), 1);
+	xb_store_free(store);
+	xb_strv_push(&ids, "alias");
+	assert_int_equal(prune(&what).snapshots, 1);
+	assert_string_equal(left(), "bc");
+}
+
 static const struct xb_item *item_of(const struct xb_inventory *inventory, const char *id)
 {
 	for (size_t i = 0; i < inventory->items.len; i++) {
@@ -234,6 +262,7 @@ int main(void)
 		scratch_test(one_can_be_named),
 		scratch_test(what_is_used_is_noted_when_the_store_is_closed),
 		scratch_test(equal_layers_are_counted_once_and_go_with_the_last),
+		scratch_test(a_tree_of_two_records_goes_with_the_last),
 		scratch_test(items_say_what_holds_them),
 	};
 
