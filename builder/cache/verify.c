@@ -116,7 +116,7 @@ static int verify_record(void *context, const struct xb_record *record)
 	v->readable++;
 	if (what == NULL)
 		return 0;
-	/* the store is locked by whoever calls: removed later */
+	/* not while they are listed */
 	if (v->what->repair)
 		xb_strv_push(&v->keys, record->key);
 	flaw(v, "record", record->key, what, v->what->repair);
@@ -141,12 +141,21 @@ static int verify_rows(struct verifying *v, struct xb_error *err)
 	return 0;
 }
 
-static int verify_records(struct verifying *v, struct xb_error *err)
+/* Under the lock nobody adds records, or moves away what they name. */
+static int look_at_records(struct verifying *v, struct xb_error *err)
 {
-	int r = xb_record_each(v->store, verify_record, v, err);
+	xb_auto_guard int guard = xb_guard_take(v->store, true, err);
+	int r = guard;
 
 	if (r >= 0)
-		r = verify_rows(v, err);
+		r = xb_record_each(v->store, verify_record, v, err);
+	return r < 0 ? r : verify_rows(v, err);
+}
+
+static int verify_records(struct verifying *v, struct xb_error *err)
+{
+	int r = look_at_records(v, err);
+
 	for (size_t i = 0; r >= 0 && i < v->keys.len; i++)
 		r = xb_record_remove(v->store, v->keys.items[i], err);
 	return r;
@@ -171,17 +180,18 @@ static char *image_flaw(const struct xb_store *store, const struct xb_descriptor
 	return NULL;
 }
 
-static int verify_tags(struct verifying *v, struct xb_error *err)
+/* Under the lock no tag gets another image, and no image is collected. Appends names to `broken`.
+ */
+static int look_at_tags(struct verifying *v, struct xb_strv *broken, struct xb_error *err)
 {
+	xb_auto_guard int guard = xb_guard_take(v->store, true, err);
 	xb_auto_tags struct xb_tags tags = { 0 };
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-	xb_auto_strv struct xb_strv broken = XB_STRV_INIT;
-	int r = 0;
 
-	if (xb_tag_list(v->store, &tags, &cause) < 0) {
+	if (guard < 0)
+		return guard;
+	if (xb_tag_list(v->store, &tags, &cause) < 0)
 		flaw(v, "index", "index.json", cause.message, false);
-		return 0;
-	}
 	v->verified.tags = tags.len;
 	for (size_t i = 0; i < tags.len; i++) {
 		xb_autofree char *what = image_flaw(v->store, &tags.items[i].descriptor);
@@ -189,8 +199,16 @@ static int verify_tags(struct verifying *v, struct xb_error *err)
 		if (what == NULL)
 			continue;
 		flaw(v, "tag", tags.items[i].name, what, v->what->repair);
-		xb_strv_push(&broken, tags.items[i].name);
+		xb_strv_push(broken, tags.items[i].name);
 	}
+	return 0;
+}
+
+static int verify_tags(struct verifying *v, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv broken = XB_STRV_INIT;
+	int r = look_at_tags(v, &broken, err);
+
 	for (size_t i = 0; v->what->repair && r >= 0 && i < broken.len; i++)
 		r = xb_tag_remove(v->store, broken.items[i], err);
 	return r == -ENOENT ? 0 : r;

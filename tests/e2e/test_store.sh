@@ -114,6 +114,7 @@ pruned_meanwhile() {
 	two=$!
 	while kill -0 "$one" 2>/dev/null; do
 		"$XBUILD" cache prune --all --root "$STORE" >/dev/null
+		"$XBUILD" cache check --root "$STORE" >"$W/check" || fail "$(cat "$W/check")"
 		sleep 0.02
 	done
 	wait "$one"
