@@ -318,12 +318,13 @@ static int find_ground(struct xb_step_shared *shared, size_t index,
 	return xb_copy_stands_apart(shared, step, inputs + 1, root, ret);
 }
 
-/* Have `key` stand for a record of another key. */
+/* Have `key` stand for a record of another key, whose tree and blob are counted there. */
 static int put_alias(struct xb_step_shared *shared, const char *key, const struct xb_record *record,
 		     struct xb_error *err)
 {
-	struct xb_record alias = *record;
+	struct xb_record alias = { .created = record->created, .duration = record->duration };
 
+	(void)snprintf(alias.title, sizeof(alias.title), "%s", record->title);
 	(void)snprintf(alias.key, sizeof(alias.key), "%s", key);
 	(void)snprintf(alias.note, sizeof(alias.note), "%s", record->key);
 	return xb_store_explain(err, xb_record_put(shared->store, &alias, err));

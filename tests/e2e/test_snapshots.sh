@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Snapshots: more layers than an overlay takes.
+# Snapshots: more layers than an overlay takes, and copies that are made once for all platforms.
 . "$(dirname "$0")/lib.sh"
 need userns overlay
 tiny_base
@@ -60,6 +60,51 @@ deep_base() {
 	[ ! -e on.out/copied1 ] || fail "a removed file is there"
 }
 
+# A plain user's namespace links and merges what belongs to its ids.
+deep_as_user() {
+	user_ready
+	mkdir -p "$USER_HOME/deep"
+	echo some >"$USER_HOME/deep/some"
+	deep_dockerfile 240 | sed 's/^FROM tiny$/FROM tiny AS work/' >"$USER_HOME/deep/Dockerfile"
+	printf 'FROM scratch\nCOPY --from=work /d /\n' >>"$USER_HOME/deep/Dockerfile"
+	cp -r "$TINY" "$USER_HOME/tiny"
+	chown -R xbtest: "$USER_HOME"
+	as_user "$USER_HOME/bin/xbuild" build --root "$USER_HOME/store" --progress=plain --platform linux/amd64 \
+		--build-context "tiny=oci-layout://$USER_HOME/tiny:tiny" -o "type=local,dest=$USER_HOME/out" \
+		"$USER_HOME/deep"
+	same "$(wc -l <"$USER_HOME/out/list")" 12
+	same "$(ls "$USER_HOME/out/kept")" f240
+	same "$(find "$USER_HOME/out" -name 'copied*' | wc -l)" 216
+}
+
+layers_of() { # LAYOUT PLATFORM: the digests, bottom first
+	index=$1/blobs/$(index_digest "$1" | tr : /)
+	manifest=$(jq -r --arg a "$2" '.manifests[] | select(.platform.architecture == $a).digest' "$index")
+	jq -r '.layers[].digest' "$1/blobs/$(echo "$manifest" | tr : /)"
+}
+
+# The layer is one, its work is done once, and another base does not make it again.
+once_for_all() {
+	both_platforms
+	fresh
+	dockerfile once <<-'EOF'
+		FROM tiny
+		WORKDIR /srv/app
+		COPY . .
+		COPY --chown=5:6 some /bin/some
+	EOF
+	echo some >once/some
+	build --platform "$PLATFORMS" -o type=oci,dest=once.layout,tar=false once 2>log
+	same "$(layers_of once.layout amd64 | tail -n 2)" "$(layers_of once.layout arm64 | tail -n 2)"
+	[ "$(grep -c 'CACHED' log)" -ge 2 ] || fail "copied for each platform: $(cat log)"
+	sed -i 's/^FROM tiny$/FROM tiny\nRUN echo other > \/other/' once/Dockerfile
+	build --platform linux/amd64 -o type=oci,dest=other.layout,tar=false --progress=rawjson once 2>log
+	[ "$(jq -r '.layers[].digest' "other.layout/blobs/$(index_digest other.layout | tr : /)" | tail -n 1)" = \
+		"$(layers_of once.layout amd64 | tail -n 1)" ] || fail "other bytes under another base"
+}
+
 t "a thousand steps and more, one on the other" many_layers
 t "a base of 600 layers" deep_base
+t "a deep stack as a plain user" deep_as_user
+t "a copy is made once for all platforms" once_for_all
 finish
