@@ -86,7 +86,7 @@ def row(name, tool, command, before=lambda: None, runs=None):
         entry.update(builder=looked["builder"], tree=looked["tree"])
     rows.append(entry)
     memory = f"{entry['builder'] / MB:8.0f} {entry['tree'] / MB:6.0f}" if "tree" in entry else f"{'':8} {'':6}"
-    print(f"{name:46} {tool:8} {entry['wall']:8.3f} {entry['user']:8.3f} {entry['system']:8.3f} {memory}",
+    print(f"{name:56} {tool:8} {entry['wall']:8.3f} {entry['user']:8.3f} {entry['system']:8.3f} {memory}",
           flush=True)
     return entry["wall"]
 
@@ -94,7 +94,7 @@ def row(name, tool, command, before=lambda: None, runs=None):
 def floor(name, run, runs=None):
     """The median of what `run` returns, in seconds."""
     floors[name] = statistics.median(run() for _ in range(runs or RUNS))
-    print(f"{'floor: ' + name:46} {'':8} {floors[name]:8.4f}", flush=True)
+    print(f"{'floor: ' + name:56} {'':8} {floors[name]:8.4f}", flush=True)
     return floors[name]
 
 
@@ -303,7 +303,7 @@ def save(file):
 def main():
     print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
           f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
-    print(f"{'':46} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
+    print(f"{'':56} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
     for section in (tiny_steps, copying, many_files, big_file, growth):
         if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
             section()
