@@ -242,7 +242,7 @@ class Workload:
             # others' builds have control groups, too: of ours the name has the process
             wrong += [f"control group: {where}/{name}" for where, dirs, _ in os.walk(CGROUPS) for name in dirs
                       if name.startswith(f"xbuild-{self.builder}-")]
-        wrong += [f"mounted: {line}" for line in self.machine() ^ before]
+        wrong += [f"mounted: {line}" for line in self.machine() - before]
         again = run(self.build("b", "-t", "b:1"))
         if again.returncode != 0 or again.stdout.decode().strip() != self.keep:
             wrong.append(f"another build: {again.returncode} {again.stdout} {again.stderr.decode()[-500:]}")
