@@ -342,17 +342,22 @@ static void act(struct task *task, long call, const int *errors)
 	}
 }
 
-/* Messages have to be seen, and are not written to a disk here. */
-static bool is_message(long call, uint64_t fd)
+/*
+ * Messages have to be seen, and are not written to a disk here. fcntl() has errors where it makes a
+ * descriptor; SQLite takes any error of a lock for somebody else's lock, and waits.
+ */
+static bool is_spared(long call, const uint64_t *arguments)
 {
-	return (call == SYS_write || call == SYS_writev) && (fd == 1 || fd == 2);
+	if (call == SYS_write || call == SYS_writev)
+		return arguments[0] == 1 || arguments[0] == 2;
+	return call == SYS_fcntl && arguments[1] != F_DUPFD && arguments[1] != F_DUPFD_CLOEXEC;
 }
 
-static void on_entry(struct task *task, long call, uint64_t first)
+static void on_entry(struct task *task, long call, const uint64_t *arguments)
 {
 	const int *errors = m.chosen ? errors_of(call) : NULL;
 
-	if (m.chosen && (errors == NULL || is_message(call, first) || !is_ours(task)))
+	if (m.chosen && (errors == NULL || is_spared(call, arguments) || !is_ours(task)))
 		return;
 	if (++m.count == m.n)
 		act(task, call, errors);
@@ -367,7 +372,7 @@ static void on_call(struct task *task)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->id, sizeof(info), &info) <= 0)
 		return;
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-		on_entry(task, (long)info.entry.nr, info.entry.args[0]);
+		on_entry(task, (long)info.entry.nr, (const uint64_t *)info.entry.args);
 	else if (info.op == PTRACE_SYSCALL_INFO_EXIT && task->fail != 0)
 		set_result(task);
 }
