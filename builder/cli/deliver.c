@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "builder/cli/report.h"
+#include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
 
 /* Outputs that are written at once: more only wait for the disk. */
@@ -199,13 +200,24 @@ static int run_writings(const struct delivery *d, struct writing *writings, atom
 	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
 }
 
+/* Which blobs of the store were found whole by earlier builds. */
+static struct xb_context_memory *open_memory(const struct xb_store *store)
+{
+	xb_auto_fd int fd = openat(xb_store_dirfd(store), "blobs",
+				   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return xb_context_memory_open(xb_store_contexts(store), fd);
+}
+
 static int write_outputs(struct delivery *d, const struct xb_results *results, bool own_files,
 			 struct xb_error *err)
 {
 	const struct xb_build_request *request = d->request;
 	xb_autofree struct writing *writings =
 		xb_calloc(request->outputs.len + 1, sizeof(*writings));
+	xb_auto_context_memory struct xb_context_memory *blobs = open_memory(request->store);
 	atomic_bool stop = false;
+	int r;
 
 	for (size_t i = 0; i < request->outputs.len; i++) {
 		const struct xb_output *output = &request->outputs.items[i];
@@ -222,6 +234,7 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 				.names = &request->options.names,
 				.epoch = request->epoch,
 				.max_layer = request->max_layer,
+				.blobs = blobs,
 				.cancelled = &stop,
 				.own_files = own_files,
 			},
@@ -230,7 +243,10 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 			writings[i].source.assembled =
 				&d->images[xb_forms_add(&d->forms, &output->form)];
 	}
-	return run_writings(d, writings, &stop, err);
+	r = run_writings(d, writings, &stop, err);
+	/* a help for the next build alone */
+	(void)xb_context_memory_save(blobs, NULL);
+	return r;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */

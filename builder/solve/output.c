@@ -6,6 +6,7 @@
 
 #include "builder/cache/tag.h"
 #include "builder/layer/tarfile.h"
+#include "builder/solve/output_blob.h"
 #include "builder/solve/output_file.h"
 #include "builder/solve/output_files.h"
 #include "manifest/archive.h"
@@ -82,8 +83,9 @@ static int write_nothing(const struct xb_output *output, const struct xb_output_
 }
 
 /* An archive's members as the tar writer takes them; descriptors in `members` are to be closed. */
-static int open_members(const struct xb_layout *layout, const struct xb_export *files,
-			struct xb_tarfile_member *members, struct xb_error *err)
+static int open_members(const struct xb_output_source *source, const struct xb_layout *layout,
+			const struct xb_export *files, struct xb_tarfile_member *members,
+			struct xb_error *err)
 {
 	for (size_t i = 0; i < files->len; i++) {
 		const struct xb_export_file *file = &files->items[i];
@@ -93,8 +95,8 @@ static int open_members(const struct xb_layout *layout, const struct xb_export *
 		members[i].size = file->source == XB_EXPORT_DIRECTORY ? 0 : file->size;
 		members[i].data = file->data;
 		if (file->source == XB_EXPORT_BLOB)
-			r = xb_layout_blob_open(layout, &file->blob, file->size, &members[i].fd,
-						err);
+			r = xb_output_open_blob(source, layout, &file->blob, file->size,
+						&members[i].fd, err);
 		if (r < 0)
 			return r;
 	}
@@ -111,7 +113,7 @@ static int write_archive(const struct xb_layout *layout, const struct xb_export 
 
 	for (size_t i = 0; i < files->len; i++)
 		members[i].fd = -1;
-	r = open_members(layout, files, members, err);
+	r = open_members(source, layout, files, members, err);
 	if (r == 0)
 		r = xb_output_file_open(&sink, dest, err);
 	if (r == 0)
@@ -152,16 +154,12 @@ static const char *tag_of(const char *name)
 	return colon != NULL ? colon + 1 : base;
 }
 
-/*
- * The store's blobs were hashed when they got their names: they are copied and not read, and where
- * the file system can share blocks not even copied.
- */
+/* Where the file system can share blocks blobs are not copied. */
 static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
-		      const struct xb_descriptor *root, const atomic_bool *cancelled,
-		      struct xb_error *err)
+		      const struct xb_output_source *source, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(store, root, &blobs, err);
+	int r = xb_image_blobs(store, &source->assembled->root, &blobs, err);
 
 	for (size_t i = 0; r == 0 && i < blobs.len; i++) {
 		const struct xb_descriptor *blob = &blobs.items[i];
@@ -169,9 +167,9 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 
 		if (xb_layout_blob_exists(to, &blob->digest, blob->size))
 			continue;
-		r = xb_output_cancelled(cancelled, err);
+		r = xb_output_cancelled(source->cancelled, err);
 		if (r == 0)
-			r = xb_layout_blob_open(store, &blob->digest, blob->size, &fd, err);
+			r = xb_output_open_blob(source, store, &blob->digest, blob->size, &fd, err);
 		if (r == 0)
 			r = xb_layout_add_fd(to, fd, &blob->digest, blob->size, true, err);
 	}
@@ -179,14 +177,15 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 }
 
 static int write_layout(const struct xb_output *output, const struct xb_layout *store,
-			const struct xb_descriptor *root, const struct xb_strv *names,
-			const atomic_bool *cancelled, struct xb_error *err)
+			const struct xb_output_source *source, const struct xb_strv *names,
+			struct xb_error *err)
 {
+	const struct xb_descriptor *root = &source->assembled->root;
 	xb_auto_layout struct xb_layout *layout = NULL;
 	int r = xb_layout_create(output->dest, &layout, err);
 
 	if (r == 0)
-		r = copy_blobs(layout, store, root, cancelled, err);
+		r = copy_blobs(layout, store, source, err);
 	if (r == 0 && (names->len == 0 || output->tag != NULL))
 		return xb_layout_tag(layout, root, output->tag, true, err);
 	for (size_t i = 0; r == 0 && i < names->len; i++)
@@ -208,7 +207,7 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	if (output->tag != NULL)
 		xb_strv_push(&tags, output->tag);
 	if (r == 0 && output->directory)
-		return write_layout(output, store, root, &names, source->cancelled, err);
+		return write_layout(output, store, source, &names, err);
 	if (r == 0)
 		r = xb_export_oci(store, root, output->tag != NULL ? &tags : &names, &files, err);
 	if (r == 0)

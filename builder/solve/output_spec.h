@@ -14,6 +14,8 @@
 #include "builder/solve/form.h"
 #include "builder/solve/solve.h"
 
+struct xb_context_memory;
+
 /** The types of `-o`. */
 enum xb_output_type {
 	XB_OUTPUT_IMAGE,     /**< kept in the store under its names */
@@ -51,12 +53,14 @@ struct xb_output_source {
 	bool several; /**< several platforms were asked for: some may have been left out since */
 	const struct xb_results *results;
 	const struct xb_assembled
-		*assembled;	      /**< of the output's form; NULL where it has no image */
-	const struct xb_strv *names;  /**< of the build (-t) */
-	int64_t epoch;		      /**< -1: none */
-	uint64_t max_layer;	      /**< as in struct xb_solve_request */
-	const atomic_bool *cancelled; /**< once it is true writing ends soon; NULL: never */
-	bool own_files;		      /**< files of type=local belong to the user, not to others */
+		*assembled;		 /**< of the output's form; NULL where it has no image */
+	const struct xb_strv *names;	 /**< of the build (-t) */
+	int64_t epoch;			 /**< -1: none */
+	uint64_t max_layer;		 /**< as in struct xb_solve_request */
+	struct xb_context_memory *blobs; /**< files of blobs that were found whole, so that they are
+					    not read again until they change; NULL: all are */
+	const atomic_bool *cancelled;	 /**< once it is true writing ends soon; NULL: never */
+	bool own_files; /**< files of type=local belong to the user, not to others */
 };
 
 #endif

@@ -151,6 +151,22 @@ damaged() {
 		done
 }
 
+# Also where blobs are copied without being read for anything else.
+damaged_and_archived() {
+	fresh
+	make_image >/dev/null
+	blob=$(find "$STORE/blobs/sha256" -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+	"$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/a.tar" "$W/ctx" >/dev/null
+	printf 'x' | dd of="$blob" bs=1 seek=30 conv=notrunc status=none
+	exits 8 "$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/b.tar" "$W/ctx"
+	says "$(basename "$blob")"
+	says "cache check --repair"
+	[ ! -e "$W/b.tar" ] || fail "an archive was left"
+	"$XBUILD" cache check --repair --root "$STORE" >/dev/null || true
+	same "$("$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/b.tar" "$W/ctx")" "$RIGHT" "the digest"
+	cmp "$W/a.tar" "$W/b.tar" || fail "the archive is another"
+}
+
 full_disk() {
 	has root || skip "only root can mount a small disk" root
 	mkdir "$W/disk"
@@ -344,6 +360,7 @@ t "a failing sync fails the build, and the next one is right" sync_fails
 t "eight builds of the same at once run each step once" at_once
 t "pruning beside builds disturbs none" pruned_meanwhile
 t "a changed byte in any file of the store is healed or reported" damaged
+t "a damaged blob gets into no archive" damaged_and_archived
 t "a full disk is said so, pruned, and used again" full_disk
 t "a store is kept within its bound" kept_small
 t "a full disk is given room once" tried_again
