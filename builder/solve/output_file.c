@@ -11,7 +11,7 @@
 
 void xb_output_file_clear(struct xb_output_file *file)
 {
-	if (file->temporary != NULL)
+	if (file->named)
 		(void)unlink(file->temporary);
 	if (file->path != NULL)
 		xb_cleanup_fd(&file->fd);
@@ -19,34 +19,62 @@ void xb_output_file_clear(struct xb_output_file *file)
 	free(file->temporary);
 }
 
+/* A file without a name leaves nothing when we are killed; not all file systems have it. */
+static int open_beside(struct xb_output_file *file)
+{
+	const char *slash = strrchr(file->path, '/');
+	size_t len = slash != NULL ? (size_t)(slash - file->path) + 1 : 0;
+	xb_autofree char *dir = len > 0 ? xb_format("%.*s", (int)len, file->path) : xb_strdup(".");
+
+	file->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (file->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+		file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		file->named = file->fd >= 0;
+	}
+	return file->fd < 0 ? -errno : 0;
+}
+
 int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err)
 {
+	int r;
+
 	if (strcmp(dest, "-") == 0) {
 		file->fd = STDOUT_FILENO;
 		return 0;
 	}
 	file->path = xb_strdup(dest);
 	file->temporary = xb_format("%s.%ld.partial", dest, (long)getpid());
-	file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (file->fd < 0) {
-		int r = -errno;
+	r = open_beside(file);
+	return r < 0 ? xb_error_errno(err, r, "creating %s", dest) : 0;
+}
 
-		free(file->temporary);
-		file->temporary = NULL;
-		return xb_error_errno(err, r, "creating %s", dest);
-	}
+/* linkat() replaces nothing, rename() does: hence a name for a moment. */
+static int give_name(struct xb_output_file *file)
+{
+	char self[32];
+
+	if (file->named)
+		return 0;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	file->named = true;
 	return 0;
 }
 
 int xb_output_file_done(struct xb_output_file *file, struct xb_error *err)
 {
+	int r;
+
 	if (file->path == NULL)
 		return 0;
 	/* not synced, as no tool's output is that can be made again */
-	if (rename(file->temporary, file->path) < 0)
-		return xb_error_errno(err, -errno, "finishing %s", file->path);
-	free(file->temporary);
-	file->temporary = NULL;
+	r = give_name(file);
+	if (r >= 0 && rename(file->temporary, file->path) < 0)
+		r = -errno;
+	if (r < 0)
+		return xb_error_errno(err, r, "finishing %s", file->path);
+	file->named = false;
 	return 0;
 }
 

@@ -9,11 +9,12 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-/** A file being written: standard output, or a neighbour of the destination until it is done. */
+/** A file being written: standard output, or one without a name until it is done. */
 struct xb_output_file {
 	int fd;
-	char *path; /**< NULL: standard output */
-	char *temporary;
+	char *path;	 /**< NULL: standard output */
+	char *temporary; /**< a neighbour of `path`, the name that it has just before */
+	bool named;	 /**< it has that name */
 };
 #define XB_OUTPUT_FILE_INIT ((struct xb_output_file){ .fd = -1 })
 
