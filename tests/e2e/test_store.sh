@@ -155,7 +155,8 @@ damaged() {
 damaged_and_archived() {
 	fresh
 	make_image >/dev/null
-	blob=$(find "$STORE/blobs/sha256" -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+	# a layer: documents are written anew when they are damaged
+	blob=$(for f in "$STORE"/blobs/sha256/*; do gzip -t <"$f" 2>/dev/null && echo "$f"; done | head -n 1)
 	"$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/a.tar" "$W/ctx" >/dev/null
 	printf 'x' | dd of="$blob" bs=1 seek=30 conv=notrunc status=none
 	exits 8 "$XBUILD" build -q --root "$STORE" -o "type=oci,dest=$W/b.tar" "$W/ctx"
