@@ -293,7 +293,7 @@ static void need_private_binfmt(void)
 /* The machine's emulator for `platform`, as a line. */
 static void need_emulator(const char *platform, struct xb_str *ret_line)
 {
-	const struct xb_emulator_options options = { NULL, NULL, NULL };
+	const struct xb_emulator_options options = { 0 };
 	struct xb_platform target = platform_of(platform);
 	struct xb_platform host;
 	xb_auto_emulator struct xb_emulator emulator = XB_EMULATOR_INIT;
