@@ -103,6 +103,20 @@ int xb_error_fault(struct xb_error *err, enum xb_fault fault)
 	return code_of(err);
 }
 
+int xb_error_usage(struct xb_error *err, const char *hint, const char *format, ...)
+{
+	xb_autofree char *message = NULL;
+	va_list args;
+
+	va_start(args, format);
+	message = xb_vformat(format, args);
+	va_end(args);
+	(void)xb_error_set(err, -EINVAL, "%s", message);
+	(void)xb_error_fault(err, XB_FAULT_USAGE);
+	(void)xb_error_hint(err, "%s", hint);
+	return -EINVAL;
+}
+
 int xb_error_hint(struct xb_error *err, const char *format, ...)
 {
 	va_list args;

@@ -76,6 +76,13 @@ int xb_error_fault(struct xb_error *err, enum xb_fault fault);
 int xb_error_hint(struct xb_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/**
+ * As xb_error_set() for a command line that is not as it should be: -EINVAL, fault usage, with what
+ * to try next. Returns -EINVAL.
+ */
+int xb_error_usage(struct xb_error *err, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /** Attach lines to show below the message, replacing earlier ones; returns the error's code. */
 int xb_error_excerpt(struct xb_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -11,20 +11,6 @@
 /* What docker leaves as it is. */
 #define MAX_SHM_SIZE ((uint64_t)INT64_MAX)
 
-__attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, const char *hint,
-						       const char *format, ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "%s", hint);
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
 int xb_limits_read(const struct xb_limit_options *options, struct xb_sandbox_limits *limits,
 		   struct xb_error *err)
 {
@@ -32,7 +18,8 @@ int xb_limits_read(const struct xb_limit_options *options, struct xb_sandbox_lim
 	int r = 0;
 
 	if (shm != NULL && xb_size_parse(xb_view(shm), &limits->shm_size) < 0)
-		return usage(err, "give a size such as 128m", "--shm-size %s is no size", shm);
+		return xb_error_usage(err, "give a size such as 128m", "--shm-size %s is no size",
+				      shm);
 	for (size_t i = 0; r == 0 && i < options->ulimits->len; i++)
 		r = xb_ulimit_parse(options->ulimits->items[i], &limits->rlimits, err);
 	if (r == 0)
@@ -64,13 +51,14 @@ static int read_device(const char *text, struct xb_view rest, struct xb_granted 
 	grant->name = xb_view_dup(xb_str_view(&field));
 	while (r > 0 && (r = xb_csv_next(&rest, &field)) > 0) {
 		if (!xb_view_starts(xb_str_view(&field), XB_VIEW("alias=")))
-			return usage(err, "write device=NAME[,alias=NAME]",
-				     "--allow %s: not an alias", text);
+			return xb_error_usage(err, "write device=NAME[,alias=NAME]",
+					      "--allow %s: not an alias", text);
 		free(grant->alias);
 		grant->alias = xb_view_dup(xb_view_sub(xb_str_view(&field), 6, SIZE_MAX));
 	}
 	if (r < 0 || grant->name[0] == '\0')
-		return usage(err, "write device=NAME[,alias=NAME]", "--allow %s: no name", text);
+		return xb_error_usage(err, "write device=NAME[,alias=NAME]", "--allow %s: no name",
+				      text);
 	return 0;
 }
 
@@ -88,10 +76,11 @@ int xb_granted_read(const struct xb_strv *allowed, struct xb_granted *granted, s
 		else if (strncmp(text, "device=", 7) == 0)
 			r = read_device(text, xb_view(text + 7), granted, err);
 		else if (strcmp(text, "network.host") != 0)
-			return usage(err,
-				     "what can be allowed is security.insecure, network.host, "
-				     "device and device=NAME",
-				     "--allow %s is not known", text);
+			return xb_error_usage(
+				err,
+				"what can be allowed is security.insecure, network.host, "
+				"device and device=NAME",
+				"--allow %s is not known", text);
 	}
 	return r;
 }

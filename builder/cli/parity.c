@@ -13,20 +13,6 @@ void xb_parity_clear(struct xb_parity *parity)
 	xb_annotate_clear(&parity->annotate);
 }
 
-__attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, const char *hint,
-						       const char *format, ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "%s", hint);
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
 /* ---- --allow-mismatch ---------------------------------------------------------------------- */
 
 static int allow(struct xb_view name, struct xb_plan_allow *ret, struct xb_error *err)
@@ -48,10 +34,11 @@ static int allow(struct xb_view name, struct xb_plan_allow *ret, struct xb_error
 		*(bool *)((char *)ret + kinds[i].offset) = true;
 		return 0;
 	}
-	return usage(err,
-		     "shadowed-arg, stage-platform, pinned-target, digest-pin and base-platform "
-		     "can be allowed",
-		     "--allow-mismatch %.*s is not known", XB_VIEW_ARGS(name));
+	return xb_error_usage(
+		err,
+		"shadowed-arg, stage-platform, pinned-target, digest-pin and base-platform "
+		"can be allowed",
+		"--allow-mismatch %.*s is not known", XB_VIEW_ARGS(name));
 }
 
 static int read_mismatches(const struct xb_parity_options *options, struct xb_parity *ret,
@@ -80,9 +67,10 @@ static int read_filters(const struct xb_parity_options *options, struct xb_parit
 
 		while (xb_view_split(&rest, ',', &name)) {
 			if (xb_view_trim(name).len == 0)
-				return usage(err, "name stages: --no-cache-filter NAME,NAME",
-					     "--no-cache-filter %s: an empty name",
-					     options->filters->items[i]);
+				return xb_error_usage(err,
+						      "name stages: --no-cache-filter NAME,NAME",
+						      "--no-cache-filter %s: an empty name",
+						      options->filters->items[i]);
 			xb_strv_push_view(&ret->fresh_stages, xb_view_trim(name));
 		}
 	}
@@ -103,8 +91,8 @@ static int read_annotations(const struct xb_parity_options *options, struct xb_p
 
 static int no_attestation(const char *option, const char *value, struct xb_error *err)
 {
-	return usage(err, "drop it, or write --provenance=false and --sbom=false",
-		     "%s%s: attestations are not made", option, value);
+	return xb_error_usage(err, "drop it, or write --provenance=false and --sbom=false",
+			      "%s%s: attestations are not made", option, value);
 }
 
 /* Only what switches an attestation off. */
@@ -154,10 +142,10 @@ static int read_builder(const struct xb_parity_options *options, struct xb_parit
 	(void)ret;
 	if (name == NULL || *name == '\0' || strcmp(name, "default") == 0)
 		return 0;
-	return usage(err, "drop --builder",
-		     "--builder %s: xbuild builds by itself, there are no "
-		     "builders to choose from",
-		     name);
+	return xb_error_usage(err, "drop --builder",
+			      "--builder %s: xbuild builds by itself, there are no "
+			      "builders to choose from",
+			      name);
 }
 
 /* ---- build arguments ------------------------------------------------------------------------ */
@@ -174,15 +162,16 @@ static int read_build_args(const struct xb_parity_options *options, struct xb_pa
 	ret->cache_ns = xb_env_get(options->build_args, XB_VIEW("BUILDKIT_CACHE_MOUNT_NS"));
 	ret->has_index = multi != NULL && *multi != '\0';
 	if (ret->has_index && xb_option_bool(multi, &ret->index) < 0)
-		return usage(err, "give 1 or 0", "BUILDKIT_MULTI_PLATFORM=%s", multi);
+		return xb_error_usage(err, "give 1 or 0", "BUILDKIT_MULTI_PLATFORM=%s", multi);
 	if (inline_cache != NULL && *inline_cache != '\0' &&
 	    xb_option_bool(inline_cache, &ignored) < 0)
-		return usage(err, "give 1 or 0", "BUILDKIT_INLINE_CACHE=%s", inline_cache);
+		return xb_error_usage(err, "give 1 or 0", "BUILDKIT_INLINE_CACHE=%s", inline_cache);
 	if (ret->hostname != NULL && *ret->hostname == '\0')
 		ret->hostname = NULL;
 	if (ret->hostname != NULL && strlen(ret->hostname) > XB_HOSTNAME_MAX)
-		return usage(err, "give a shorter name",
-			     "BUILDKIT_SANDBOX_HOSTNAME: longer than %d bytes", XB_HOSTNAME_MAX);
+		return xb_error_usage(err, "give a shorter name",
+				      "BUILDKIT_SANDBOX_HOSTNAME: longer than %d bytes",
+				      XB_HOSTNAME_MAX);
 	return 0;
 }
 
@@ -204,8 +193,9 @@ int xb_parity_read(const struct xb_parity_options *options, struct xb_parity *re
 int xb_parity_index(const struct xb_parity *parity, size_t count, bool *ret, struct xb_error *err)
 {
 	if (parity->has_index && !parity->index && count > 1)
-		return usage(err, "drop BUILDKIT_MULTI_PLATFORM, or build for one platform",
-			     "BUILDKIT_MULTI_PLATFORM=0: %zu platforms are several", count);
+		return xb_error_usage(
+			err, "drop BUILDKIT_MULTI_PLATFORM, or build for one platform",
+			"BUILDKIT_MULTI_PLATFORM=0: %zu platforms are several", count);
 	*ret = parity->has_index ? parity->index : count > 1;
 	return 0;
 }

@@ -144,20 +144,6 @@ void xb_build_request_clear(struct xb_build_request *request)
 	options_clear(&request->options);
 }
 
-__attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, const char *hint,
-						       const char *format, ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "%s", hint);
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
 /* ---- options ------------------------------------------------------------------------------ */
 
 /* A platform that is named twice may fail only if it may both times. */
@@ -271,9 +257,11 @@ static int read_hosts(struct xb_build_request *request, struct xb_error *err)
 		struct xb_view address;
 
 		if (text[name.len] == '\0' || !is_address(text + name.len + 1, &address))
-			return usage(err, "write NAME:ADDRESS", "--add-host %s: no address", text);
+			return xb_error_usage(err, "write NAME:ADDRESS",
+					      "--add-host %s: no address", text);
 		if (!is_host_name(name))
-			return usage(err, "write NAME:ADDRESS", "--add-host %s: no name", text);
+			return xb_error_usage(err, "write NAME:ADDRESS", "--add-host %s: no name",
+					      text);
 		xb_strv_printf(&request->host_lines, "%.*s\t%.*s", XB_VIEW_ARGS(address),
 			       XB_VIEW_ARGS(name));
 	}
@@ -312,7 +300,8 @@ static int read_network(struct xb_build_request *request, struct xb_error *err)
 	if (mode == NULL || strcmp(mode, "default") == 0 || strcmp(mode, "host") == 0)
 		return 0;
 	if (strcmp(mode, "none") != 0)
-		return usage(err, "use default, host or none", "--network %s is not known", mode);
+		return xb_error_usage(err, "use default, host or none", "--network %s is not known",
+				      mode);
 	request->no_network = true;
 	return 0;
 }
@@ -323,7 +312,7 @@ static int read_jobs(struct xb_build_request *request, struct xb_error *err)
 	uint64_t jobs = 0;
 
 	if (text != NULL && (xb_view_parse_u64(xb_view(text), MAX_JOBS, &jobs) < 0 || jobs == 0))
-		return usage(err, "give a whole number from 1 to 1024", "--jobs %s", text);
+		return xb_error_usage(err, "give a whole number from 1 to 1024", "--jobs %s", text);
 	request->jobs = (unsigned)jobs;
 	return 0;
 }
@@ -353,8 +342,8 @@ static int check_names(const struct xb_build_options *options, struct xb_error *
 	}
 	for (size_t i = 0; i < options->labels.len; i++) {
 		if (options->labels.items[i][0] == '=' || options->labels.items[i][0] == '\0')
-			return usage(err, "write NAME=VALUE", "--label %s: no name",
-				     options->labels.items[i]);
+			return xb_error_usage(err, "write NAME=VALUE", "--label %s: no name",
+					      options->labels.items[i]);
 	}
 	return 0;
 }
@@ -411,13 +400,13 @@ static int check_operands(const struct xb_build_request *request, struct xb_erro
 	const char *file;
 
 	if (request->operands.len != 1)
-		return usage(err, "xbuild [OPTIONS] PATH|URL|-, as in: xbuild -t app .",
-			     "%s build context is given",
-			     request->operands.len == 0 ? "no" : "more than one");
+		return xb_error_usage(err, "xbuild [OPTIONS] PATH|URL|-, as in: xbuild -t app .",
+				      "%s build context is given",
+				      request->operands.len == 0 ? "no" : "more than one");
 	file = request->options.file;
 	if (file != NULL && strcmp(file, "-") == 0 && strcmp(request->operands.items[0], "-") == 0)
-		return usage(err, "give the Dockerfile or the context as a file",
-			     "standard input cannot be both Dockerfile and context");
+		return xb_error_usage(err, "give the Dockerfile or the context as a file",
+				      "standard input cannot be both Dockerfile and context");
 	return 0;
 }
 

@@ -76,17 +76,21 @@ static int write_files(struct xb_git *git, const struct layout *l, const struct 
 		       const char *commit, const struct place *p, struct xb_error *err)
 {
 	const char *const args[] = { "read-tree", "--reset", "-u", commit, NULL };
-	xb_autofree char *index = xb_format("%s/work/index", l->base);
-	const struct xb_git_command command = {
+	xb_auto_str struct xb_str index = XB_STR_INIT(XB_STR_OWN);
+	struct xb_git_command command = {
 		.args = args,
 		.git_dir = p->git_dir != NULL ? p->git_dir : repo->dir,
 		.work_tree = p->tree,
-		.index = p->git_dir != NULL ? NULL : index,
 		.writable = { l->base, repo->dir },
 	};
-	int r = xb_git_run(git, &command, NULL, err);
+	int r;
 
-	(void)unlink(index);
+	xb_snapshot_work_path(l->wanted->store, &l->snapshot, &index);
+	(void)xb_str_puts(&index, "/index");
+	if (p->git_dir == NULL)
+		command.index = xb_str_text(&index);
+	r = xb_git_run(git, &command, NULL, err);
+	(void)unlink(xb_str_text(&index));
 	return r;
 }
 

@@ -20,20 +20,6 @@ void xb_annotate_clear(struct xb_annotate *annotate)
 	xb_array_clear(annotate);
 }
 
-__attribute__((format(printf, 3, 4))) static int usage(struct xb_error *err, const char *hint,
-						       const char *format, ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "%s", hint);
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
-
 static int read_level(struct xb_view name, enum xb_annotate_level *ret)
 {
 	for (size_t i = 0; i < XB_COUNT(levels); i++) {
@@ -53,15 +39,16 @@ static int read_type(struct xb_view type, struct xb_annotate_rule *rule, struct 
 	int r;
 
 	if (read_level(xb_view_sub(type, 0, end), &rule->level) < 0)
-		return usage(err,
-			     "the types are manifest, manifest-descriptor, index and "
-			     "index-descriptor",
-			     "unknown type \"%.*s\"", XB_VIEW_ARGS(xb_view_sub(type, 0, end)));
+		return xb_error_usage(err,
+				      "the types are manifest, manifest-descriptor, index and "
+				      "index-descriptor",
+				      "unknown type \"%.*s\"",
+				      XB_VIEW_ARGS(xb_view_sub(type, 0, end)));
 	if (bracket < 0)
 		return 0;
 	if (!xb_view_ends(type, XB_VIEW("]")))
-		return usage(err, "write TYPE[PLATFORM]:NAME=VALUE", "\"%.*s\" has no ]",
-			     XB_VIEW_ARGS(type));
+		return xb_error_usage(err, "write TYPE[PLATFORM]:NAME=VALUE", "\"%.*s\" has no ]",
+				      XB_VIEW_ARGS(type));
 	rule->has_platform = true;
 	r = xb_platform_parse(xb_view_sub(type, end + 1, type.len - end - 2), NULL, &rule->platform,
 			      err);
@@ -89,12 +76,12 @@ static int parse(const char *text, struct xb_annotate *annotate, struct xb_error
 
 	(void)xb_view_split(&value, '=', &name);
 	if (value.data == NULL)
-		return usage(err, "write NAME=VALUE", "no value");
+		return xb_error_usage(err, "write NAME=VALUE", "no value");
 	colon = xb_view_find(name, ':');
 	types = xb_view_sub(name, 0, colon < 0 ? 0 : (size_t)colon);
 	name = xb_view_sub(name, (size_t)(colon + 1), name.len);
 	if (name.len == 0)
-		return usage(err, "write NAME=VALUE", "no name");
+		return xb_error_usage(err, "write NAME=VALUE", "no name");
 	if (colon < 0) {
 		add(annotate, &rule, name, value);
 		return 0;
@@ -137,16 +124,18 @@ int xb_annotate_check(const struct xb_annotate *annotate, const struct xb_platfo
 		const struct xb_annotate_rule *rule = &annotate->items[i];
 
 		if (is_of_index(rule->level) && !index)
-			return usage(err,
-				     "annotate the manifest, build for several platforms, or give "
-				     "--build-arg BUILDKIT_MULTI_PLATFORM=1",
-				     "--annotation %s:%s: one image without an index is built",
-				     levels[rule->level], rule->name);
+			return xb_error_usage(
+				err,
+				"annotate the manifest, build for several platforms, or give "
+				"--build-arg BUILDKIT_MULTI_PLATFORM=1",
+				"--annotation %s:%s: one image without an index is built",
+				levels[rule->level], rule->name);
 		if (!is_built(rule, platforms, count))
-			return usage(err, "name a platform of --platform",
-				     "--annotation %s[%s]:%s: nothing is built for this platform",
-				     levels[rule->level], xb_platform_name(&rule->platform).text,
-				     rule->name);
+			return xb_error_usage(
+				err, "name a platform of --platform",
+				"--annotation %s[%s]:%s: nothing is built for this platform",
+				levels[rule->level], xb_platform_name(&rule->platform).text,
+				rule->name);
 	}
 	return 0;
 }
