@@ -57,7 +57,7 @@ LDFLAGS_ALL  := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(S
 MAIN_SRC := builder/cli/main.c
 INIT_SRC := $(wildcard builder/sandbox/init*.c)
 LIB_SRC  := $(filter-out $(MAIN_SRC) $(INIT_SRC),$(sort $(wildcard base/*.c platforms/*.c \
-	emulation/*.c toolchains/*.c manifest/*.c builder/*/*.c)))
+	emulation/*.c toolchains/*.c manifest/*.c manifest/*/*.c builder/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(if $(INIT_SRC),$(O)/builder/sandbox/init_image.o)
 LIB      := $(O)/libxbuild.a
 

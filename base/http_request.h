@@ -53,6 +53,15 @@ struct xb_http_response {
 void xb_http_response_clear(struct xb_http_response *response);
 #define xb_auto_http_response XB_CLEANUP(xb_http_response_clear)
 
+/** How TLS is done with one host; all is borrowed, NULL where nothing is said. Starts zeroed. */
+struct xb_http_tls {
+	const char *ca_file;   /**< certificates that are trusted, beside the system's */
+	const char *ca_dir;    /**< likewise, a directory of them as `openssl rehash` makes it */
+	const char *cert_file; /**< our own certificate, for servers that ask */
+	const char *key_file;  /**< its key; NULL: it is in `cert_file` too */
+	bool insecure;	       /**< whatever certificate comes is believed */
+};
+
 /** A request; all is borrowed. Starts as XB_HTTP_REQUEST_INIT. */
 struct xb_http_request {
 	const char *method; /**< NULL: GET */
