@@ -75,6 +75,12 @@ int xb_mkdir_all(const char *path, mode_t mode, struct xb_error *err);
  * Stops at the first thing that cannot be removed.
  */
 int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err);
+/**
+ * Likewise, asking `stop` (with `context`) before each entry: once it is true the rest stays, and
+ * this is -ECANCELED.
+ */
+int xb_remove_tree_until(int dirfd, const char *name, bool (*stop)(void *context), void *context,
+			 struct xb_error *err);
 
 /** As the size given to xb_copy_data(): all that there is. */
 #define XB_COPY_TO_END UINT64_MAX

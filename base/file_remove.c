@@ -38,6 +38,8 @@ struct removal {
 	int fd;		      /* the innermost directory; -1 at the top */
 	struct levels levels; /* the way from the top to it */
 	int refilled;
+	bool (*stop)(void *context); /* NULL: never */
+	void *context;
 	_Alignas(struct dirent64) char dirents[DIRENT_BYTES];
 };
 
@@ -152,8 +154,11 @@ static int remove_entry(const struct removal *r, const char *name, unsigned char
 static int remove_or_enter(struct removal *r, const char *name, unsigned char type,
 			   struct xb_error *err)
 {
-	int n = remove_entry(r, name, type), entered = 0;
+	int n = 0, entered = 0;
 
+	if (r->stop != NULL && r->stop(r->context))
+		return xb_error_errno(err, -ECANCELED, "%s", name);
+	n = remove_entry(r, name, type);
 	if (n == MUST_ENTER)
 		entered = enter(r, name);
 	if (entered == -ENOENT)
@@ -236,7 +241,8 @@ static int open_parent(int dirfd, const char *path, const char **ret_name)
 	return fd < 0 ? -errno : fd;
 }
 
-int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err)
+int xb_remove_tree_until(int dirfd, const char *name, bool (*stop)(void *context), void *context,
+			 struct xb_error *err)
 {
 	xb_autofree struct removal *r = xb_calloc(1, sizeof(*r));
 	xb_auto_fd int top = -1;
@@ -250,9 +256,16 @@ int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err)
 		return xb_error_errno(err, top, "removing %s", name);
 	r->top = top;
 	r->fd = -1;
+	r->stop = stop;
+	r->context = context;
 	n = remove_below(r, last, err);
 	removal_clear(r);
 	if (n < 0)
 		return xb_error_wrap(err, n, "removing %s", name);
 	return 0;
+}
+
+int xb_remove_tree_at(int dirfd, const char *name, struct xb_error *err)
+{
+	return xb_remove_tree_until(dirfd, name, NULL, NULL, err);
 }

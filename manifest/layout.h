@@ -128,6 +128,11 @@ int xb_layout_add_fd(struct xb_layout *layout, int fd, const struct xb_digest *d
 int xb_layout_add_blob(struct xb_layout *layout, const struct xb_layout *from,
 		       const struct xb_digest *digest, uint64_t size, bool sync,
 		       struct xb_error *err);
+/**
+ * Bring all blobs to the disk that were added without `sync`, and their names, in one go; for
+ * before a tag names them. It is the file system that is synced. Errors: those of writing.
+ */
+int xb_layout_sync(const struct xb_layout *layout, struct xb_error *err);
 
 /**
  * Point `tag` at `descriptor`: the entry of index.json with that ref.name is replaced, all others

@@ -419,3 +419,10 @@ int xb_layout_add_blob(struct xb_layout *layout, const struct xb_layout *from,
 		return xb_error_wrap(err, r, "copying from %s", xb_layout_path(from));
 	return 0;
 }
+
+int xb_layout_sync(const struct xb_layout *layout, struct xb_error *err)
+{
+	if (syncfs(xb_layout_dirfd(layout)) < 0)
+		return xb_error_errno(err, -errno, "syncing %s", xb_layout_path(layout));
+	return 0;
+}

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 
 #include "base/file.h"
+#include "builder/cache/broom.h"
 #include "builder/cache/db.h"
 
 /* A lease is a list of names this process touched: 64 MiB hold over 700,000. */
@@ -332,6 +333,12 @@ void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep)
 	/* what cannot be removed now bears our lease's name, and is swept after us */
 	for (size_t i = 0; i < sweep->trash.len; i++)
 		(void)xb_remove_tree_at(store->ingest, sweep->trash.items[i], NULL);
+	xb_sweep_clear(sweep);
+}
+
+void xb_sweep_finish_behind(struct xb_store *store, struct xb_sweep *sweep)
+{
+	xb_broom_start(store, &sweep->trash);
 	xb_sweep_clear(sweep);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "builder/cache/broom.h"
 #include "builder/cache/db.h"
 #include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
@@ -242,7 +243,7 @@ int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err)
 	if (r < 0)
 		return r;
 	r = open_locked(store, &sweep, err);
-	xb_sweep_finish(store, &sweep);
+	xb_sweep_finish_behind(store, &sweep);
 	if (r < 0)
 		return r;
 	xb_durable_settle(store);
@@ -255,6 +256,7 @@ void xb_store_free(struct xb_store *store)
 	if (store == NULL)
 		return;
 	xb_durable_settled(store);
+	xb_broom_stop(store);
 	xb_use_flush(store);
 	xb_lease_drop(store);
 	xb_db_close(store);

@@ -171,9 +171,10 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 		if (r == 0)
 			r = xb_output_open_blob(source, store, &blob->digest, blob->size, &fd, err);
 		if (r == 0)
-			r = xb_layout_add_fd(to, fd, &blob->digest, blob->size, true, err);
+			r = xb_layout_add_fd(to, fd, &blob->digest, blob->size, false, err);
 	}
-	return r;
+	/* at once, for those too that somebody else left there: a tag is to name them */
+	return r == 0 ? xb_layout_sync(to, err) : r;
 }
 
 static int write_layout(const struct xb_output *output, const struct xb_layout *store,

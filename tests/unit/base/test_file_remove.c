@@ -217,6 +217,33 @@ static void mounts_are_not_crossed(void **state)
 		scratch_run((const char *[]){ "unshare", "-m", self, scratch_path("t"), NULL }), 0);
 }
 
+/* Three entries are looked at: the tree, and two in it. */
+static bool stop_at_fourth(void *context)
+{
+	int *asked = context;
+
+	return ++*asked > 3;
+}
+
+static void it_stops_when_told(void **state)
+{
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	int asked = 0;
+
+	(void)state;
+	assert_int_equal(xb_mkdir_all(scratch_path("t"), 0755, NULL), 0);
+	for (char name[] = "t/a"; name[2] < 'k'; name[2]++)
+		scratch_write(name, "x");
+	assert_int_equal(xb_remove_tree_until(scratch_fd, "t", stop_at_fourth, &asked, &err),
+			 -ECANCELED);
+	assert_int_equal(asked, 4);
+	assert_true(exists("t"));
+	asked = -100;
+	assert_int_equal(xb_remove_tree_until(scratch_fd, "t", stop_at_fourth, &asked, NULL), 0);
+	assert_false(exists("t"));
+	assert_int_equal(asked, -100 + 1 + 8);
+}
+
 #define in_scratch(test) cmocka_unit_test_setup_teardown((test), scratch_setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -229,6 +256,7 @@ int main(int argc, char **argv)
 		in_scratch(width_is_removed_in_one_go),
 		in_scratch(directories_that_may_not_be_entered_go_too),
 		in_scratch(what_may_not_be_removed_is_named),
+		in_scratch(it_stops_when_told),
 		in_scratch(mounts_are_not_crossed),
 	};
 

@@ -67,6 +67,21 @@ static int add_synced(void *context)
 	return xb_layout_add_bytes(layout, XB_VIEW("bytes"), true, NULL, &last);
 }
 
+static int sync_all(void *context)
+{
+	(void)context;
+	return xb_layout_sync(layout, &last);
+}
+
+static void a_failing_sync_is_told(void **state)
+{
+	const struct fault fault = { SYS_syncfs, 0, 0, EIO };
+
+	(void)state;
+	assert_failed(with_fault(&fault, sync_all, NULL), &fault);
+	assert_int_equal(sync_all(NULL), 0);
+}
+
 static void a_blob_is_whole_or_not_there(void **state)
 {
 	static const struct fault faults[] = {
@@ -292,6 +307,7 @@ static void documents_are_not_half_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_failing_sync_is_told),
 		TEST(a_blob_is_whole_or_not_there),
 		TEST(file_systems_without_unnamed_files),
 		TEST(replacing_a_short_blob_fails_cleanly),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/digest.h"
 #include "base/file.h"
@@ -105,6 +106,16 @@ static inline size_t count_in(const char *name)
 		n += entry->d_name[0] != '.';
 	(void)closedir(dir);
 	return n;
+}
+
+/** What dead processes left is gone, or goes in this moment behind the back of who opened it. */
+static inline void assert_swept(void)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 5000 && count_in("store/ingest") > 0; i++)
+		(void)nanosleep(&pause, NULL);
+	assert_int_equal(count_in("store/ingest"), 0);
 }
 
 /** Tag an image whose single layer is `layer`; returns its descriptor's digest. */

@@ -168,7 +168,7 @@ static void assert_store_is_sound(void)
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	int r = xb_tag_get(store, "a:latest", &d, &err);
 
-	assert_int_equal(count_in("store/ingest"), 0);
+	assert_swept();
 	assert_int_equal(count_in("store/leases"), 1);
 	assert_int_equal(count_in("store/locks"), 1);
 	assert_int_equal(count_hidden_in("store"), 0);
@@ -254,7 +254,7 @@ static void a_kill_while_collecting_leaves_a_store_that_heals(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
 		store = open_store();
-		assert_int_equal(count_in("store/ingest"), 0);
+		assert_swept();
 		assert_blobs_are_whole(store);
 		assert_int_equal(xb_record_each(store, drop_unusable, &broken, NULL), 0);
 		for (size_t k = 0; k < broken.len; k++)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a store: whose it is, what it refuses, and what dead processes leave behind. */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -212,7 +214,7 @@ static void what_the_living_hold_stays_and_what_the_dead_held_goes(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	(void)close(alive);
 	store = open_store();
-	assert_int_equal(count_in("store/ingest"), 0);
+	assert_swept();
 	assert_int_equal(count_in("store/snapshots"), 0);
 	assert_int_equal(count_in("store/leases"), 1);
 	assert_int_equal(count_in("store/locks"), 1);
@@ -262,6 +264,33 @@ static void a_snapshot_is_an_image_root_and_a_work_directory(void **state)
 	xb_store_free(store);
 }
 
+/* The rest, and the lease that it belongs to, wait for the next who opens the store. */
+static void what_cannot_be_removed_is_tried_again(void **state)
+{
+	char mounted[300];
+
+	(void)state;
+	need("root", geteuid() == 0);
+	(void)snprintf(mounted, sizeof(mounted), "%s/store/ingest/1-dead.0/fs", scratch);
+	xb_store_free(open_store());
+	assert_int_equal(xb_mkdir_all(mounted, 0755, NULL), 0);
+	scratch_write("store/leases/1-dead", "");
+	/* a mount point, which nobody removes; it goes with its namespace */
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("none", mounted, "tmpfs", 0, NULL), 0);
+	(void)snprintf(mounted, sizeof(mounted), "%s/store/ingest", scratch);
+	xb_store_free(open_store());
+	assert_int_equal(count_in("store/ingest"), 1);
+	assert_int_equal(count_in("store/leases"), 1);
+	assert_int_equal(
+		scratch_run((const char *[]){ "sh", "-c", "umount \"$0\"/*/fs", mounted, NULL }),
+		0);
+	xb_store_free(open_store());
+	assert_int_equal(count_in("store/ingest"), 0);
+	assert_int_equal(count_in("store/leases"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +304,7 @@ int main(void)
 		cmocka_unit_test(the_default_root_follows_the_environment),
 		scratch_test(what_the_living_hold_stays_and_what_the_dead_held_goes),
 		scratch_test(a_closed_store_leaves_half_made_snapshots_to_the_next),
+		scratch_test(what_cannot_be_removed_is_tried_again),
 		scratch_test(a_snapshot_is_an_image_root_and_a_work_directory),
 	};
 
