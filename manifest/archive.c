@@ -9,6 +9,7 @@
 #include "manifest/image.h"
 #include "manifest/index.h"
 #include "manifest/media.h"
+#include "manifest/place_layout.h"
 #include "manifest/reference.h"
 
 void xb_export_clear(struct xb_export *e)
@@ -143,7 +144,7 @@ static int add_layout(const struct xb_layout *layout, const struct xb_descriptor
 		      const struct xb_strv *tags, struct xb_export *e, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(layout, root, &blobs, err);
+	int r = xb_image_blobs(XB_PLACE_OF(layout), root, &blobs, err);
 
 	if (r < 0)
 		return r;
@@ -222,7 +223,7 @@ static int export_docker(const struct xb_layout *layout, const struct xb_descrip
 		(void)xb_error_fault(err, XB_FAULT_USAGE);
 		return xb_error_hint(err, "build one platform, or write type=oci");
 	}
-	r = xb_image_read_manifest(layout, root, &manifest, err);
+	r = xb_image_read_manifest(XB_PLACE_OF(layout), root, &manifest, err);
 	if (r < 0)
 		return r;
 	r = xb_manifest_check_image(&manifest, err);

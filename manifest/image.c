@@ -14,11 +14,11 @@ void xb_image_clear(struct xb_image *image)
 	xb_image_config_clear(&image->config);
 }
 
-int xb_image_read_manifest(const struct xb_layout *layout, const struct xb_descriptor *descriptor,
+int xb_image_read_manifest(struct xb_place *place, const struct xb_descriptor *descriptor,
 			   struct xb_manifest *ret, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	int r = xb_layout_blob_read(layout, descriptor, XB_MAX_MANIFEST, &text, err);
+	int r = place->ops->read(place, descriptor, XB_MAX_MANIFEST, &text, err);
 
 	if (r < 0)
 		return r;
@@ -28,11 +28,11 @@ int xb_image_read_manifest(const struct xb_layout *layout, const struct xb_descr
 	return 0;
 }
 
-int xb_image_read_config(const struct xb_layout *layout, const struct xb_manifest *manifest,
+int xb_image_read_config(struct xb_place *place, const struct xb_manifest *manifest,
 			 struct xb_image_config *ret, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_CONFIG);
-	int r = xb_layout_blob_read(layout, &manifest->config, XB_MAX_CONFIG, &text, err);
+	int r = place->ops->read(place, &manifest->config, XB_MAX_CONFIG, &text, err);
 
 	if (r < 0)
 		return r;
@@ -74,28 +74,28 @@ static int check_layer_count(const struct xb_image *image, struct xb_error *err)
 			    image->descriptor.digest.text, layers, ids);
 }
 
-static int read_documents(const struct xb_layout *layout, const struct xb_descriptor *found,
+static int read_documents(struct xb_place *place, const struct xb_descriptor *found,
 			  struct xb_image *image, struct xb_error *err)
 {
 	int r;
 
 	xb_descriptor_copy(&image->descriptor, found);
-	r = xb_image_read_manifest(layout, found, &image->manifest, err);
+	r = xb_image_read_manifest(place, found, &image->manifest, err);
 	if (r < 0)
 		return r;
 	r = xb_manifest_check_image(&image->manifest, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "%s", found->digest.text);
-	r = xb_image_read_config(layout, &image->manifest, &image->config, err);
+	r = xb_image_read_config(place, &image->manifest, &image->config, err);
 	if (r < 0)
 		return r;
 	return check_layer_count(image, err);
 }
 
-static int load_documents(const struct xb_layout *layout, const struct xb_descriptor *found,
+static int load_documents(struct xb_place *place, const struct xb_descriptor *found,
 			  struct xb_image *image, struct xb_error *err)
 {
-	int r = read_documents(layout, found, image, err);
+	int r = read_documents(place, found, image, err);
 
 	return r < 0 ? r : check_platform(found, &image->config, err);
 }
@@ -118,13 +118,13 @@ static int select_only(const struct xb_descriptors *images, const struct xb_desc
 	return -ENOENT;
 }
 
-int xb_image_find(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_find(struct xb_place *place, const struct xb_descriptor *root,
 		  const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err)
 {
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 	xb_auto_descriptors struct xb_descriptors images = { 0 };
 	const struct xb_descriptor *found = NULL;
-	int r = xb_image_list(layout, root, &images, err);
+	int r = xb_image_list(place, root, &images, err);
 
 	if (r < 0)
 		return r;
@@ -132,7 +132,7 @@ int xb_image_find(const struct xb_layout *layout, const struct xb_descriptor *ro
 			   : select_only(&images, &found, err);
 	if (r < 0)
 		return r;
-	r = load_documents(layout, found, &image, err);
+	r = load_documents(place, found, &image, err);
 	if (r < 0)
 		return r;
 	*ret = image;
@@ -140,14 +140,13 @@ int xb_image_find(const struct xb_layout *layout, const struct xb_descriptor *ro
 	return 0;
 }
 
-int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image *image,
+int xb_image_check_layers(struct xb_place *place, const struct xb_image *image,
 			  struct xb_error *err)
 {
 	for (size_t i = 0; i < image->manifest.layers.len; i++) {
 		const struct xb_descriptor *layer = &image->manifest.layers.items[i];
-		xb_auto_fd int fd = -1;
 		bool foreign = xb_media_lookup(layer->media_type)->foreign;
-		int r = xb_layout_blob_open(layout, &layer->digest, layer->size, &fd, err);
+		int r = place->ops->check(place, layer, err);
 
 		if (r == -ENOENT && foreign)
 			return xb_error_set(err, r,
@@ -161,19 +160,19 @@ int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image 
 	return 0;
 }
 
-static int load(const struct xb_layout *layout, const char *tag, const struct xb_platform *wanted,
+static int load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
 		struct xb_image *ret, struct xb_error *err)
 {
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
-	int r = xb_layout_resolve(layout, tag, &root, err);
+	int r = place->ops->resolve(place, tag, &root, err);
 
 	if (r < 0)
 		return r;
-	r = xb_image_find(layout, &root, wanted, &image, err);
+	r = xb_image_find(place, &root, wanted, &image, err);
 	if (r < 0)
 		return r;
-	r = xb_image_check_layers(layout, &image, err);
+	r = xb_image_check_layers(place, &image, err);
 	if (r < 0)
 		return r;
 	*ret = image;
@@ -181,23 +180,23 @@ static int load(const struct xb_layout *layout, const char *tag, const struct xb
 	return 0;
 }
 
-int xb_image_load_any(const struct xb_layout *layout, const char *tag,
-		      const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err)
+int xb_image_load_any(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
+		      struct xb_image *ret, struct xb_error *err)
 {
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
 	xb_auto_descriptors struct xb_descriptors images = { 0 };
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 	const struct xb_descriptor *found = NULL;
-	int r = xb_layout_resolve(layout, tag, &root, err);
+	int r = place->ops->resolve(place, tag, &root, err);
 
 	if (r == 0)
-		r = xb_image_list(layout, &root, &images, err);
+		r = xb_image_list(place, &root, &images, err);
 	if (r == 0 && xb_descriptors_select(&images, wanted, &found, NULL) < 0)
 		r = select_only(&images, &found, err);
 	if (r == 0)
-		r = read_documents(layout, found, &image, err);
+		r = read_documents(place, found, &image, err);
 	if (r == 0)
-		r = xb_image_check_layers(layout, &image, err);
+		r = xb_image_check_layers(place, &image, err);
 	if (r < 0)
 		return r;
 	*ret = image;
@@ -205,14 +204,14 @@ int xb_image_load_any(const struct xb_layout *layout, const char *tag,
 	return 0;
 }
 
-int xb_image_load(const struct xb_layout *layout, const char *tag, const struct xb_platform *wanted,
+int xb_image_load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err)
 {
-	int r = load(layout, tag, wanted, ret, err);
+	int r = load(place, tag, wanted, ret, err);
 
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "image of %s", xb_layout_path(layout));
+		return xb_error_wrap(err, r, "image of %s", place->name);
 	}
 	return 0;
 }

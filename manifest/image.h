@@ -12,6 +12,7 @@
 #include "manifest/descriptor.h"
 #include "manifest/layout.h"
 #include "manifest/manifest.h"
+#include "manifest/place.h"
 #include "platforms/platform.h"
 
 /** How deep indexes may hold indexes, index.json not counted. */
@@ -42,36 +43,36 @@ void xb_image_clear(struct xb_image *image);
  * message names both. -EBADMSG: a bad document or blob. -ELOOP: indexes deeper than
  * XB_MAX_INDEX_DEPTH. What is not of platforms is of fault XB_FAULT_STORE.
  */
-int xb_image_load(const struct xb_layout *layout, const char *tag, const struct xb_platform *wanted,
+int xb_image_load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err);
 /**
  * As xb_image_load(), for those who want it in spite of its platform: the image for `wanted` if
  * there is one, else the only one, and its config may be of another platform than its index says.
  */
-int xb_image_load_any(const struct xb_layout *layout, const char *tag,
-		      const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err);
+int xb_image_load_any(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
+		      struct xb_image *ret, struct xb_error *err);
 /**
  * As xb_image_load(), without looking for the layers' blobs, and starting from a descriptor (of an
  * index or a manifest).
  */
-int xb_image_find(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_find(struct xb_place *place, const struct xb_descriptor *root,
 		  const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err);
 /** Whether each layer's blob is there with the right size. -ENOENT, -EBADMSG. */
-int xb_image_check_layers(const struct xb_layout *layout, const struct xb_image *image,
+int xb_image_check_layers(struct xb_place *place, const struct xb_image *image,
 			  struct xb_error *err);
 
 /**
  * All image manifests below `root`, in order; indexes below indexes are opened, each once.
  * Attestations are left out. Entries without a platform get that of their config.
  */
-int xb_image_list(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_list(struct xb_place *place, const struct xb_descriptor *root,
 		  struct xb_descriptors *ret, struct xb_error *err);
 
 /** Read and verify the manifest that `descriptor` names; `ret` is empty on entry. */
-int xb_image_read_manifest(const struct xb_layout *layout, const struct xb_descriptor *descriptor,
+int xb_image_read_manifest(struct xb_place *place, const struct xb_descriptor *descriptor,
 			   struct xb_manifest *ret, struct xb_error *err);
 /** Read and verify the config that `manifest` names; `ret` is empty on entry. */
-int xb_image_read_config(const struct xb_layout *layout, const struct xb_manifest *manifest,
+int xb_image_read_config(struct xb_place *place, const struct xb_manifest *manifest,
 			 struct xb_image_config *ret, struct xb_error *err);
 
 /** How documents are written; a set. */
@@ -102,10 +103,7 @@ int xb_image_write_index(struct xb_layout *layout, const struct xb_descriptors *
  * that whoever copies in this order never has a document before what it names. Attestations are
  * included. `ret` is empty on entry.
  */
-int xb_image_blobs(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_blobs(struct xb_place *place, const struct xb_descriptor *root,
 		   struct xb_descriptors *ret, struct xb_error *err);
-/** Copy all of xb_image_blobs() into another layout, verifying; blobs that are there are kept. */
-int xb_image_copy(struct xb_layout *to, const struct xb_layout *from,
-		  const struct xb_descriptor *root, bool sync, struct xb_error *err);
 
 #endif

@@ -12,7 +12,7 @@
  * depth is bounded, so the work is bounded by the bytes that are really there.
  */
 struct walk {
-	const struct xb_layout *layout;
+	struct xb_place *place;
 	struct xb_map *seen; /* digests */
 	struct xb_descriptors *found;
 };
@@ -37,7 +37,7 @@ static int read_index(struct walk *w, const struct xb_descriptor *d, int depth,
 	if (depth > XB_MAX_INDEX_DEPTH)
 		return xb_error_set(err, -ELOOP, "indexes inside of each other, deeper than %d",
 				    XB_MAX_INDEX_DEPTH);
-	r = xb_layout_blob_read(w->layout, d, XB_MAX_MANIFEST, &text, err);
+	r = w->place->ops->read(w->place, d, XB_MAX_MANIFEST, &text, err);
 	if (r < 0)
 		return r;
 	r = xb_index_parse(xb_str_view(&text), d->media_type, ret, err);
@@ -59,13 +59,13 @@ static int list_manifest(struct walk *w, const struct xb_descriptor *d, struct x
 		(void)xb_descriptors_add(w->found, d);
 		return 0;
 	}
-	r = xb_image_read_manifest(w->layout, d, &manifest, err);
+	r = xb_image_read_manifest(w->place, d, &manifest, err);
 	if (r < 0)
 		return r;
 	/* an artifact beside the images */
 	if (xb_media_kind(manifest.config.media_type) != XB_MEDIA_CONFIG)
 		return 0;
-	r = xb_image_read_config(w->layout, &manifest, &config, err);
+	r = xb_image_read_config(w->place, &manifest, &config, err);
 	if (r < 0)
 		return r;
 	xb_descriptor_set_platform(xb_descriptors_add(w->found, d), &config.platform);
@@ -100,7 +100,7 @@ static int list_root_manifest(struct walk *w, const struct xb_descriptor *root,
 			      struct xb_error *err)
 {
 	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-	int r = xb_image_read_manifest(w->layout, root, &manifest, err);
+	int r = xb_image_read_manifest(w->place, root, &manifest, err);
 
 	if (r < 0)
 		return r;
@@ -110,11 +110,11 @@ static int list_root_manifest(struct walk *w, const struct xb_descriptor *root,
 	return list_manifest(w, root, err);
 }
 
-int xb_image_list(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_list(struct xb_place *place, const struct xb_descriptor *root,
 		  struct xb_descriptors *ret, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors found = { 0 };
-	XB_CLEANUP(walk_clear) struct walk w = { layout, xb_map_new(), &found };
+	XB_CLEANUP(walk_clear) struct walk w = { place, xb_map_new(), &found };
 	int r;
 
 	switch (xb_media_kind(root->media_type)) {
@@ -147,7 +147,7 @@ static void add_blob(struct walk *w, const struct xb_descriptor *d)
 static int add_manifest(struct walk *w, const struct xb_descriptor *d, struct xb_error *err)
 {
 	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-	int r = xb_image_read_manifest(w->layout, d, &manifest, err);
+	int r = xb_image_read_manifest(w->place, d, &manifest, err);
 
 	if (r < 0)
 		return r;
@@ -187,11 +187,11 @@ static int add_all(struct walk *w, const struct xb_descriptor *d, int depth, str
 	return 0;
 }
 
-int xb_image_blobs(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_image_blobs(struct xb_place *place, const struct xb_descriptor *root,
 		   struct xb_descriptors *ret, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors found = { 0 };
-	XB_CLEANUP(walk_clear) struct walk w = { layout, xb_map_new(), &found };
+	XB_CLEANUP(walk_clear) struct walk w = { place, xb_map_new(), &found };
 	int r = add_all(&w, root, 1, err);
 
 	if (r < 0)
@@ -199,16 +199,4 @@ int xb_image_blobs(const struct xb_layout *layout, const struct xb_descriptor *r
 	*ret = found;
 	found = (struct xb_descriptors){ 0 };
 	return 0;
-}
-
-int xb_image_copy(struct xb_layout *to, const struct xb_layout *from,
-		  const struct xb_descriptor *root, bool sync, struct xb_error *err)
-{
-	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(from, root, &blobs, err);
-
-	for (size_t i = 0; r >= 0 && i < blobs.len; i++)
-		r = xb_layout_add_blob(to, from, &blobs.items[i].digest, blobs.items[i].size, sync,
-				       err);
-	return r;
 }

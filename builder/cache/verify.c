@@ -15,6 +15,7 @@
 #include "builder/cache/tag.h"
 #include "manifest/image.h"
 #include "manifest/layout.h"
+#include "manifest/place_layout.h"
 
 /* A verification. */
 struct verifying {
@@ -169,7 +170,7 @@ static char *image_flaw(const struct xb_store *store, const struct xb_descriptor
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 
-	if (xb_image_blobs(store->layout, root, &blobs, &cause) < 0)
+	if (xb_image_blobs(XB_PLACE_OF(store->layout), root, &blobs, &cause) < 0)
 		return xb_strdup(cause.message != NULL ? cause.message : "it cannot be read");
 	for (size_t i = 0; i < blobs.len; i++) {
 		const struct xb_descriptor *d = &blobs.items[i];

@@ -9,6 +9,7 @@
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
 #include "manifest/image.h"
+#include "manifest/place_layout.h"
 
 struct name_options {
 	const char *root;
@@ -50,7 +51,7 @@ static int size_of(const struct xb_layout *layout, const struct xb_descriptor *r
 		   uint64_t *ret_size, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(layout, root, &blobs, err);
+	int r = xb_image_blobs(XB_PLACE_OF(layout), root, &blobs, err);
 
 	*ret_size = 0;
 	for (size_t i = 0; i < blobs.len; i++)
@@ -64,7 +65,7 @@ static int print_image(const struct xb_layout *layout, const struct xb_tag *tag,
 	xb_auto_descriptors struct xb_descriptors manifests = { 0 };
 	xb_auto_str struct xb_str platforms = XB_STR_INIT(XB_STR_OWN);
 	uint64_t size = 0;
-	int r = xb_image_list(layout, &tag->descriptor, &manifests, err);
+	int r = xb_image_list(XB_PLACE_OF(layout), &tag->descriptor, &manifests, err);
 
 	if (r == 0)
 		r = size_of(layout, &tag->descriptor, &size, err);

@@ -11,6 +11,7 @@
 #include "builder/solve/output_files.h"
 #include "manifest/archive.h"
 #include "manifest/image.h"
+#include "manifest/place_layout.h"
 #include "manifest/reference.h"
 
 /* ---- the types ---------------------------------------------------------------------------- */
@@ -159,7 +160,7 @@ static int copy_blobs(struct xb_layout *to, const struct xb_layout *store,
 		      const struct xb_output_source *source, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(store, &source->assembled->root, &blobs, err);
+	int r = xb_image_blobs(XB_PLACE_OF(store), &source->assembled->root, &blobs, err);
 
 	for (size_t i = 0; r == 0 && i < blobs.len; i++) {
 		const struct xb_descriptor *blob = &blobs.items[i];

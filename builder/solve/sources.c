@@ -8,6 +8,7 @@
 #include "builder/cache/tag.h"
 #include "builder/plan/fetch.h"
 #include "builder/solve/remote.h"
+#include "manifest/place_layout.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
 
@@ -327,8 +328,8 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 	}
 	r = locate(sources, name, &layout, &tag, err);
 	if (r == 0)
-		r = any ? xb_image_load_any(layout, tag, platform, &image, err)
-			: xb_image_load(layout, tag, platform, &image, err);
+		r = any ? xb_image_load_any(XB_PLACE_OF(layout), tag, platform, &image, err)
+			: xb_image_load(XB_PLACE_OF(layout), tag, platform, &image, err);
 	if (r < 0)
 		return r;
 	found = xb_array_push(&sources->found);

@@ -15,6 +15,7 @@
 #include "manifest/archive.h"
 #include "manifest/image.h"
 #include "manifest/media.h"
+#include "manifest/place_layout.h"
 #include "tests/unit/need.h"
 #include "tests/unit/scratch.h"
 
@@ -153,7 +154,8 @@ static void an_oci_archive_is_a_layout(void **state)
 	for (size_t i = 0; i < XB_COUNT(names); i++) {
 		xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 
-		assert_int_equal(xb_image_load(again, names[i], &amd64, &image, NULL), 0);
+		assert_int_equal(xb_image_load(XB_PLACE_OF(again), names[i], &amd64, &image, NULL),
+				 0);
 		assert_string_equal(image.descriptor.digest.text, d.digest.text);
 	}
 }
@@ -170,7 +172,7 @@ static void without_tags_there_is_one_entry(void **state)
 	assert_int_equal(xb_export_oci(layout, &d, &tags, &e, NULL), 0);
 	unpack(&e, "unpacked");
 	assert_int_equal(xb_layout_open(scratch_path("unpacked"), &again, NULL), 0);
-	assert_int_equal(xb_image_load(again, NULL, &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(again), NULL, &amd64, &image, NULL), 0);
 }
 
 static void a_docker_archive_reads_back(void **state)
@@ -193,8 +195,8 @@ static void a_docker_archive_reads_back(void **state)
 		fail_msg("%s", err.message);
 	/* the layers, the config, and by these the manifest, have kept their bytes */
 	assert_string_equal(taken.digest.text, d.digest.text);
-	assert_int_equal(xb_image_find(to, &taken, &amd64, &image, NULL), 0);
-	assert_int_equal(xb_image_check_layers(to, &image, NULL), 0);
+	assert_int_equal(xb_image_find(XB_PLACE_OF(to), &taken, &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_check_layers(XB_PLACE_OF(to), &image, NULL), 0);
 	xb_descriptor_clear(&taken);
 	assert_int_equal(xb_import_docker(to, dir, NULL, false, &taken, NULL), 0);
 	xb_descriptor_clear(&taken);
@@ -332,7 +334,7 @@ static void kinds_of_layers(void **state)
 	assert_int_equal(xb_import_docker(layout, dir, "a:2", false, &taken, NULL), -ENOENT);
 	assert_int_equal(xb_import_docker(layout, dir, "A", false, &taken, NULL), -EINVAL);
 	assert_int_equal(xb_import_docker(layout, dir, "a:1", true, &taken, NULL), 0);
-	assert_int_equal(xb_image_read_manifest(layout, &taken, &m, NULL), 0);
+	assert_int_equal(xb_image_read_manifest(XB_PLACE_OF(layout), &taken, &m, NULL), 0);
 	assert_string_equal(m.layers.items[0].media_type, XB_MEDIA_OCI_LAYER_GZIP);
 	assert_string_equal(m.layers.items[1].media_type, XB_MEDIA_OCI_LAYER_ZSTD);
 	assert_string_equal(m.layers.items[2].media_type, XB_MEDIA_OCI_LAYER);
@@ -355,7 +357,7 @@ static void judge(const char *kind, const struct xb_export *e)
 			      ".", NULL });
 	run((const char *[]){ "skopeo", "--insecure-policy", "copy", "-q", from, to, NULL });
 	assert_int_equal(xb_layout_open(scratch_path("judged"), &judged, NULL), 0);
-	assert_int_equal(xb_image_load(judged, "t", &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(judged), "t", &amd64, &image, NULL), 0);
 	assert_int_equal(image.manifest.layers.len, 2);
 	assert_string_equal(xb_env_get(&image.config.env, XB_VIEW("PATH")), "/bin");
 }
@@ -413,8 +415,8 @@ static void skopeos_docker_archive_is_read(void **state)
 	dir = open(scratch_path("u"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (xb_import_docker(layout, dir, "a/b:1", false, &taken, &err) < 0)
 		fail_msg("%s", err.message);
-	assert_int_equal(xb_image_find(layout, &taken, &amd64, &image, NULL), 0);
-	assert_int_equal(xb_image_check_layers(layout, &image, NULL), 0);
+	assert_int_equal(xb_image_find(XB_PLACE_OF(layout), &taken, &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_check_layers(XB_PLACE_OF(layout), &image, NULL), 0);
 	assert_int_equal(image.manifest.layers.len, 2);
 }
 

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
+#include "manifest/copy.h"
 #include "manifest/image.h"
 #include "manifest/media.h"
+#include "manifest/place_layout.h"
 #include "tests/unit/corpora.h"
 #include "tests/unit/need.h"
 #include "tests/unit/scratch.h"
@@ -81,7 +83,7 @@ static void loads_the_image_of_a_platform(void **state)
 
 	(void)state;
 	tag(&index, "x");
-	assert_int_equal(xb_image_load(layout, "x", &arm64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &arm64, &image, NULL), 0);
 	assert_string_equal(image.config.platform.arch, "arm64");
 	assert_string_equal(image.descriptor.platform.arch, "arm64");
 	assert_int_equal(image.manifest.layers.len, 1);
@@ -99,11 +101,11 @@ static void a_single_manifest_has_the_platform_of_its_config(void **state)
 	(void)state;
 	d.has_platform = false;
 	tag(&d, "x");
-	assert_int_equal(xb_image_load(layout, "x", &arm64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &arm64, &image, NULL), 0);
 	assert_string_equal(image.descriptor.platform.arch, "arm64");
-	assert_int_equal(xb_image_load(layout, NULL, NULL, &any, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), NULL, NULL, &any, NULL), 0);
 	xb_image_clear(&any);
-	assert_int_equal(xb_image_load(layout, "x", &amd64, &any, &err), -ENOENT);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &amd64, &any, &err), -ENOENT);
 	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
 	assert_non_null(strstr(err.message, "linux/amd64"));
 	assert_non_null(strstr(err.message, "linux/arm64"));
@@ -119,11 +121,11 @@ static void a_missing_platform_lists_what_there_is(void **state)
 
 	(void)state;
 	tag(&index, "x");
-	assert_int_equal(xb_image_load(layout, "x", &s390x, &image, &err), -ENOENT);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &s390x, &image, &err), -ENOENT);
 	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
 	assert_non_null(strstr(err.message, "linux/s390x (there is: linux/amd64, linux/arm64)"));
 	xb_error_clear(&err);
-	assert_int_equal(xb_image_load(layout, "x", NULL, &image, &err), -ENOENT);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", NULL, &image, &err), -ENOENT);
 	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
 }
 
@@ -139,7 +141,7 @@ static void a_lying_index_is_refused(void **state)
 	xb_descriptor_set_platform(&lie, &arm64);
 	index = make_index(&lie, 1);
 	tag(&index, "x");
-	assert_int_equal(xb_image_load(layout, "x", &arm64, &image, &err), -EINVAL);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &arm64, &image, &err), -EINVAL);
 	assert_int_equal(err.fault, XB_FAULT_PLATFORM);
 	assert_non_null(strstr(err.message, "linux/arm64"));
 	assert_non_null(strstr(err.message, "linux/amd64"));
@@ -159,7 +161,7 @@ static void spellings_of_a_platform_agree(void **state)
 	xb_descriptor_set_platform(&d, &arm64);
 	index = make_index(&d, 1);
 	tag(&index, "x");
-	assert_int_equal(xb_image_load(layout, "x", &arm64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &arm64, &image, NULL), 0);
 }
 
 static void indexes_inside_of_indexes(void **state)
@@ -174,7 +176,7 @@ static void indexes_inside_of_indexes(void **state)
 
 		d = make_index(&inner, 1);
 		tag(&d, "x");
-		assert_int_equal(xb_image_load(layout, "x", &amd64, &image, &err),
+		assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &amd64, &image, &err),
 				 depth <= XB_MAX_INDEX_DEPTH ? 0 : -ELOOP);
 	}
 }
@@ -192,9 +194,9 @@ static void a_digest_is_visited_once(void **state)
 		xb_descriptor_copy(&twelve[i], &inner);
 	xb_descriptor_clear(&inner);
 	outer = make_index(twelve, 12);
-	assert_int_equal(xb_image_list(layout, &outer, &images, NULL), 0);
+	assert_int_equal(xb_image_list(XB_PLACE_OF(layout), &outer, &images, NULL), 0);
 	assert_int_equal(images.len, 1);
-	assert_int_equal(xb_image_blobs(layout, &outer, &blobs, NULL), 0);
+	assert_int_equal(xb_image_blobs(XB_PLACE_OF(layout), &outer, &blobs, NULL), 0);
 	assert_int_equal(blobs.len, 5); /* layer, config, manifest, two indexes */
 }
 
@@ -219,9 +221,9 @@ static void other_entries_are_passed_over(void **state)
 	entries[3].has_platform = false;
 	index = make_index(entries, 4);
 	tag(&index, "x");
-	assert_int_equal(xb_image_load(layout, "x", &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &amd64, &image, NULL), 0);
 	xb_image_clear(&image);
-	assert_int_equal(xb_image_load(layout, "x", NULL, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", NULL, &image, NULL), 0);
 }
 
 static void layers_and_diff_ids_are_counted(void **state)
@@ -235,10 +237,10 @@ static void layers_and_diff_ids_are_counted(void **state)
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
 	(void)state;
-	assert_int_equal(xb_image_read_manifest(layout, &d, &m, NULL), 0);
+	assert_int_equal(xb_image_read_manifest(XB_PLACE_OF(layout), &d, &m, NULL), 0);
 	(void)xb_descriptors_add(&m.layers, &m.layers.items[0]);
 	assert_int_equal(xb_image_write_manifest(layout, &m, false, &more, NULL), 0);
-	assert_int_equal(xb_image_find(layout, &more, &amd64, &image, &err), -EBADMSG);
+	assert_int_equal(xb_image_find(XB_PLACE_OF(layout), &more, &amd64, &image, &err), -EBADMSG);
 	assert_non_null(strstr(err.message, "2 layers"));
 	/* nor can such an image be written */
 	(void)xb_descriptors_add(&layers, &m.layers.items[0]);
@@ -265,10 +267,10 @@ static void a_missing_layer_is_found_before_work_begins(void **state)
 	(void)state;
 	tag(&d, "x");
 	remove_blob("one");
-	assert_int_equal(xb_image_load(layout, "x", &amd64, &image, &err), -ENOENT);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &amd64, &image, &err), -ENOENT);
 	assert_non_null(strstr(err.message, "layer 0"));
-	assert_int_equal(xb_image_find(layout, &d, &amd64, &image, NULL), 0);
-	assert_int_equal(xb_image_check_layers(layout, &image, NULL), -ENOENT);
+	assert_int_equal(xb_image_find(XB_PLACE_OF(layout), &d, &amd64, &image, NULL), 0);
+	assert_int_equal(xb_image_check_layers(XB_PLACE_OF(layout), &image, NULL), -ENOENT);
 }
 
 /* Whoever copies in this order never has a document before what it names. */
@@ -282,10 +284,18 @@ static void blobs_come_before_what_names_them(void **state)
 						    XB_MEDIA_MANIFEST, XB_MEDIA_INDEX };
 
 	(void)state;
-	assert_int_equal(xb_image_blobs(layout, &index, &blobs, NULL), 0);
+	assert_int_equal(xb_image_blobs(XB_PLACE_OF(layout), &index, &blobs, NULL), 0);
 	assert_int_equal(blobs.len, XB_COUNT(kinds)); /* the shared layer once */
 	for (size_t i = 0; i < blobs.len; i++)
 		assert_int_equal(xb_media_kind(blobs.items[i].media_type), kinds[i]);
+}
+
+static int copy(struct xb_layout *to, const struct xb_descriptor *root)
+{
+	struct xb_layout_place target = xb_layout_place_rw(to, true);
+
+	return xb_copy_image(&target.place, XB_PLACE_OF(layout), root,
+			     &(struct xb_copy_options){ 0 }, NULL);
 }
 
 static void images_are_copied_whole(void **state)
@@ -297,13 +307,13 @@ static void images_are_copied_whole(void **state)
 
 	(void)state;
 	assert_int_equal(xb_layout_create(scratch_path("to"), &to, NULL), 0);
-	assert_int_equal(xb_image_copy(to, layout, &index, true, NULL), 0);
+	assert_int_equal(copy(to, &index), 0);
 	assert_int_equal(xb_layout_tag(to, &index, "t", true, NULL), 0);
-	assert_int_equal(xb_image_load(to, "t", &arm64, &image, NULL), 0);
+	assert_int_equal(xb_image_load(XB_PLACE_OF(to), "t", &arm64, &image, NULL), 0);
 	remove_blob("two");
 	xb_layout_free(XB_STEAL(to));
 	assert_int_equal(xb_layout_create(scratch_path("to2"), &to, NULL), 0);
-	assert_int_equal(xb_image_copy(to, layout, &index, true, NULL), -ENOENT);
+	assert_int_equal(copy(to, &index), -ENOENT);
 }
 
 /* The same image written twice has one digest. */
@@ -326,7 +336,7 @@ static void changed_documents_are_found(void **state)
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
 
 	(void)state;
-	assert_int_equal(xb_image_blobs(layout, &index, &blobs, NULL), 0);
+	assert_int_equal(xb_image_blobs(XB_PLACE_OF(layout), &index, &blobs, NULL), 0);
 	for (size_t i = 1; i < blobs.len;
 	     i++) { /* the layer's bytes are read when it is unpacked */
 		const struct xb_descriptor *blob = &blobs.items[i];
@@ -340,11 +350,13 @@ static void changed_documents_are_found(void **state)
 		assert_int_equal(xb_layout_blob_read(layout, blob, 4096, &text, NULL), 0);
 		fd = open(scratch_path(name), O_WRONLY | O_CLOEXEC);
 		assert_int_equal(pwrite(fd, " ", 1, (off_t)text.len - 1), 1);
-		assert_int_equal(xb_image_find(layout, &index, &amd64, &image, &err), -EBADMSG);
+		assert_int_equal(xb_image_find(XB_PLACE_OF(layout), &index, &amd64, &image, &err),
+				 -EBADMSG);
 		assert_non_null(strstr(err.message, blob->digest.text));
 		assert_non_null(err.hint);
 		assert_int_equal(pwrite(fd, "}", 1, (off_t)text.len - 1), 1);
-		assert_int_equal(xb_image_find(layout, &index, &amd64, &image, NULL), 0);
+		assert_int_equal(xb_image_find(XB_PLACE_OF(layout), &index, &amd64, &image, NULL),
+				 0);
 	}
 }
 
@@ -362,7 +374,7 @@ static void annotations_are_written(void **state)
 	config.platform = amd64;
 	xb_annotations_set(&notes, "a", "1");
 	assert_int_equal(xb_image_write(layout, &config, &none, &notes, false, &d, NULL), 0);
-	assert_int_equal(xb_image_read_manifest(layout, &d, &m, NULL), 0);
+	assert_int_equal(xb_image_read_manifest(XB_PLACE_OF(layout), &d, &m, NULL), 0);
 	assert_string_equal(xb_annotations_get(&m.annotations, "a"), "1");
 	assert_int_equal(xb_image_write_index(layout, &none, &notes, false, &index, NULL), 0);
 	assert_int_equal(xb_layout_blob_read(layout, &index, 4096, &text, NULL), 0);
@@ -386,12 +398,14 @@ static void what_is_no_image(void **state)
 
 		xb_descriptor_init(&d, types[i], &digest, 2);
 		tag(&d, "x");
-		assert_int_equal(xb_image_load(layout, "x", &amd64, &image, &err), -EBADMSG);
+		assert_int_equal(xb_image_load(XB_PLACE_OF(layout), "x", &amd64, &image, &err),
+				 -EBADMSG);
 		assert_int_equal(err.fault, XB_FAULT_STORE);
 		assert_non_null(strstr(err.message, digest.text));
 	}
-	assert_int_equal(xb_image_load(layout, "y", &amd64, &(struct xb_image){ 0 }, NULL),
-			 -ENOENT);
+	assert_int_equal(
+		xb_image_load(XB_PLACE_OF(layout), "y", &amd64, &(struct xb_image){ 0 }, NULL),
+		-ENOENT);
 }
 
 /* Layouts made by an adversary; what each should lead to is in their cases.json. */
@@ -414,7 +428,7 @@ static void check_case(const json_t *c)
 	int r = xb_layout_open(scratch_path(path), &evil, &err);
 
 	if (r == 0)
-		r = xb_image_load(evil, "latest", &amd64, &image, &err);
+		r = xb_image_load(XB_PLACE_OF(evil), "latest", &amd64, &image, &err);
 	/* what is wrong with the tars of the other groups is not ours to see */
 	if (id[0] == 'g' && strcmp(corpora_member(c, "expected"), "reject") == 0 && r == 0)
 		fail_msg("%s is taken: %s", id, corpora_member(c, "what"));

@@ -17,6 +17,7 @@
 #include "builder/solve/assemble.h"
 #include "builder/solve/output.h"
 #include "manifest/media.h"
+#include "manifest/place_layout.h"
 #include "tests/unit/scratch.h"
 
 #define EPOCH 1700000000
@@ -465,7 +466,7 @@ static void test_output_layout(void **state)
 	assert_int_equal(xb_layout_open(scratch_path("out"), &layout, NULL), 0);
 	assert_int_equal(xb_layout_resolve(layout, "1.4", &root, NULL), 0);
 	assert_true(xb_digest_eq(&root.digest, &a.root.digest));
-	assert_int_equal(xb_image_blobs(layout, &root, &blobs, NULL), 0);
+	assert_int_equal(xb_image_blobs(XB_PLACE_OF(layout), &root, &blobs, NULL), 0);
 	for (size_t i = 0; i < blobs.len; i++)
 		assert_true(
 			xb_layout_blob_exists(layout, &blobs.items[i].digest, blobs.items[i].size));

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manifest/place.h"
+
+void xb_place_free(struct xb_place *place)
+{
+	if (place != NULL && place->ops->free != NULL)
+		place->ops->free(place);
+}
+
+static int fill(void *context, const struct xb_blob_sink *sink, struct xb_error *err)
+{
+	const struct xb_place_blob *blob = context;
+
+	return blob->place->ops->get(blob->place, blob->descriptor, sink, err);
+}
+
+int xb_place_blob_open(struct xb_place *place, const struct xb_descriptor *descriptor,
+		       struct xb_place_blob *blob, struct xb_error *err)
+{
+	blob->place = place;
+	blob->descriptor = descriptor;
+	if (place->ops->open == NULL) {
+		blob->pipe = xb_pipe_new(fill, blob);
+		blob->source = xb_pipe_source(blob->pipe);
+		return 0;
+	}
+	blob->source = xb_blob_source_file(&blob->fd);
+	return place->ops->open(place, descriptor, &blob->fd, err);
+}
+
+void xb_place_blob_close(struct xb_place_blob *blob)
+{
+	xb_pipe_free(blob->pipe);
+	xb_cleanup_fd(&blob->fd);
+	*blob = XB_PLACE_BLOB_INIT;
+}
+
+static int copy_bytes(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
+		      struct xb_error *err)
+{
+	xb_auto_place_blob struct xb_place_blob bytes = XB_PLACE_BLOB_INIT;
+	int r = xb_place_blob_open(from, blob, &bytes, err);
+
+	return r < 0 ? r : to->ops->put(to, blob, &bytes.source, err);
+}
+
+int xb_place_copy_blob(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
+		       bool *moved, struct xb_error *err)
+{
+	bool there = false;
+	int r = to->ops->has(to, blob, &there, err);
+
+	if (from->ops->origin != NULL)
+		from = from->ops->origin(from, blob);
+	if (moved != NULL)
+		*moved = false;
+	if (r == 0 && !there && to->ops->mount != NULL)
+		r = to->ops->mount(to, from, blob, &there, err);
+	if (r < 0 || there)
+		return r;
+	if (moved != NULL)
+		*moved = true;
+	return copy_bytes(to, from, blob, err);
+}
