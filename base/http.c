@@ -4,21 +4,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/http_exchange.h"
 #include "base/http_header.h"
+#include "base/http_pause.h"
 #include "base/http_url.h"
 
 enum {
 	DEFAULT_ATTEMPTS = 5,
 	REFUSED_ATTEMPTS = 2, /* of an address where no name server or balancer is in the way */
-	DEFAULT_PAUSE_MS = 250,
-	MAX_PAUSE_MS = 10000, /* of the growing pauses */
 	PROGRESS = 64 << 10,  /* bytes after which the attempts count afresh */
 };
 
@@ -166,6 +163,8 @@ static int on_head(void *context, struct xb_http_exchange *x, struct xb_error *e
 
 	(void)err;
 	w->taking = is_success(x->status);
+	if (x->status == 206 && w->request->from > 0)
+		return start_body(w, x);
 	if (x->status == 206 && !w->ranged)
 		return xb_error_set(w->err, -EPROTO, "a part came where all was asked for");
 	/* 416: there is no such part any more */
@@ -254,6 +253,8 @@ static int make_headers(struct work *w, const char *user, struct xb_strv *lines)
 	xb_strv_push(lines, "User-Agent: xbuild/" XB_VERSION);
 	for (size_t i = 0; r >= 0 && more != NULL && i < more->len; i++)
 		r = add_header(lines, more->items[i], w->err);
+	if (w->request->from > 0 && strcmp(w->now_method, "GET") == 0)
+		xb_strv_printf(lines, "Range: bytes=%llu-", (unsigned long long)w->request->from);
 	w->ranged = w->good.size > 0 && w->validator != NULL && strcmp(w->now_method, "GET") == 0;
 	if (w->ranged) {
 		xb_strv_printf(lines, "Range: bytes=%llu-", (unsigned long long)w->good.size);
@@ -332,6 +333,8 @@ static int hop(struct work *w, const char *user)
 		.headers = &lines,
 		.send_body = w->request->read != NULL && strcmp(w->now_method, w->method) == 0,
 		.redirected = w->redirected,
+		.tls = w->request->tls,
+		.left = w->left,
 		.decode = w->decode,
 		.context = w,
 		.head = on_head,
@@ -366,7 +369,8 @@ static int attempt(struct work *w)
 	int r;
 
 	w->now_method = w->method;
-	w->left = w->redirected = w->again = false;
+	w->left = w->redirected = w->request->redirected;
+	w->again = false;
 	xb_http_url_clear(&w->url);
 	r = xb_http_url_parse(w->request->url, &w->url, w->err);
 	if (r < 0)
@@ -398,37 +402,6 @@ static bool may_repeat(const struct work *w)
 	return false;
 }
 
-/* Between half of and the whole growing pause, so that many clients do not come back at once. */
-static uint64_t growing_pause(const struct work *w, unsigned tries)
-{
-	uint64_t pause = w->request->pause_ms != 0 ? w->request->pause_ms : DEFAULT_PAUSE_MS;
-	uint32_t random = 0;
-
-	for (unsigned i = 1; i < tries && pause < MAX_PAUSE_MS; i++)
-		pause *= 2;
-	if (pause > MAX_PAUSE_MS)
-		pause = MAX_PAUSE_MS;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		random = (uint32_t)xb_clock_monotonic();
-	return pause / 2 + random % (pause / 2 + 1);
-}
-
-static int sleep_for(const struct work *w, uint64_t ms)
-{
-	struct pollfd cancel = { .fd = w->request->cancel_fd, .events = POLLIN };
-	uint64_t end = xb_clock_monotonic() + ms * 1000000;
-	uint64_t now;
-
-	while ((now = xb_clock_monotonic()) < end) {
-		if (poll(&cancel, 1, (int)((end - now) / 1000000) + 1) <= 0)
-			continue;
-		xb_error_clear(w->err);
-		(void)xb_error_set(w->err, -ECANCELED, "interrupted");
-		return xb_error_fault(w->err, XB_FAULT_INTERRUPTED), -ECANCELED;
-	}
-	return 0;
-}
-
 /* Whether it is this machine, or one that is named by its address. */
 static bool is_address(const char *host)
 {
@@ -442,6 +415,8 @@ static unsigned most_attempts(const struct work *w, int r)
 {
 	unsigned attempts = w->request->attempts != 0 ? w->request->attempts : DEFAULT_ATTEMPTS;
 
+	if (w->request->from > 0)
+		return 1;
 	if (r == -ECONNREFUSED && attempts > REFUSED_ATTEMPTS && w->url.host != NULL &&
 	    is_address(w->url.host))
 		return REFUSED_ATTEMPTS;
@@ -451,7 +426,7 @@ static unsigned most_attempts(const struct work *w, int r)
 /* Whether to try again, after the pause that it takes: 1, 0 or -ECANCELED. */
 static int pause_before_next(struct work *w, int r, unsigned tries)
 {
-	uint64_t pause = growing_pause(w, tries);
+	uint64_t pause = xb_http_pause(w->request->pause_ms, tries);
 	int64_t asked = -1;
 
 	if (tries >= most_attempts(w, r) || !may_repeat(w) ||
@@ -463,7 +438,7 @@ static int pause_before_next(struct work *w, int r, unsigned tries)
 		return 0;
 	if (asked >= 0 && (uint64_t)asked * 1000 > pause)
 		pause = (uint64_t)asked * 1000;
-	r = sleep_for(w, pause);
+	r = xb_http_sleep(w->request->cancel_fd, pause, w->err);
 	if (r >= 0)
 		r = send_body_again(w);
 	return r < 0 ? r : 1;
@@ -516,11 +491,13 @@ int xb_http_perform(struct xb_http *http, const struct xb_http_request *request,
 
 	if (r < 0) {
 		r = describe(&w, r);
+		ret->may_pass = w.again;
 		if (err != NULL)
 			xb_error_move(err, &own);
 		return r;
 	}
 	*ret = w.bad.status != 0 ? w.bad : w.good;
+	ret->may_pass = may_pass(ret->status);
 	if (w.bad.status != 0)
 		w.bad = XB_HTTP_RESPONSE_INIT;
 	else

@@ -205,6 +205,7 @@ static const struct {
 	{ CURLE_PARTIAL_FILE, -ECONNRESET, true },
 	{ CURLE_GOT_NOTHING, -ECONNRESET, true },
 	{ CURLE_SEND_ERROR, -ECONNRESET, true },
+	{ CURLE_SEND_FAIL_REWIND, -ECONNRESET, true },
 	{ CURLE_RECV_ERROR, -ECONNRESET, true },
 	{ CURLE_HTTP2, -ECONNRESET, true },
 	{ CURLE_HTTP2_STREAM, -ECONNRESET, true },
@@ -212,6 +213,7 @@ static const struct {
 	{ CURLE_PEER_FAILED_VERIFICATION, -EKEYREJECTED, false },
 	{ CURLE_SSL_ISSUER_ERROR, -EKEYREJECTED, false },
 	{ CURLE_SSL_CACERT_BADFILE, -EKEYREJECTED, false },
+	{ CURLE_SSL_CERTPROBLEM, -EKEYREJECTED, false },
 };
 
 /* What more libcurl knows about a connection that was not made. */
@@ -284,18 +286,41 @@ static void set_limits(const struct xb_http *http, const struct xb_http_request 
 	(void)c->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT, (long)connect);
 }
 
-static void set_tls(const struct xb_http *http)
+static void set_path(const struct xb_http *http, CURLoption option, const char *path)
+{
+	if (path != NULL && path[0] != '\0')
+		(void)http->curl->easy_setopt(http->easy, option, path);
+}
+
+/* What holds for this host alone. */
+static void set_host_tls(const struct xb_http *http, const struct xb_http_tls *tls)
 {
 	const struct xb_curl *c = http->curl;
-	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+
+	set_path(http, CURLOPT_SSLCERT, tls->cert_file);
+	set_path(http, CURLOPT_SSLKEY, tls->key_file != NULL ? tls->key_file : tls->cert_file);
+	if (tls->insecure) {
+		(void)c->easy_setopt(http->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		(void)c->easy_setopt(http->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+static void set_tls(const struct xb_http *http, const struct xb_http_exchange *x)
+{
+	const struct xb_curl *c = http->curl;
+	const struct xb_http_tls *tls = x->tls;
 
 	(void)c->easy_setopt(http->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	(void)c->easy_setopt(http->easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)c->easy_setopt(http->easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (file != NULL && file[0] != '\0')
-		(void)c->easy_setopt(http->easy, CURLOPT_CAINFO, file);
-	if (dir != NULL && dir[0] != '\0')
-		(void)c->easy_setopt(http->easy, CURLOPT_CAPATH, dir);
+	set_path(http, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+	set_path(http, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
+	if (tls == NULL)
+		return;
+	set_path(http, CURLOPT_CAINFO, tls->ca_file);
+	set_path(http, CURLOPT_CAPATH, tls->ca_dir);
+	if (!x->left)
+		set_host_tls(http, tls);
 }
 
 static void set_callbacks(const struct xb_http *http, struct run *run)
@@ -391,7 +416,7 @@ int xb_http_exchange_run(struct xb_http *http, struct xb_http_exchange *x, struc
 	/* connections stay, options do not: nothing of the last request gets into this one */
 	http->curl->easy_reset(http->easy);
 	set_limits(http, x->request);
-	set_tls(http);
+	set_tls(http, x);
 	set_callbacks(http, &run);
 	set_request(http, x);
 	(void)http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);

@@ -21,9 +21,11 @@ struct xb_http_exchange {
 	const struct xb_http_url *url;
 	const struct xb_strv *headers; /**< all "Name: value" lines of the request */
 	bool send_body;
-	bool redirected; /**< then a link-local address is refused */
-	bool decode;	 /**< `body` gets what a Content-Encoding stands for */
-	void *context;	 /**< given to `head` and `body` */
+	bool redirected;	       /**< then a link-local address is refused */
+	const struct xb_http_tls *tls; /**< or NULL */
+	bool left;		       /**< it is not the host that `tls` is about */
+	bool decode;		       /**< `body` gets what a Content-Encoding stands for */
+	void *context;		       /**< given to `head` and `body` */
 	/** The final answer's headers are complete. A negative errno ends the exchange. */
 	int (*head)(void *context, struct xb_http_exchange *x, struct xb_error *err);
 	/** Bytes of the body: 0; 1: no more is wanted, which is a good end; or a negative errno. */

@@ -43,6 +43,8 @@ struct xb_http_response {
 	char *url;		/**< likewise, as it may be shown */
 	uint64_t size;		/**< bytes of the body that were given to `write` */
 	struct xb_str text; /**< the body of an answer that is not a success, its start at least */
+	/** What went wrong may pass: the same request may do later. Set when one failed, too. */
+	bool may_pass;
 };
 
 #define XB_HTTP_RESPONSE_INIT                                                                      \
@@ -71,6 +73,14 @@ struct xb_http_request {
 	const struct xb_strv
 		*headers;	   /**< more "Name: value" lines, or NULL; none of credentials */
 	const char *authorization; /**< value of Authorization, or NULL; see above */
+	/**
+	 * How TLS is done with the host of `url`; NULL: by the system's trust alone. Another origin
+	 * behind a redirect gets to see no certificate of ours, and has to have a good one. No
+	 * connection is shared by requests that differ in it.
+	 */
+	const struct xb_http_tls *tls;
+	/** The URL came out of an answer of another origin: as behind a redirect that led there. */
+	bool redirected;
 
 	void *context; /**< given to the callbacks */
 	/**
@@ -95,6 +105,12 @@ struct xb_http_request {
 	 * which `max_size` limits. For what Go's client gets, too.
 	 */
 	bool decode;
+	/**
+	 * How many bytes of the body are here already: with a GET, the rest is asked for (Range),
+	 * whatever its version. Such a request is made once. Status 206 says that it came, and its
+	 * Content-Range, which is the caller's to check, what came; with 200 all came anew.
+	 */
+	uint64_t from;
 	uint64_t max_size;	  /**< bytes of the body that may come; more is -EFBIG */
 	int cancel_fd;		  /**< readable once the request has to end (-ECANCELED), or -1 */
 	unsigned attempts;	  /**< how often it is tried without getting on; 0: 5 */
