@@ -10,6 +10,11 @@
 #define SAMPLE ((size_t)1024)
 #define STRIDE ((size_t)64 << 10)
 
+/* From this level on zstd takes more than a tenth of a second for a piece, and is asked for a block
+ * at a time. Below it a frame that is given whole is made with less memory. */
+#define ZSTD_SLOW  10
+#define ZSTD_SLICE ((size_t)ZSTD_BLOCKSIZE_MAX)
+
 /* A level for what is worth compressing, and stored blocks for what is not. */
 struct gzip {
 	struct libdeflate_compressor *packing;
@@ -47,10 +52,12 @@ static size_t gzip_bound(void *state, size_t len)
 	return packed > stored ? packed : stored;
 }
 
-static size_t gzip_compress(void *state, const void *in, size_t len, void *out, size_t cap)
+static size_t gzip_compress(void *state, const void *in, size_t len, void *out, size_t cap,
+			    const atomic_bool *cancelled)
 {
 	const struct gzip *gzip = state;
 
+	(void)cancelled;
 	return libdeflate_gzip_compress(xb_codec_is_dense(in, len) ? gzip->storing : gzip->packing,
 					in, len, out, cap);
 }
@@ -60,20 +67,32 @@ static const char *gzip_version(void)
 	return "libdeflate " LIBDEFLATE_VERSION_STRING;
 }
 
-static void *zstd_open(int level)
-{
-	ZSTD_CCtx *c = ZSTD_createCCtx();
-
-	if (c != NULL) {
-		ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
-		ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
-	}
-	return c;
-}
+struct zstd {
+	ZSTD_CCtx *context;
+	bool slow; /* a piece may take longer than somebody who stops it wants to wait */
+};
 
 static void zstd_close(void *state)
 {
-	ZSTD_freeCCtx(state);
+	struct zstd *zstd = state;
+
+	ZSTD_freeCCtx(zstd->context);
+	free(zstd);
+}
+
+static void *zstd_open(int level)
+{
+	struct zstd *zstd = xb_calloc(1, sizeof(*zstd));
+
+	zstd->context = ZSTD_createCCtx();
+	zstd->slow = level >= ZSTD_SLOW;
+	if (zstd->context == NULL) {
+		zstd_close(zstd);
+		return NULL;
+	}
+	ZSTD_CCtx_setParameter(zstd->context, ZSTD_c_compressionLevel, level);
+	ZSTD_CCtx_setParameter(zstd->context, ZSTD_c_checksumFlag, 1);
+	return zstd;
 }
 
 static size_t zstd_bound(void *state, size_t len)
@@ -82,11 +101,44 @@ static size_t zstd_bound(void *state, size_t len)
 	return ZSTD_compressBound(len);
 }
 
-static size_t zstd_compress(void *state, const void *in, size_t len, void *out, size_t cap)
+static size_t zstd_whole(ZSTD_CCtx *c, const void *in, size_t len, void *out, size_t cap)
 {
-	size_t n = ZSTD_compress2(state, out, cap, in, len);
+	size_t n = ZSTD_compress2(c, out, cap, in, len);
 
 	return ZSTD_isError(n) ? 0 : n;
+}
+
+/* The same frame, a block at a time: its size is told beforehand, as if it were given whole. */
+static size_t zstd_slices(ZSTD_CCtx *c, const void *in, size_t len, void *out, size_t cap,
+			  const atomic_bool *cancelled)
+{
+	ZSTD_inBuffer from = { in, 0, 0 };
+	ZSTD_outBuffer to = { out, cap, 0 };
+	size_t left;
+	bool last;
+
+	(void)ZSTD_CCtx_reset(c, ZSTD_reset_session_only);
+	(void)ZSTD_CCtx_setPledgedSrcSize(c, len);
+	do {
+		if (cancelled != NULL && atomic_load(cancelled))
+			return 0;
+		last = len - from.pos <= ZSTD_SLICE;
+		from.size = last ? len : from.pos + ZSTD_SLICE;
+		left = ZSTD_compressStream2(c, &to, &from, last ? ZSTD_e_end : ZSTD_e_continue);
+		/* without room the library would go on for ever */
+		if (ZSTD_isError(left) || (left > 0 && to.pos == to.size))
+			return 0;
+	} while (!last || left > 0);
+	return to.pos;
+}
+
+static size_t zstd_compress(void *state, const void *in, size_t len, void *out, size_t cap,
+			    const atomic_bool *cancelled)
+{
+	const struct zstd *zstd = state;
+
+	return zstd->slow ? zstd_slices(zstd->context, in, len, out, cap, cancelled)
+			  : zstd_whole(zstd->context, in, len, out, cap);
 }
 
 static const struct xb_codec codecs[] = {

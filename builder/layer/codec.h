@@ -7,6 +7,7 @@
 #ifndef XB_BUILDER_LAYER_CODEC_H
 #define XB_BUILDER_LAYER_CODEC_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -23,8 +24,13 @@ struct xb_codec {
 	void *(*open)(int level);
 	void (*close)(void *state);
 	size_t (*bound)(void *state, size_t len);
-	/** Returns the bytes made, 0 when that failed. */
-	size_t (*compress)(void *state, const void *in, size_t len, void *out, size_t cap);
+	/**
+	 * Returns the bytes made, 0 when that failed or `cancelled` (NULL: never) became true. That
+	 * is looked at often enough to be obeyed in a tenth of a second or so, but by gzip, whose
+	 * library does a whole piece at once: up to half a second at the highest level.
+	 */
+	size_t (*compress)(void *state, const void *in, size_t len, void *out, size_t cap,
+			   const atomic_bool *cancelled);
 	const char *(*version)(void); /**< of the library */
 };
 

@@ -160,7 +160,7 @@ static void compress(struct xb_task *task)
 	}
 	if (!remember(piece))
 		piece->out_len = codec->compress(piece->state, piece->in, piece->len, piece->out,
-						 piece->out_cap);
+						 piece->out_cap, piece->press->cancelled);
 }
 
 /* ---- writing: what the thread that packs does ---------------------------------------------- */

@@ -7,9 +7,14 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/file.h"
+#include "builder/layer/codec.h"
 #include "builder/layer/pack.h"
 #include "tests/unit/scratch.h"
 
@@ -220,6 +225,86 @@ static void only_a_digest_is_wanted(void **state)
 	assert_int_equal(counted.tar_size, packed.tar_size);
 }
 
+/* ---- slow levels ---------------------------------------------------------------------------- */
+
+/* A level at which a piece takes its time is compressed a block at a time: no byte may show it. */
+static void slow_levels_give_the_library_s_frames(void **state)
+{
+	const struct xb_codec *codec = xb_codec_of(XB_COMPRESSION_ZSTD);
+	static const char *const made[] = {
+		"seq 1 90000 >in", "head -c 600000 /dev/urandom >in", "truncate -s 1M in",
+		"printf x >in",	   "truncate -s 131072 in",	      "truncate -s 131073 in"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(made); i++) {
+		xb_auto_str struct xb_str in = XB_STR_INIT(2 << 20);
+		xb_autofree char *out = xb_alloc(3 << 20);
+		void *context = codec->open(19);
+		size_t n;
+
+		shell(made[i]);
+		assert_int_equal(xb_file_read(scratch_path("in"), &in, NULL), 0);
+		n = codec->compress(context, in.data, in.len, out, 3 << 20, NULL);
+		codec->close(context);
+		assert_int_equal(xb_file_replace_at(scratch_fd, "out", out, n, false, NULL), 0);
+		shell("zstd -q -19 --single-thread --check in -o whole -f && cmp whole out && "
+		      "zstd -q -dc out | cmp - in && rm in");
+	}
+}
+
+/* Processor time of this process in seconds: what other processes do is not in it. */
+static double used(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct stopping {
+	atomic_bool cancelled;
+	double at; /* processor time when it was cancelled */
+};
+
+static void *stop_soon(void *argument)
+{
+	struct stopping *s = argument;
+
+	while (used() < s->at)
+		(void)usleep(1000);
+	s->at = used();
+	atomic_store(&s->cancelled, true);
+	return NULL;
+}
+
+/* Packs at the highest level of zstd, whose pieces take more than a second, and is cancelled. */
+static void a_slow_piece_is_not_waited_for(void **state)
+{
+	struct stopping stopping = { .at = used() + 0.3 };
+	const struct xb_pack_options options = { .epoch = -1,
+						 .compression = XB_COMPRESSION_ZSTD,
+						 .level = 19,
+						 .cancelled = &stopping.cancelled };
+	xb_auto_fd int dir = -1;
+	xb_auto_fd int out = xb_memfd_new("out", NULL);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	struct xb_layer_info info;
+	pthread_t thread;
+	double late;
+
+	(void)state;
+	shell("mkdir t && seq 1 1000000 >t/text");
+	dir = openat(scratch_fd, "t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stopping), 0);
+	assert_int_equal(xb_layer_pack(dir, &options, out, &info, &err), -ECANCELED);
+	late = used();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	late -= stopping.at;
+	if (late > 0.2)
+		fail_msg("it went on for %.2f s", late);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +317,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(noise_is_stored_and_text_is_not, scratch_setup,
 						scratch_teardown),
 		cmocka_unit_test_setup_teardown(only_a_digest_is_wanted, scratch_setup,
+						scratch_teardown),
+		cmocka_unit_test_setup_teardown(slow_levels_give_the_library_s_frames,
+						scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_slow_piece_is_not_waited_for, scratch_setup,
 						scratch_teardown),
 	};
 
