@@ -31,9 +31,6 @@
 #include "manifest/registry/credentials.h"
 #include "manifest/registry/hosts.h"
 
-/** The most bytes of a token server's answer. */
-#define XB_MAX_TOKEN_DOCUMENT ((size_t)1 << 20)
-
 /** For all threads of a run. */
 struct xb_auth;
 
