@@ -126,7 +126,10 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 
 LINT_TESTS := $(sort $(wildcard tests/lint/check_*.py))
-E2E_TESTS  := $(sort $(wildcard tests/integration/*/test_*.sh tests/e2e/test_*.sh))
+# The longest are begun first, so that none of them is left alone at the end.
+E2E_LONG   := $(wildcard $(patsubst %,tests/e2e/test_%.sh,debian evil crash git cancel hostile walls \
+	mounts store snapshots))
+E2E_TESTS  := $(E2E_LONG) $(filter-out $(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 ASAN_E2E   := $(wildcard tests/e2e/test_quick.sh)
 TSAN_E2E   := $(wildcard tests/e2e/test_crowd.sh)
 
@@ -271,7 +274,8 @@ DEB_BUILD := gcc libc6-dev make pkg-config libbz2-dev liblzma-dev libssl-dev lib
 DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
 	ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
-	buildah busybox-static openssh-server uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl
+	buildah busybox-static openssh-server uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl \
+	faketime gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
 .PHONY: deps deps-test
 deps: ## install the Debian packages needed to build and run (root or sudo)

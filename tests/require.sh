@@ -23,4 +23,7 @@ elif ! grep -qw memory $groups/cgroup.subtree_control 2>/dev/null ||
 	groups=/nonexistent
 fi
 mkdir "$groups/xb-try-$$" 2>/dev/null && rmdir "$groups/xb-try-$$" && list=$list,cgroup
+! strace -qq -o /dev/null true 2>/dev/null || list=$list,trace
+! [ -e /dev/loop-control ] || list=$list,loop
+[ "$(uname -m)" != x86_64 ] || list=$list,x86_64
 echo "$list"

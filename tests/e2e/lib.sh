@@ -6,8 +6,9 @@
 #	t "what a user sees" function	# one test; the function runs in a subshell under set -eu
 #	finish
 #
-# A test that cannot run calls `skip WHY`; what XB_REQUIRE lists (root, userns, overlay, binfmt,
-# cgroup, net, tools) may not be missing: such a skip is a failure. Speaks TAP.
+# A test that cannot run calls `skip WHY WHAT`; what XB_REQUIRE lists (root, userns, overlay, binfmt,
+# cgroup, net, trace, loop, seccomp, x86_64, evil; tools are programs and libraries) may not be missing:
+# such a skip is a failure. Speaks TAP.
 #
 # XBUILD	the program (absolute path; default build/xbuild)
 # $W		a scratch directory of this file, removed at its end unless XB_KEEP is set
@@ -71,20 +72,21 @@ need() {
 	for what in "$@"; do
 		has "$what" && continue
 		COUNT=1
-		if required "$what" || { required tools && [ "${what%-*}" = "$what" ]; }; then
+		kind=tools
+		case $what in root | userns | overlay | binfmt | net) kind=$what ;; esac
+		if required "$kind"; then
 			echo "not ok 1 - $what is missing, but XB_REQUIRE asks for it"
 		else
 			echo "ok 1 - $(basename "$0" .sh) # SKIP no $what here"
 		fi
-		FAILED=0
+		required "$kind" && FAILED=1
 		finish
-		exit 0
 	done
 }
 
-# within a test: skip WHY [WHAT], WHAT as in XB_REQUIRE
+# within a test: skip WHY WHAT, WHAT as in XB_REQUIRE
 skip() {
-	if [ -n "${2:-}" ] && required "$2"; then
+	if required "$2"; then
 		echo "XB_REQUIRE asks for $2: $1"
 		exit 1
 	fi
@@ -174,6 +176,15 @@ index_digest() { # LAYOUT [TAG]
 fetch_arm64_busybox() {
 	[ ! -x "$CACHE/busybox-arm64" ] || return 0
 	has net || return 1
+	mkdir -p "$CACHE"
+	(
+		# Other tests begin at the same moment; the first of them fetches for all.
+		flock 8
+		[ -x "$CACHE/busybox-arm64" ] || download_arm64_busybox
+	) 8>"$CACHE/lock"
+}
+
+download_arm64_busybox() {
 	mkdir -p "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
 	set -- -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status=/dev/null \
 		-o "Dir::State::lists=$CACHE/apt/lists" -o "Dir::Cache=$CACHE/apt/cache" \
@@ -183,8 +194,9 @@ fetch_arm64_busybox() {
 		apt-get -q "$@" update || :
 		apt-get -q "$@" download busybox-static || exit 1
 		dpkg-deb -x busybox-static_*_arm64.deb root &&
-			cp "$(find root -path '*bin/busybox' -type f)" "$CACHE/busybox-arm64"
-	) >"$CACHE/apt/log" 2>&1
+			cp "$(find root -path '*bin/busybox' -type f)" "$CACHE/busybox-arm64.part" &&
+			mv "$CACHE/busybox-arm64.part" "$CACHE/busybox-arm64"
+	) >"$CACHE/apt/log" 2>&1 8>&-
 	status=$?
 	[ $status != 0 ] || rm -rf "$CACHE/apt"
 	return $status
@@ -211,10 +223,13 @@ user_ready() {
 	has root || skip "only root can become another user" root
 	has userns || skip "no user namespaces" userns
 	has newuidmap || skip "newuidmap is not installed" userns
-	id xbtest >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --shell /bin/sh xbtest
-	for file in subuid subgid; do
-		grep -q '^xbtest:' /etc/$file 2>/dev/null || echo 'xbtest:2000000000:65536' >>/etc/$file
-	done
+	(
+		flock 8 # tests that run beside this one want it too
+		id xbtest >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --shell /bin/sh xbtest
+		for file in subuid subgid; do
+			grep -q '^xbtest:' /etc/$file 2>/dev/null || echo 'xbtest:2000000000:65536' >>/etc/$file
+		done
+	) 8</etc/passwd
 	USER_HOME=$W/user
 	mkdir -p "$USER_HOME/bin"
 	cp "$XBUILD" "$USER_HOME/bin/xbuild"

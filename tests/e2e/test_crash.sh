@@ -8,7 +8,7 @@ tiny_base
 cc -O2 -o "$W/meddle" "$SRC/tests/crash/meddle.c" || exit 1
 export MEDDLE="$W/meddle" XBUILD XB_E2E_CACHE="$CACHE"
 
-traced() { "$MEDDLE" count 0 true || skip "no process can be traced here"; }
+traced() { "$MEDDLE" count 0 true || skip "no process can be traced here" trace; }
 
 crash() {
 	python3 "$SRC/tests/crash/crash.py" "$@" --work "$W/crash"
@@ -18,13 +18,13 @@ kills() { traced && crash kill --times 60; }
 
 # How a call is made to fail depends on the processor's registers.
 faults() {
-	[ "$(uname -m)" = x86_64 ] || skip "calls are made to fail on x86_64 only"
+	[ "$(uname -m)" = x86_64 ] || skip "calls are made to fail on x86_64 only" x86_64
 	traced && crash fail --times 30
 }
 
 # Each call by which a document is opened fails once, for a prune that has to know what tags need.
 blind_prune() {
-	[ "$(uname -m)" = x86_64 ] || skip "calls are made to fail on x86_64 only"
+	[ "$(uname -m)" = x86_64 ] || skip "calls are made to fail on x86_64 only" x86_64
 	traced
 	fresh
 	dockerfile "$W/blind" <<-'EOF'
@@ -44,7 +44,7 @@ blind_prune() {
 }
 
 cuts() {
-	command -v mkfs.ext4 >/dev/null && [ -e /dev/loop-control ] || skip "no loop devices, or no ext4"
+	command -v mkfs.ext4 >/dev/null && [ -e /dev/loop-control ] || skip "no loop devices, or no ext4" loop
 	traced && crash cut --times 12
 }
 

@@ -9,7 +9,7 @@ cc -O2 -o "$W/meddle" "$SRC/tests/crash/meddle.c" || exit 1
 export MEDDLE="$W/meddle" XBUILD XB_E2E_CACHE="$CACHE"
 
 crowds() {
-	"$MEDDLE" count 0 true || skip "no process can be traced here"
+	"$MEDDLE" count 0 true || skip "no process can be traced here" trace
 	python3 "$SRC/tests/crash/crash.py" crowd --times "${XB_CROWDS:-3}" --work "$W/crash"
 }
 

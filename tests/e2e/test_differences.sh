@@ -47,7 +47,7 @@ files_follow_each_other() {
 }
 
 unknown_owners() {
-	has root || skip "no root here"
+	has root || skip "no root here" root
 	dockerfile "$W/owners" <<-'EOF'
 		FROM tiny AS base
 		COPY --chown=nobody-here Dockerfile /user

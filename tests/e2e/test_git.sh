@@ -51,7 +51,7 @@ only_git() {
 
 strace_works() {
 	has strace || skip "no strace" tools
-	strace -qq -o /dev/null true 2>/dev/null || skip "no strace here"
+	strace -qq -o /dev/null true 2>/dev/null || skip "no process can be traced here" trace
 }
 
 # Ends by itself, with an error of the source's; `build` is a function, which strace cannot start.

@@ -45,8 +45,8 @@ with_fault() {
 
 # A traced program has no use of newuidmap's rights, so only root can be traced.
 strace_works() {
-	has root || skip "only root can be traced"
-	strace -qq -o /dev/null true 2>/dev/null || skip "no strace here"
+	has root || skip "only root can be traced" root
+	strace -qq -o /dev/null true 2>/dev/null || skip "no process can be traced here" trace
 }
 
 killed() {
@@ -171,7 +171,7 @@ damaged_and_archived() {
 full_disk() {
 	has root || skip "only root can mount a small disk" root
 	mkdir "$W/disk"
-	mount -t tmpfs -o size=3m none "$W/disk" || skip "no tmpfs to be had"
+	mount -t tmpfs -o size=3m none "$W/disk" || skip "no tmpfs to be had" root
 	STORE=$W/disk/store
 	status=0
 	full_disk_steps || status=$?
@@ -201,7 +201,7 @@ EOF
 small_disk() {
 	has root || skip "only root can mount a small disk" root
 	mkdir -p "$W/small"
-	mount -t tmpfs -o size=8m none "$W/small" || skip "no tmpfs to be had"
+	mount -t tmpfs -o size=8m none "$W/small" || skip "no tmpfs to be had" root
 	STORE=$W/small/store
 	status=0
 	(set -eu && "$1") || status=$?
@@ -257,7 +257,7 @@ read_only_steps() {
 few_descriptors() {
 	fresh
 	make_image >/dev/null
-	command -v prlimit >/dev/null || skip "no prlimit here"
+	command -v prlimit >/dev/null || skip "no prlimit here" tools
 	for n in 8 12 16 24 32; do
 		status=0
 		prlimit --nofile=$n "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx" \
@@ -277,7 +277,7 @@ few_descriptors() {
 
 # Two years in the future, and back.
 clock_jumps() {
-	command -v faketime >/dev/null || skip "no faketime here"
+	command -v faketime >/dev/null || skip "no faketime here" tools
 	fresh
 	same "$(faketime -f +700d "$XBUILD" build -q --root "$STORE" -t a:1 "$W/ctx")" "$RIGHT" "digest"
 	same "$(make_image)" "$RIGHT" "the digest today"

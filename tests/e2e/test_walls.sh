@@ -122,7 +122,7 @@ mounts() {
 
 # A file that is ignored is never opened, however it is ignored and asked for.
 ignored() {
-	strace -qq -o /dev/null true 2>/dev/null || skip "no strace here" tools
+	strace -qq -o /dev/null true 2>/dev/null || skip "no process can be traced here" trace
 	mkdir -p "$W/ign/a/b"
 	cp "$W/needle" "$W/ign/a/b/hidden.txt"
 	ln "$W/ign/a/b/hidden.txt" "$W/ign/a/hidden-too.txt"

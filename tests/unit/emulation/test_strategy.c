@@ -12,6 +12,7 @@
 #include "emulation/binfmt.h"
 #include "emulation/strategy.h"
 #include "platforms/host.h"
+#include "tests/unit/need.h"
 
 static struct xb_platform parsed(const char *text)
 {
@@ -136,10 +137,7 @@ static void installed_emulators_are_used(void **state)
 		assert_non_null(strstr(d.reason, d.emulator.version));
 		assert_non_null(strstr(d.reason, " from /"));
 	}
-	if (emulated == 0) {
-		print_message("needs qemu-user-static and Linux 6.7\n");
-		skip();
-	}
+	need("binfmt", emulated > 0); /* qemu-user-static and Linux 6.7 */
 }
 
 int main(void)

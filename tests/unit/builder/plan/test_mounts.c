@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/builder/plan/fixture.h"
+#include "tests/unit/need.h"
 
 /* The first mount of the last step. */
 static const struct xb_step_mount *mount_of(struct fixture *f, const char *text)
@@ -69,8 +70,7 @@ static void test_cache_of_a_platform(void **state)
 	struct fixture *f = *state;
 	const struct xb_plan *plan;
 
-	if (!can_emulate(f))
-		skip();
+	need("binfmt", can_emulate(f));
 	set_platforms(f, "linux/amd64,linux/arm64");
 	plan = plan_of(f, "FROM base\nRUN --mount=type=cache,target=/c x\n");
 	for (size_t t = 0; t < 2; t++)
