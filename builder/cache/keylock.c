@@ -22,6 +22,16 @@ struct xb_keylock {
 };
 
 /*
+ * A help for those who wait, no more: nothing is wrong when it cannot be written. A new file is not
+ * truncated: ext4 writes what was truncated before to the disk when it is closed.
+ */
+static void note_holder(int fd, off_t old_size)
+{
+	if (old_size == 0 || ftruncate(fd, 0) == 0)
+		(void)dprintf(fd, "%ld\n", (long)getpid());
+}
+
+/*
  * The holder removes the file before it unlocks it, so that the directory stays small. Whoever
  * waited for that file then holds a lock that nobody else can see, and has to start again.
  * Returns 1 with the lock, 0 to start again.
@@ -42,9 +52,7 @@ static int try_take(struct xb_keylock *lock, bool wait)
 		return -errno;
 	if (st.st_nlink == 0)
 		return 0;
-	/* a help for those who wait, no more: nothing is wrong when it cannot be written */
-	if (ftruncate(fd, 0) == 0)
-		(void)dprintf(fd, "%ld\n", (long)getpid());
+	note_holder(fd, st.st_size);
 	lock->fd = XB_STEAL_FD(fd);
 	return 1;
 }

@@ -338,7 +338,7 @@ void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep)
 
 void xb_sweep_finish_behind(struct xb_store *store, struct xb_sweep *sweep)
 {
-	xb_broom_start(store, &sweep->trash);
+	xb_broom_give(store, &sweep->trash);
 	xb_sweep_clear(sweep);
 }
 

@@ -43,7 +43,7 @@ struct xb_sweep {
 #define XB_SWEEP_INIT ((struct xb_sweep){ 0 })
 /** Release, and remove the trash from the disk; not under the store lock. */
 void xb_sweep_finish(struct xb_store *store, struct xb_sweep *sweep);
-/** Release, and have the trash removed in the background: xb_broom_start(). */
+/** Release, and have the trash removed in the background: xb_broom_give(). */
 void xb_sweep_finish_behind(struct xb_store *store, struct xb_sweep *sweep);
 
 /** Cleanup of one that moved nothing away, also under the store lock. */

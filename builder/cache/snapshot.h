@@ -26,8 +26,8 @@ struct xb_snapshot {
 /** Make an empty one: fs is 0755, work 0700, both owned by this process's user. */
 int xb_snapshot_begin(struct xb_store *store, struct xb_snapshot *ret, struct xb_error *err);
 /**
- * Everything below fs is complete: remove the work directory. To be called after the mount that
- * wrote it is gone and before xb_record_put().
+ * Everything below fs is complete: the work directory goes, behind this call. To be called after
+ * the mount that wrote it is gone and before xb_record_put().
  */
 int xb_snapshot_commit(struct xb_store *store, const struct xb_snapshot *snapshot,
 		       struct xb_error *err);

@@ -39,9 +39,9 @@ struct xb_store {
 	struct xb_layout *layout; /**< index.json and blobs, as any OCI tool sees them */
 	pthread_t settler;	  /**< syncs what earlier processes wrote; see `settling` */
 	bool settling;		  /**< whether it was started */
-	struct xb_broom *broom; /**< removes what a sweep moved away; NULL: nothing, see broom.h */
-	int lease_fd;		/**< our lease, locked */
-	char *lease;		/**< its name */
+	struct xb_broom *broom;	  /**< removes what was moved away, see broom.h; set under mutex */
+	int lease_fd;		  /**< our lease, locked */
+	char *lease;		  /**< its name */
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;

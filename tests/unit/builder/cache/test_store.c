@@ -264,6 +264,31 @@ static void a_snapshot_is_an_image_root_and_a_work_directory(void **state)
 	xb_store_free(store);
 }
 
+/* As overlayfs leaves it: behind the commit it goes, and nothing of it is left when we end. */
+static void a_used_work_directory_goes_when_its_snapshot_is_complete(void **state)
+{
+	xb_auto_str struct xb_str path = XB_STR_INIT(4096);
+	struct xb_store *store = open_store();
+	struct xb_snapshot snapshot;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(xb_snapshot_begin(store, &snapshot, NULL), 0);
+		xb_str_reset(&path);
+		xb_snapshot_work_path(store, &snapshot, &path);
+		xb_str_puts(&path, "/work/incompat");
+		assert_int_equal(xb_mkdir_all(xb_str_text(&path), 0755, NULL), 0);
+		assert_int_equal(xb_snapshot_commit(store, &snapshot, NULL), 0);
+		xb_str_reset(&path);
+		xb_str_printf(&path, "store/snapshots/%s", snapshot.id);
+		assert_int_equal(count_in(xb_str_text(&path)), 1); /* fs */
+		xb_snapshot_discard(store, &snapshot);
+	}
+	xb_store_free(store);
+	assert_int_equal(count_in("store/ingest"), 0);
+	assert_int_equal(count_in("store/leases"), 0);
+}
+
 /* The rest, and the lease that it belongs to, wait for the next who opens the store. */
 static void what_cannot_be_removed_is_tried_again(void **state)
 {
@@ -306,6 +331,7 @@ int main(void)
 		scratch_test(a_closed_store_leaves_half_made_snapshots_to_the_next),
 		scratch_test(what_cannot_be_removed_is_tried_again),
 		scratch_test(a_snapshot_is_an_image_root_and_a_work_directory),
+		scratch_test(a_used_work_directory_goes_when_its_snapshot_is_complete),
 	};
 
 	return cmocka_run_group_tests_name("builder/cache store", tests, NULL, NULL);
