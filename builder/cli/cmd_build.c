@@ -117,6 +117,7 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 {
 	xb_auto_progress struct xb_progress *progress = NULL;
 	xb_auto_results struct xb_results results = { 0 };
+	xb_auto_strv struct xb_strv kept = XB_STRV_INIT;
 	struct xb_digest digest = { 0 };
 	xb_auto_cgroups struct xb_cgroups *cgroups = NULL;
 	int r = plan(invocation, request, mode, err);
@@ -129,11 +130,11 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	r = solve_remembering(invocation, request, recorder, progress, &results, err);
 	xb_recorder_results(recorder, &results);
 	if (r == 0)
-		r = xb_deliver(request, &results, invocation->plain_user, &digest, err);
+		r = xb_deliver(request, &results, invocation->plain_user, &digest, &kept, err);
 	if (r < 0)
 		return r;
 	xb_recorder_digest(recorder, &digest);
-	xb_progress_summary(progress);
+	xb_progress_summary(progress, &kept);
 	xb_deliver_print(request, &digest);
 	return 0;
 }

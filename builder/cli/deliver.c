@@ -210,7 +210,7 @@ static struct xb_context_memory *open_memory(const struct xb_store *store)
 }
 
 static int write_outputs(struct delivery *d, const struct xb_results *results, bool own_files,
-			 struct xb_error *err)
+			 struct xb_strv *ret_kept, struct xb_error *err)
 {
 	const struct xb_build_request *request = d->request;
 	xb_autofree struct writing *writings =
@@ -244,6 +244,10 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 				&d->images[xb_forms_add(&d->forms, &output->form)];
 	}
 	r = run_writings(d, writings, &stop, err);
+	for (size_t i = 0; i < request->outputs.len; i++) {
+		if (writings[i].status > 0)
+			xb_strv_push(ret_kept, writings[i].output->dest);
+	}
 	/* a help for the next build alone */
 	(void)xb_context_memory_save(blobs, NULL);
 	return r;
@@ -277,7 +281,8 @@ static struct xb_plan without_missing(const struct xb_plan *plan, const struct x
 }
 
 int xb_deliver(const struct xb_build_request *request, const struct xb_results *results,
-	       bool own_files, struct xb_digest *ret, struct xb_error *err)
+	       bool own_files, struct xb_digest *ret, struct xb_strv *ret_kept,
+	       struct xb_error *err)
 {
 	XB_CLEANUP(delivery_clear)
 	struct delivery d = {
@@ -290,7 +295,7 @@ int xb_deliver(const struct xb_build_request *request, const struct xb_results *
 	xb_deliver_forms(request, &d.forms);
 	r = assemble(&d, results, err);
 	if (r == 0)
-		r = write_outputs(&d, results, own_files, err);
+		r = write_outputs(&d, results, own_files, ret_kept, err);
 	if (r == 0)
 		r = write_notes(&d, err);
 	if (r == 0 && d.forms.len > 0)

@@ -361,11 +361,17 @@ struct xb_observer xb_progress_observer(struct xb_progress *progress)
 	};
 }
 
-void xb_progress_summary(struct xb_progress *progress)
+void xb_progress_summary(struct xb_progress *progress, const struct xb_strv *kept)
 {
 	double seconds = seconds_since(progress->started, xb_clock_monotonic());
 
 	erase(progress);
+	for (size_t i = 0; progress->mode == XB_PROGRESS_PLAIN && i < kept->len; i++) {
+		xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
+
+		append_safe(&line, kept->items[i]);
+		(void)fprintf(stderr, "%s is unchanged and left as it is\n", xb_str_text(&line));
+	}
 	if (progress->mode == XB_PROGRESS_PLAIN || progress->mode == XB_PROGRESS_TTY)
 		(void)fprintf(stderr, "%zu steps run, %zu from the cache, %.1fs\n", progress->ran,
 			      progress->cached, seconds);

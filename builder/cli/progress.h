@@ -6,6 +6,7 @@
 #ifndef XB_BUILDER_CLI_PROGRESS_H
 #define XB_BUILDER_CLI_PROGRESS_H
 
+#include "base/array.h"
 #include "base/error.h"
 #include "builder/plan/plan.h"
 #include "builder/solve/solve.h"
@@ -36,7 +37,10 @@ XB_DEFINE_CLEANUP(xb_progress_cleanup, struct xb_progress, xb_progress_free)
 
 /** The observer to give to xb_solve(). */
 struct xb_observer xb_progress_observer(struct xb_progress *progress);
-/** One line at the end: how many steps ran and how many were in the cache. */
-void xb_progress_summary(struct xb_progress *progress);
+/**
+ * The end: a line for each of the files in `kept`, which outputs did not have to write again, and
+ * one that says how many steps ran and how many were in the cache.
+ */
+void xb_progress_summary(struct xb_progress *progress, const struct xb_strv *kept);
 
 #endif

@@ -9,6 +9,7 @@
 #include "builder/solve/output_blob.h"
 #include "builder/solve/output_file.h"
 #include "builder/solve/output_files.h"
+#include "builder/solve/output_kept.h"
 #include "manifest/archive.h"
 #include "manifest/image.h"
 #include "manifest/place_layout.h"
@@ -45,7 +46,7 @@ int xb_output_write(const struct xb_output *output, const struct xb_output_sourc
 				     output->dest != NULL ? " to " : "",
 				     output->dest != NULL ? output->dest : "");
 	}
-	return 0;
+	return r;
 }
 
 /* ---- documents ---------------------------------------------------------------------------- */
@@ -104,9 +105,30 @@ static int open_members(const struct xb_output_source *source, const struct xb_l
 	return 0;
 }
 
-static int write_archive(const struct xb_layout *layout, const struct xb_export *files,
-			 const char *dest, const struct xb_output_source *source,
-			 struct xb_error *err)
+/* All that the bytes of an archive depend on. */
+static struct xb_digest content_of(const struct xb_export *files, int64_t mtime)
+{
+	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
+
+	xb_hasher_field(h, XB_VIEW("xbuild archive " XB_VERSION));
+	xb_hasher_number(h, (uint64_t)mtime);
+	for (size_t i = 0; i < files->len; i++) {
+		const struct xb_export_file *file = &files->items[i];
+
+		xb_hasher_field(h, xb_view(file->name));
+		xb_hasher_number(h, file->source);
+		xb_hasher_number(h, file->size);
+		if (file->source == XB_EXPORT_MEMORY)
+			xb_hasher_field(h, (struct xb_view){ file->data, file->size });
+		else if (file->source == XB_EXPORT_BLOB)
+			xb_hasher_field(h, xb_view(file->blob.text));
+	}
+	return xb_hasher_finish(h);
+}
+
+static int write_members(const struct xb_layout *layout, const struct xb_export *files,
+			 const char *dest, int64_t mtime, const struct xb_digest *content,
+			 const struct xb_output_source *source, struct xb_error *err)
 {
 	xb_auto_output_file struct xb_output_file sink = XB_OUTPUT_FILE_INIT;
 	xb_autofree struct xb_tarfile_member *members = xb_calloc(files->len, sizeof(*members));
@@ -118,13 +140,28 @@ static int write_archive(const struct xb_layout *layout, const struct xb_export 
 	if (r == 0)
 		r = xb_output_file_open(&sink, dest, err);
 	if (r == 0)
-		r = xb_tarfile_write(members, files->len, source->epoch > 0 ? source->epoch : 0,
-				     sink.fd, source->cancelled, err);
+		r = xb_tarfile_write(members, files->len, mtime, sink.fd, source->cancelled, err);
 	if (r == 0)
 		r = xb_output_file_done(&sink, err);
+	if (r == 0 && sink.path != NULL)
+		xb_output_remember(xb_store_contexts(source->store), dest, sink.fd, content);
 	for (size_t i = 0; i < files->len; i++)
 		xb_cleanup_fd(&members[i].fd);
 	return r;
+}
+
+/* Returns 1 where the archive is there already. */
+static int write_archive(const struct xb_layout *layout, const struct xb_export *files,
+			 const char *dest, const struct xb_output_source *source,
+			 struct xb_error *err)
+{
+	int64_t mtime = source->epoch > 0 ? source->epoch : 0;
+	struct xb_digest content = content_of(files, mtime);
+
+	if (strcmp(dest, "-") != 0 &&
+	    xb_output_kept(xb_store_contexts(source->store), dest, &content))
+		return 1;
+	return write_members(layout, files, dest, mtime, &content, source, err);
 }
 
 /* Containerd's importer knows images by the whole reference, others by the tag. */

@@ -28,8 +28,10 @@ bool xb_output_has_image(const struct xb_output *output);
  */
 int xb_output_check(const struct xb_output *output, size_t platforms, struct xb_error *err);
 /**
- * Write one output; several may be written at once. A file appears whole or not at all. Errors:
- * those of writing, fault store; -EINVAL, fault usage; -ECANCELED, fault interrupted.
+ * Write one output; several may be written at once. A file appears whole or not at all. Returns 0,
+ * or 1 when an archive was left as it is, since it is what would have been written
+ * (builder/solve/output_kept.h). Errors: those of writing, fault store; -EINVAL, fault usage;
+ * -ECANCELED, fault interrupted.
  */
 int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
 		    struct xb_error *err);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "builder/solve/output_kept.h"
 
 void xb_output_file_clear(struct xb_output_file *file)
 {
@@ -68,6 +69,7 @@ int xb_output_file_done(struct xb_output_file *file, struct xb_error *err)
 
 	if (file->path == NULL)
 		return 0;
+	xb_output_date(file->fd);
 	/* not synced, as no tool's output is that can be made again */
 	r = give_name(file);
 	if (r >= 0 && rename(file->temporary, file->path) < 0)

@@ -169,6 +169,33 @@ mirrored() {
 	exits 2 build -o "type=local,dest=$out,mode=mirror" "$W/mirror"
 }
 
+# A build that gives the same leaves the archive, but not one that anybody has changed.
+left_alone() {
+	mkdir -p "$W/left"
+	printf 'FROM scratch\nCOPY f /f\n' >"$W/left/Dockerfile"
+	echo one >"$W/left/f"
+	left() { build -o "type=oci,dest=$W/left.tar" "$W/left" 2>"$W/left.log" || { cat "$W/left.log"; return 1; }; }
+	left
+	good=$(sha256sum <"$W/left.tar") inode=$(stat -c %i "$W/left.tar") time=$(stat -c %.Y "$W/left.tar")
+	left
+	grep -q "left.tar is unchanged and left as it is" "$W/left.log"
+	same "$(stat -c %i "$W/left.tar")" "$inode"
+	# for make, a target that was made is newer than what it was made from
+	[ "$(stat -c %.Y "$W/left.tar")" != "$time" ]
+	touch -r "$W/left.tar" "$W/left.time"
+	printf x | dd of="$W/left.tar" bs=1 seek=700 conv=notrunc status=none
+	touch -r "$W/left.time" "$W/left.tar"
+	left
+	! grep -q "left as it is" "$W/left.log"
+	same "$(sha256sum <"$W/left.tar")" "$good" "an archive that was damaged"
+	echo two >"$W/left/f"
+	left
+	[ "$(sha256sum <"$W/left.tar")" != "$good" ]
+	rm "$W/left.tar"
+	left
+	tar -tf "$W/left.tar" >/dev/null
+}
+
 t "every output is written" outputs
 t "platforms have directories of their own" platforms
 t "umoci unpacks the layout into the tree of type=local" layout
@@ -180,4 +207,5 @@ t "buildah starts from the layout" by_buildah
 t "without -o the result is in the store, under its tag" in_store
 t "type=docker takes one platform" docker_one_platform
 t "type=local,mode=delete: what is not in the result goes" mirrored
+t "an archive that is what it would be is left, and no other" left_alone
 finish
