@@ -14,9 +14,10 @@ void xb_realm_clear(struct xb_realm *realm)
 }
 
 /*
- * Domains below which strangers get names: no site of their own. Two-letter domains with a short
- * or well-known name before them (co.uk, or.jp, gouv.fr) are found by is_national(). What is
- * missing here joins strangers' hosts to one site, what is here too much costs a --registry-realm.
+ * Domains below which strangers get names, at whatever depth: nobody is of one site there.
+ * Two-letter domains with a short or well-known name before them (co.uk, or.jp, gouv.fr) are found
+ * by is_national(). What is missing here joins strangers' hosts to one site, what is here too much
+ * costs a --registry-realm.
  */
 static const char *const shared[] = {
 	"amazonaws.com",
@@ -66,7 +67,7 @@ static const char *const national[] = { "asso", "firm", "gouv", "info", "nhs", "
 
 /* Token servers of other names than their registries, of the same company. */
 static const struct {
-	const char *below; /* the registry is a name directly below it, or it itself */
+	const char *below; /* the registry is of this domain */
 	const char *realm;
 } pairs[] = {
 	{ "dhi.io", "auth.docker.io" },
@@ -134,9 +135,9 @@ static struct xb_view site_of(struct xb_view name)
 	if (is_address(name) || xb_view_find(name, '.') < 0)
 		return (struct xb_view){ 0 };
 	site = last_labels(name, 2);
-	if (is_national(site) || is_among(site, shared, XB_COUNT(shared)))
-		site = last_labels(name, 3);
-	return site;
+	if (is_among(site, shared, XB_COUNT(shared)))
+		return (struct xb_view){ 0 };
+	return is_national(site) ? last_labels(name, 3) : site;
 }
 
 bool xb_realm_same_site(const char *host, const char *realm_host)
