@@ -53,6 +53,10 @@ struct xb_store {
 	uint64_t limit;	       /**< bytes, see limit.h */
 	uint64_t limit_looked; /**< xb_clock_monotonic() when it was last enforced, 0: never */
 	uint64_t serial;       /**< makes names below ingest/ unique */
+	int means;	       /**< enum xb_means, see means.h */
+	bool means_known;      /**< `means` says which it is, and not only what is wanted */
+	bool means_told;       /**< the user knows */
+	char *means_why;       /**< why it has to be copies, NULL: because the user wants it */
 };
 
 /** Cleanup: unlock the mutex behind the pointer. */

@@ -273,6 +273,7 @@ void xb_store_free(struct xb_store *store)
 	xb_map_free(store->begun);
 	(void)pthread_mutex_destroy(&store->mutex);
 	free(store->lease);
+	free(store->means_why);
 	free(store->root);
 	free(store);
 }

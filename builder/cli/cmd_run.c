@@ -15,10 +15,12 @@
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
 #include "builder/cli/report.h"
+#include "builder/cli/snapshots.h"
 #include "builder/layer/tarfile.h"
 #include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/solve/result.h"
+#include "builder/solve/site.h"
 #include "builder/solve/sources.h"
 #include "builder/solve/trees.h"
 #include "platforms/host.h"
@@ -36,6 +38,7 @@ struct run_options {
 	const char *network;
 	const char *max_layer;
 	const char *root;
+	const char *snapshots;
 	bool help;
 };
 
@@ -52,6 +55,8 @@ static const struct xb_option option_table[] = {
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what one layer may unpack to, such as 20G" },
+	{ "snapshots", 0, XB_OPTION_TEXT, AT(snapshots), "MEANS",
+	  "its root: auto, overlay or copy" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ 0 },
@@ -65,13 +70,16 @@ struct running {
 	struct xb_platform platform;
 	struct xb_store *store;
 	struct xb_sources *sources;
-	uint64_t max_layer; /* bytes, 0: the default */
-	char *temporary;    /* directory of an unpacked archive, or NULL */
+	uint64_t max_layer;	    /* bytes, 0: the default */
+	char *temporary;	    /* directory of an unpacked archive, or NULL */
+	struct xb_snapshot scratch; /* of a root that is a copy, or none */
 };
 
 static void running_clear(struct running *run)
 {
 	xb_sources_free(run->sources);
+	if (run->store != NULL)
+		xb_snapshot_discard(run->store, &run->scratch);
 	xb_store_free(run->store);
 	xb_strv_clear(&run->operands);
 	xb_strv_clear(&run->options.env);
@@ -203,6 +211,27 @@ static int set_program(const struct running *run, const struct xb_image_config *
 	return 0;
 }
 
+/* What the program writes is lost: in memory above the image, or in a copy of it. */
+static int make_root(struct running *run, const struct xb_strv *lowers,
+		     struct xb_sandbox_spec *spec, struct xb_error *err)
+{
+	xb_auto_site struct xb_site site = XB_SITE_INIT;
+	int r = xb_means_copies(run->store, err);
+
+	if (r == 0) {
+		xb_strv_copy(&spec->lowers, lowers);
+		spec->scratch_upper = true;
+	}
+	if (r <= 0)
+		return r;
+	r = xb_snapshot_begin(run->store, &run->scratch, err);
+	if (r == 0)
+		r = xb_site_open(run->store, &run->scratch, lowers, true, &site, err);
+	if (r == 0)
+		xb_site_spec(&site, spec);
+	return r;
+}
+
 static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	struct xb_plan_sources sources = xb_sources_for_plan(run->sources);
@@ -217,6 +246,7 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	const struct xb_image *image = NULL;
 	struct xb_result result = { 0 };
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	int r = sources.image(sources.context, run->operands.items[0], &run->platform, false,
 			      &image, err);
 
@@ -224,8 +254,7 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 		r = xb_sources_import(run->sources, image, err);
 	if (r == 0) {
 		xb_result_of_image(&result, image);
-		r = xb_trees_paths(run->store, &result, run->max_layer, &spec->lowers, &warnings,
-				   err);
+		r = xb_trees_paths(run->store, &result, run->max_layer, &lowers, &warnings, err);
 		xb_result_clear(&result);
 	}
 	for (size_t i = 0; i < warnings.len; i++)
@@ -235,7 +264,8 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	/* The platform that was found, which may be an older relative of the one asked for. */
 	if (r == 0)
 		run->platform = image->config.platform;
-	spec->scratch_upper = true;
+	if (r == 0)
+		r = make_root(run, &lowers, spec, err);
 	return r < 0 ? r : xb_sandbox_prepare(spec, &request, err);
 }
 
@@ -278,14 +308,19 @@ static int run_image(const struct xb_invocation *invocation, struct running *run
 	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
 	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
 	struct xb_sandbox_io io = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	enum xb_means means = XB_MEANS_AUTO;
 	uint64_t limit = 0;
 	int r = xb_cache_limit_read(NULL, &limit, err);
 
 	xb_sandbox_spec_init(&spec);
 	if (r == 0)
+		r = xb_snapshots_read(run->options.snapshots, &means, err);
+	if (r == 0)
 		r = xb_store_open(root, &run->store, err);
 	if (r == 0)
 		xb_limit_set(run->store, limit);
+	if (r == 0)
+		xb_means_choose(run->store, means);
 	if (r == 0)
 		r = open_sources(run, err);
 	if (r == 0)

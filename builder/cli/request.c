@@ -14,6 +14,7 @@
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/context.h"
 #include "builder/cli/report.h"
+#include "builder/cli/snapshots.h"
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/plan/make.h"
@@ -83,6 +84,8 @@ const struct xb_option xb_build_option_table[] = {
 	  "what a base's layer may unpack to, such as 20G" },
 	{ "cache-limit", 0, XB_OPTION_TEXT, AT(cache_limit), "SIZE",
 	  "what the store may take, such as 20G, or none" },
+	{ "snapshots", 0, XB_OPTION_TEXT, AT(snapshots), "MEANS",
+	  "trees of steps: auto, overlay or copy" },
 	{ "keep-going", 'k', XB_OPTION_FLAG, AT(keep_going), NULL,
 	  "a step that fails stops only what needs it" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
@@ -323,6 +326,11 @@ static int read_max_layer(struct xb_build_request *request, struct xb_error *err
 			      err);
 }
 
+static int read_snapshots(struct xb_build_request *request, struct xb_error *err)
+{
+	return xb_snapshots_read(request->options.snapshots, &request->means, err);
+}
+
 static int read_cache_limit(struct xb_build_request *request, struct xb_error *err)
 {
 	return xb_cache_limit_read(request->options.cache_limit, &request->cache_limit, err);
@@ -420,8 +428,9 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_hosts,	read_secrets, read_limits, read_network,
-		read_jobs,	read_max_layer, read_outputs, read_parity, read_cache_limit,
+		read_platforms, read_hosts,	  read_secrets,	  read_limits,
+		read_network,	read_jobs,	  read_max_layer, read_outputs,
+		read_parity,	read_cache_limit, read_snapshots,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);
@@ -524,6 +533,8 @@ int xb_build_request_store(struct xb_build_request *request, struct xb_error *er
 				  err);
 	if (r >= 0)
 		xb_limit_set(request->store, request->cache_limit);
+	if (r >= 0)
+		xb_means_choose(request->store, request->means);
 	return r;
 }
 

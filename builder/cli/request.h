@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "builder/cache/means.h"
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
 #include "builder/cli/limits.h"
@@ -51,6 +52,7 @@ struct xb_build_options {
 	const char *jobs;
 	const char *max_layer;
 	const char *cache_limit;
+	const char *snapshots;
 	const char *root;
 	const char *format;
 	const char *provenance;
@@ -97,6 +99,7 @@ struct xb_build_request {
 	unsigned jobs;
 	uint64_t max_layer;   /**< bytes, 0: the default */
 	uint64_t cache_limit; /**< as for xb_limit_set() */
+	enum xb_means means;  /**< as for xb_means_choose() */
 	bool no_network;
 	struct xb_store *store;
 	struct xb_context *context;

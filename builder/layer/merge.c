@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "builder/layer/copy.h"
+#include "builder/layer/dress.h"
 #include "builder/layer/walk.h"
+#include "builder/layer/whiteout.h"
 #include "builder/layer/xattrs.h"
 
 /* One snapshot being laid over what is there. */
@@ -25,52 +26,11 @@ static void merger_clear(struct merger *m)
 	xb_cleanup_fd(&m->dest);
 }
 
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
 static bool is_directory(int dirfd, const char *name)
 {
 	struct stat st;
 
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int remove_attributes(int fd, const struct xb_xattrs *list, struct xb_error *err)
-{
-	for (size_t i = 0; i < list->len; i++)
-		if (fremovexattr(fd, list->items[i].name) < 0 && errno != ENODATA)
-			return xb_error_errno(err, -errno, "removing an attribute");
-	return 0;
-}
-
-/* Make `to` look like the directory `from` in all but its time, which comes when it is full. */
-static int dress(int from, int to, struct xb_error *err)
-{
-	xb_auto_xattrs struct xb_xattrs old = { 0 };
-	xb_auto_xattrs struct xb_xattrs new = { 0 };
-	struct stat st;
-	int r;
-
-	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 ||
-	    fchmod(to, st.st_mode & 07777) < 0)
-		return xb_error_errno(err, -errno, "setting owner and mode");
-	r = xb_xattrs_read(to, "", &old, err);
-	if (r >= 0)
-		r = remove_attributes(to, &old, err);
-	if (r >= 0)
-		r = xb_xattrs_read(from, "", &new, err);
-	if (r >= 0)
-		r = xb_xattrs_write(to, "", &new, err);
-	return r < 0 ? r : 0;
-}
-
-static int set_time(int fd, const struct stat *st, struct xb_error *err)
-{
-	const struct timespec times[2] = { st->st_mtim, st->st_mtim };
-
-	return futimens(fd, times) < 0 ? xb_error_errno(err, -errno, "setting the time") : 0;
 }
 
 static int make_directory(int dirfd, const char *name, bool keep, struct xb_error *err)
@@ -100,7 +60,7 @@ static int enter(struct merger *m, const struct xb_walk_entry *e, struct xb_erro
 	fd = openat(m->dest, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "opening a directory");
-	r = dress(from, fd, err);
+	r = xb_dress(from, fd, err);
 	if (r < 0)
 		return r;
 	xb_cleanup_fd(&m->dest);
@@ -116,7 +76,7 @@ static int leave(struct merger *m, const struct xb_walk_entry *e, struct xb_erro
 
 	if (up < 0)
 		return xb_error_errno(err, -errno, "going up");
-	r = set_time(m->dest, &e->st, err);
+	r = xb_dress_time(m->dest, &e->st, err);
 	xb_cleanup_fd(&m->dest);
 	m->dest = up;
 	return r;
@@ -140,7 +100,7 @@ static int merge_entry(struct merger *m, const struct xb_walk_entry *e, struct x
 	if (S_ISDIR(e->st.st_mode))
 		return enter(m, e, err);
 	r = xb_remove_tree_at(m->dest, e->name, err);
-	return r < 0 || is_whiteout(&e->st) ? r : put_leaf(m, e, err);
+	return r < 0 || xb_whiteout_is(&e->st) ? r : put_leaf(m, e, err);
 }
 
 static int merge_walked(struct merger *m, struct xb_error *err)
@@ -175,8 +135,8 @@ static int merge_one(const char *path, enum xb_merge_how how, int into, struct x
 	if (r >= 0)
 		r = merge_walked(&m, err);
 	if (r >= 0)
-		r = dress(from, into, err);
-	return r < 0 ? r : set_time(into, &st, err);
+		r = xb_dress(from, into, err);
+	return r < 0 ? r : xb_dress_time(into, &st, err);
 }
 
 int xb_tree_merge(const char *const *lowers, size_t n, enum xb_merge_how how, int into_fd,

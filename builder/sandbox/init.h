@@ -94,6 +94,15 @@ int init_stubs_find(int view, struct init_places *places, struct xb_error *err);
  */
 int init_stubs_make(int view, int stubs, const struct init_places *places, struct xb_error *err);
 
+/* init_points.c */
+
+/**
+ * Make in the directory `root` what it lacks of `places`, whose paths are canonical, and list it in
+ * the new file `list`, an absolute path.
+ */
+int init_points_make(int root, const char *list, const struct init_places *places,
+		     struct xb_error *err);
+
 /* init_root.c */
 
 /**

@@ -254,6 +254,40 @@ static int make_complete_view(struct parts *p, struct init_places *places, struc
 	return XB_STEAL_FD(view);
 }
 
+/* The step works in this directory, whatever the file system around it is mounted for. What is
+ * locked in a user namespace stays. */
+static void lift(int view, bool insecure)
+{
+	static const unsigned long flags[] = { MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOEXEC,
+					       MOUNT_ATTR_NODEV };
+
+	for (size_t i = 0; i < XB_COUNT(flags) - !insecure; i++) {
+		struct mount_attr attr = { .attr_clr = flags[i] };
+
+		(void)mount_setattr(view, "", AT_EMPTY_PATH, &attr, sizeof(attr));
+	}
+}
+
+/* The directory that is the step's root itself, as a mount with all mount points in it. */
+static int make_plain_view(const struct xb_sandbox_spec *spec, struct init_places *places,
+			   struct xb_error *err)
+{
+	xb_auto_fd int tree = -1;
+	xb_auto_fd int view = -1;
+	int r = open_directory(spec->tree, &tree, err);
+
+	if (r < 0)
+		return r;
+	view = init_mount_clone(tree, "", root_attributes(spec), false, err);
+	if (view < 0)
+		return view;
+	lift(view, spec->insecure);
+	r = init_stubs_find(view, places, err);
+	if (r > 0)
+		r = init_points_make(view, spec->points, places, err);
+	return r < 0 ? r : XB_STEAL_FD(view);
+}
+
 /* Which mount `path` relative to `dirfd` lies in; 0: unknown. */
 static uint64_t mount_id(int dirfd, const char *path)
 {
@@ -319,7 +353,8 @@ int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *out
 		r = list_places(spec, outside, &places, err);
 	if (r < 0)
 		return r;
-	view = make_complete_view(&p, &places, err);
+	view = spec->tree != NULL ? make_plain_view(spec, &places, err)
+				  : make_complete_view(&p, &places, err);
 	if (view < 0)
 		return view;
 	r = attach_root(view, err);

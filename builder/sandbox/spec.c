@@ -202,6 +202,8 @@ static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 	code_strv(c, &s->lowers);
 	code_text(c, &s->upper);
 	code_text(c, &s->work);
+	code_text(c, &s->tree);
+	code_text(c, &s->points);
 	code_bool(c, &s->scratch_upper);
 	code_mounts(c, &s->mounts);
 	code_strv(c, &s->stubs);
@@ -242,6 +244,8 @@ void xb_sandbox_spec_clear(struct xb_sandbox_spec *spec)
 	xb_strv_clear(&spec->lowers);
 	free(spec->upper);
 	free(spec->work);
+	free(spec->tree);
+	free(spec->points);
 	for (size_t i = 0; i < spec->mounts.len; i++) {
 		free(spec->mounts.items[i].source);
 		free(spec->mounts.items[i].target);

@@ -84,8 +84,12 @@ struct xb_sandbox_spec {
 				  an empty root */
 	char *upper;	       /**< where changes go; NULL: see `scratch_upper` */
 	char *work;	       /**< overlay's work directory, on the file system of `upper` */
-	bool scratch_upper;    /**< with no `upper`: changes go to memory and are lost at the end;
-				    without this the root is read-only */
+	char *tree;   /**< a directory that is the root itself, written in place, instead of all of
+			 the above (builder/sandbox/points.h); NULL: the root is an overlay */
+	char *points; /**< with `tree`: a file, not there yet, for the list of mount points that
+			 are made in it */
+	bool scratch_upper; /**< with no `upper`: changes go to memory and are lost at the end;
+				 without this the root is read-only */
 	struct xb_sandbox_mounts mounts;
 	struct xb_strv stubs; /**< further mount points to show in the root when it lacks them:
 				   absolute paths, directories end with '/' */

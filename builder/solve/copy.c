@@ -9,7 +9,6 @@
 #include "builder/cache/snapshot.h"
 #include "builder/context/select.h"
 #include "builder/layer/copy.h"
-#include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
 #include "builder/solve/owner.h"
 #include "builder/solve/trees.h"
@@ -450,13 +449,7 @@ static int set_owner(const struct xb_work *work, const struct origin *origin, in
 /* The tree that is changed: the parent's, or an empty one that shows the new layer alone. */
 static int open_tree(const struct xb_work *work, struct xb_error *err)
 {
-	int fd;
-
-	if (!work->step->copy.link && work->ground == NULL)
-		return xb_tree_mount((const char *const *)xb_strv_argv(work->lowers),
-				     work->lowers->len, work->upper, work->work, err);
-	fd = open(work->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? xb_error_errno(err, -errno, "opening %s", work->upper) : fd;
+	return xb_site_mount(work->site, err);
 }
 
 /* As in BuildKit, one file after the other takes the name of the destination. */
@@ -529,8 +522,7 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err)
 {
 	const struct xb_step_workdir *workdir = &work->step->workdir;
-	xb_auto_fd int root = xb_tree_mount((const char *const *)xb_strv_argv(work->lowers),
-					    work->lowers->len, work->upper, work->work, err);
+	xb_auto_fd int root = xb_site_mount(work->site, err);
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	xb_auto_fd int made = -1;
 	uid_t uid = 0;

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "builder/layer/copy.h"
-#include "builder/layer/tree.h"
+#include "builder/solve/site.h"
 #include "builder/solve/trees.h"
 
 /* How often a step that waits for a cache looks whether it was cancelled, ms. */
@@ -213,8 +213,6 @@ static int open_writable(const struct opening *o, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_str struct xb_str work = XB_STR_INIT(XB_STR_OWN);
 	struct xb_store *store = o->mounts->store;
 	int r = xb_snapshot_begin(store, &o->ret->scratch, err);
 
@@ -223,10 +221,7 @@ static int open_writable(const struct opening *o, struct xb_error *err)
 				   err);
 	if (r < 0)
 		return r;
-	xb_snapshot_path(store, &o->ret->scratch, &upper);
-	xb_snapshot_work_path(store, &o->ret->scratch, &work);
-	return xb_tree_view((const char *const *)xb_strv_argv(&lowers), lowers.len,
-			    xb_str_text(&upper), xb_str_text(&work), err);
+	return xb_site_scratch(store, &o->ret->scratch, &lowers, err);
 }
 
 /* Kernels before 6.15 bind nothing but the root of a mount that is attached nowhere. */

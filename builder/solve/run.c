@@ -217,9 +217,7 @@ static int fill_spec(const struct xb_work *work, struct xb_sandbox_spec *spec, s
 		.insecure = run->insecure,
 	};
 
-	xb_strv_copy(&spec->lowers, work->lowers);
-	spec->upper = xb_strdup(work->upper);
-	spec->work = xb_strdup(work->work);
+	xb_site_spec(work->site, spec);
 	for (const char *const *p = run->argv; *p != NULL; p++)
 		xb_strv_push(&spec->argv, *p);
 	for (const char *const *p = run->env; *p != NULL; p++)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "builder/cache/explain.h"
 #include "builder/cache/limit.h"
+#include "builder/cache/means.h"
 #include "builder/solve/blob.h"
 #include "builder/solve/fetch.h"
 #include "builder/solve/lock.h"
@@ -168,6 +169,15 @@ static void post_warnings(struct xb_step_shared *shared, size_t index, const str
 			       xb_view(lines->items[i]));
 }
 
+/* That there are no overlays is told once, at the first step that would have used one. */
+static void tell_means(struct xb_step_shared *shared, size_t index)
+{
+	xb_autofree char *notice = xb_means_notice(shared->store);
+
+	if (notice != NULL)
+		xb_events_post(shared->events, XB_EVENT_WARNING, index, 0, xb_view(notice));
+}
+
 /* Carry the step out on a fresh snapshot, which `record` then names. */
 static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 			    const struct xb_result *const *inputs, const struct xb_ground *ground,
@@ -175,13 +185,13 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_str struct xb_str overlay_work = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_site struct xb_site site = XB_SITE_INIT;
 	struct xb_work work = {
 		.shared = shared,
 		.index = index,
 		.step = &shared->plan->steps[index],
 		.lowers = &lowers,
+		.site = &site,
 		.inputs = inputs,
 		.ground = ground,
 	};
@@ -193,11 +203,12 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 	post_warnings(shared, index, &warnings);
 	if (r < 0)
 		return r;
-	xb_snapshot_path(shared->store, &record->snapshot, &upper);
-	xb_snapshot_work_path(shared->store, &record->snapshot, &overlay_work);
-	work.upper = xb_str_text(&upper);
-	work.work = xb_str_text(&overlay_work);
-	return do_work(&work, err);
+	r = xb_site_open(shared->store, &record->snapshot, &lowers, work.step->kind == XB_STEP_RUN,
+			 &site, err);
+	tell_means(shared, index);
+	if (r == 0)
+		r = do_work(&work, err);
+	return r == 0 ? xb_site_close(&site, err) : r;
 }
 
 /*

@@ -9,9 +9,11 @@
 #include "builder/cache/explain.h"
 #include "builder/cache/keylock.h"
 #include "builder/cache/limit.h"
+#include "builder/cache/means.h"
 #include "builder/layer/merge.h"
 #include "builder/layer/tree.h"
 #include "builder/layer/unpack.h"
+#include "builder/solve/site.h"
 
 /*
  * A stack of more layers has its oldest ones merged, so that any kernel takes it, with room for
@@ -47,8 +49,7 @@ static int unpack_into(struct xb_store *store, const struct xb_result_layer *lay
 		       const struct xb_snapshot *snapshot, struct xb_strv *warnings,
 		       struct xb_error *err)
 {
-	xb_auto_str struct xb_str upper = XB_STR_INIT(XB_STR_OWN);
-	xb_auto_str struct xb_str work = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_site struct xb_site site = XB_SITE_INIT;
 	xb_auto_unpack_report struct xb_unpack_report report = XB_UNPACK_REPORT_INIT;
 	struct xb_unpack_layer what = {
 		.media_type = layer->media_type,
@@ -63,15 +64,15 @@ static int unpack_into(struct xb_store *store, const struct xb_result_layer *lay
 
 	if (r < 0)
 		return r;
-	xb_snapshot_path(store, snapshot, &upper);
-	xb_snapshot_work_path(store, snapshot, &work);
-	tree = xb_tree_mount((const char *const *)xb_strv_argv(lowers), lowers->len,
-			     xb_str_text(&upper), xb_str_text(&work), err);
-	if (tree < 0)
-		return tree;
+	r = xb_site_open(store, snapshot, lowers, false, &site, err);
+	if (r >= 0)
+		r = tree = xb_site_mount(&site, err);
+	if (r < 0)
+		return r;
 	r = xb_layer_unpack(blob, &what, tree, &limits, &report, err);
 	xb_strv_append(warnings, &report.warnings);
-	return r;
+	xb_cleanup_fd(&tree);
+	return r == 0 ? xb_site_close(&site, err) : r;
 }
 
 static int unpack_and_record(struct xb_store *store, const struct xb_result_layer *layer,
@@ -242,10 +243,15 @@ typedef int view_function(const char *const *lowers, size_t n, const char *upper
 static int open_with(view_function *view, struct xb_store *store, const struct xb_result *result,
 		     uint64_t max_layer, struct xb_strv *warnings, struct xb_error *err)
 {
+	const struct stack stack = { store, result, max_layer, warnings };
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
-	int r = result != NULL ? xb_trees_paths(store, result, max_layer, &lowers, warnings, err)
-			       : 0;
+	size_t n = result != NULL ? result->layers.len : 0;
+	/* one layer needs no overlay to be seen, nor does none */
+	int r = n > 1 ? xb_means_copies(store, err) : 0;
 
+	if (r >= 0)
+		r = r > 0 ? push_merged(&stack, n, &lowers, err)
+			  : stack_paths(&stack, n, &lowers, err);
 	if (r < 0)
 		return r;
 	return view((const char *const *)xb_strv_argv(&lowers), lowers.len, NULL, NULL, err);

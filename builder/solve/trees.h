@@ -18,7 +18,10 @@
 int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err);
 
-/** Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. */
+/**
+ * Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. Where
+ * overlays cannot be used, it is a snapshot into which all layers are merged, by hard links.
+ */
 int xb_trees_open(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		  struct xb_strv *warnings, struct xb_error *err);
 /** Likewise, as a view that can be bound into a step: see xb_tree_view(). */

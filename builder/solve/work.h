@@ -9,6 +9,7 @@
 #include "builder/solve/ground.h"
 #include "builder/solve/result.h"
 #include "builder/solve/shared.h"
+#include "builder/solve/site.h"
 
 /** A step's bench: what it works on. All borrowed. */
 struct xb_work {
@@ -16,8 +17,7 @@ struct xb_work {
 	size_t index;
 	const struct xb_step *step;
 	const struct xb_strv *lowers;	/**< the parent's tree, top first */
-	const char *upper;		/**< where changes go */
-	const char *work;		/**< overlay's own */
+	struct xb_site *site;		/**< where it is done */
 	const struct xb_ground *ground; /**< of a copy that needs no more of the parent's tree than
 					   this: `lowers` are none; NULL: it needs it */
 	const struct xb_result *const

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * By what means a step gets the tree that it works on: an overlay of its parents' snapshots, or,
+ * where the machine or the store's file system does not take overlays, a copy. What a step leaves
+ * is the same in both, so that steps of one store may use now this and now that.
+ *
+ * Which it is is found out once in a process, when it is first asked for: a build that finds all of
+ * its steps done never asks. Thread-safe.
+ */
+#ifndef XB_BUILDER_CACHE_MEANS_H
+#define XB_BUILDER_CACHE_MEANS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "builder/cache/store.h"
+
+/** What the user wants. */
+enum xb_means {
+	XB_MEANS_AUTO, /**< overlays where an attempt succeeds, else copies */
+	XB_MEANS_OVERLAY,
+	XB_MEANS_COPY,
+};
+
+/** Choose for this process, before the first question. */
+void xb_means_choose(struct xb_store *store, enum xb_means means);
+
+/**
+ * Whether trees are copied: 1, 0 when overlays are mounted, or a negative errno when the store has
+ * no room for an attempt. An attempt mounts an overlay in the store, removes a file and makes a
+ * directory anew in it, and looks at what that leaves.
+ */
+int xb_means_copies(struct xb_store *store, struct xb_error *err);
+
+/**
+ * A sentence for people that trees are copied, and why; NULL when they are not, it is not known
+ * yet, or this was asked before. The caller frees it.
+ */
+char *xb_means_notice(struct xb_store *store);
+
+#endif
