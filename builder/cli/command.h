@@ -35,6 +35,10 @@ xb_command xb_cmd_images;
 xb_command xb_cmd_tag;
 /** xbuild rmi NAME… */
 xb_command xb_cmd_rmi;
+/** xbuild login [OPTIONS] [HOST] */
+xb_command xb_cmd_login;
+/** xbuild logout [HOST] */
+xb_command xb_cmd_logout;
 /** xbuild cache du|ls|prune|check */
 xb_command xb_cmd_cache;
 /** xbuild history ls|inspect|logs|rm */

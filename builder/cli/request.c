@@ -89,6 +89,7 @@ const struct xb_option xb_build_option_table[] = {
 	{ "keep-going", 'k', XB_OPTION_FLAG, AT(keep_going), NULL,
 	  "a step that fails stops only what needs it" },
 	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
+	XB_REGISTRY_OPTION_ROWS(xb_build_options, registries),
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "call", 0, XB_OPTION_TEXT, AT(call), "WHAT",
 	  "instead of building: check, outline or targets[,format=json]" },
@@ -124,6 +125,7 @@ static void options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->no_cache_filters);
 	xb_strv_clear(&o->annotations);
 	xb_strv_clear(&o->attestations);
+	xb_registry_flags_clear(&o->registries);
 }
 
 void xb_build_request_clear(struct xb_build_request *request)
@@ -139,6 +141,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_array_clear(&request->platforms);
 	xb_array_clear(&request->optional);
 	xb_strv_clear(&request->host_lines);
+	xb_registry_access_clear(&request->registries);
 	xb_secrets_clear(&request->secrets);
 	xb_agent_sources_clear(&request->agents);
 	xb_sandbox_limits_clear(&request->limits);
@@ -296,6 +299,11 @@ static int read_limits(struct xb_build_request *request, struct xb_error *err)
 	return r < 0 ? r : xb_granted_read(&request->options.allowed, &request->granted, err);
 }
 
+static int read_registries(struct xb_build_request *request, struct xb_error *err)
+{
+	return xb_registry_access_open(&request->options.registries, &request->registries, err);
+}
+
 static int read_network(struct xb_build_request *request, struct xb_error *err)
 {
 	const char *mode = request->options.network;
@@ -430,7 +438,7 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
 		read_platforms, read_hosts,	  read_secrets,	  read_limits,
 		read_network,	read_jobs,	  read_max_layer, read_outputs,
-		read_parity,	read_cache_limit, read_snapshots,
+		read_parity,	read_cache_limit, read_snapshots, read_registries,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);

@@ -14,6 +14,7 @@
 #include "builder/cli/limits.h"
 #include "builder/cli/options.h"
 #include "builder/cli/parity.h"
+#include "builder/cli/registry_options.h"
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
 #include "builder/plan/plan.h"
@@ -41,6 +42,7 @@ struct xb_build_options {
 	struct xb_strv no_cache_filters;
 	struct xb_strv annotations;
 	struct xb_strv attestations;
+	struct xb_registry_flags registries;
 	const char *file;
 	const char *target;
 	const char *progress;
@@ -92,6 +94,7 @@ struct xb_build_request {
 	struct xb_sandbox_limits limits;
 	struct xb_granted granted;
 	struct xb_strategy_options strategy;
+	struct xb_registry_access registries;
 	const char *default_root; /**< the store where --root does not say another */
 	int stop_fd;		  /**< as in struct xb_invocation */
 	int64_t context_time;	  /**< of a context that is fetched, in seconds, -1: none */

@@ -179,7 +179,7 @@ static void refusal_clear(struct refusal *refusal)
 
 static int denied(struct xb_error *err)
 {
-	return xb_error_fault(err, XB_FAULT_SOURCE), -EACCES;
+	return xb_error_fault(err, XB_FAULT_REGISTRY), -EACCES;
 }
 
 static int none_there(const struct xb_registry_endpoint *endpoint, struct xb_error *err)

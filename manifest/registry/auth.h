@@ -76,7 +76,7 @@ void xb_auth_get(struct xb_auth *auth, const struct xb_registry_endpoint *endpoi
  * thread's; `used` is what the refused request had (NULL: nothing). `*ret_value` is what to ask
  * once more with, for xb_auth_value_free().
  *
- * Errors: -EACCES (fault source): there are no credentials, the token server refused them, the
+ * Errors: -EACCES (fault registry): there are no credentials, the token server refused them, the
  * registry asks for what is not had here, or it names a token server that may not have them;
  * -EPROTO (fault registry) for answers that make no sense; those of xb_http_perform() and of
  * xb_credentials_find().
@@ -88,7 +88,7 @@ int xb_auth_answer(struct xb_auth *auth, struct xb_http *http,
 
 /**
  * The error of a 401 or 403 that is final, with the registry's own words, and a hint how to log in
- * or that the credentials in use may not do this. Returns -EACCES, fault source.
+ * or that the credentials in use may not do this. Returns -EACCES, fault registry.
  */
 int xb_auth_refuse(struct xb_auth *auth, const struct xb_registry_endpoint *endpoint,
 		   const struct xb_auth_scope *scope, const struct xb_http_response *refused,

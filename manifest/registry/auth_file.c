@@ -12,6 +12,15 @@
 /* Other names of Docker Hub's host in such files. */
 static const char *const hub_names[] = { XB_HUB, "index.docker.io", "registry-1.docker.io" };
 
+bool xb_auth_file_is_hub(const char *name)
+{
+	for (size_t i = 0; i < XB_COUNT(hub_names); i++) {
+		if (strcmp(name, hub_names[i]) == 0)
+			return true;
+	}
+	return strcmp(name, "index.docker.io/v1") == 0;
+}
+
 const char *xb_auth_file_server(const char *domain)
 {
 	return strcmp(domain, XB_HUB) == 0 ? XB_HUB_SERVER : domain;
@@ -181,6 +190,23 @@ int xb_auth_file_find(const json_t *file, const char *domain, const char *path,
 	if (r < 0 || xb_credential_is_empty(ret))
 		xb_credential_clear(ret);
 	return r;
+}
+
+bool xb_auth_file_remove(json_t *file, const char *domain)
+{
+	xb_auto_strv struct xb_strv keys = XB_STRV_INIT;
+	json_t *auths = json_object_get(file, "auths");
+	const char *key;
+	bool any = false;
+
+	make_keys(domain, NULL, &keys);
+	for (size_t i = 0; i < keys.len; i++) {
+		while (member_of(auths, keys.items[i], &key) != NULL) {
+			(void)json_object_del(auths, key);
+			any = true;
+		}
+	}
+	return any;
 }
 
 const char *xb_auth_file_helper(const json_t *file, const char *domain, const char *path)

@@ -17,6 +17,8 @@
 #define XB_HUB	      "docker.io"
 #define XB_HUB_SERVER "https://index.docker.io/v1/" /**< in files and for helpers */
 
+/** Whether it is one of the names that Docker Hub has in files and on command lines. */
+bool xb_auth_file_is_hub(const char *name);
 /** What helpers and files call a domain; borrowed. */
 const char *xb_auth_file_server(const char *domain);
 
@@ -34,6 +36,9 @@ int xb_auth_file_read(const char *path, json_t **ret_file, struct xb_error *err)
  */
 int xb_auth_file_find(const json_t *file, const char *domain, const char *path,
 		      struct xb_credential *ret, struct xb_error *err);
+
+/** Remove all entries of "auths" that mean the host alone; returns whether there were any. */
+bool xb_auth_file_remove(json_t *file, const char *domain);
 
 /** The helper that "credHelpers" has for the longest of these keys, borrowed, or NULL. */
 const char *xb_auth_file_helper(const json_t *file, const char *domain, const char *path);

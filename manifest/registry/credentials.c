@@ -122,6 +122,18 @@ static void name_sources(struct sources *sources)
 		add_below(sources, "HOME", ".config/containers/auth.json");
 }
 
+char *xb_credentials_path(void)
+{
+	XB_CLEANUP(sources_clear) struct sources sources = { 0 };
+
+	name_sources(&sources);
+	/* with no home Docker has no file, and what is Podman's is not written */
+	if (variable("REGISTRY_AUTH_FILE") == NULL && variable("DOCKER_CONFIG") == NULL &&
+	    variable("HOME") == NULL)
+		return NULL;
+	return xb_strdup(sources.items[0].path);
+}
+
 static int load(struct xb_credentials *credentials, struct xb_error *err)
 {
 	int r = 0;

@@ -63,6 +63,9 @@ XB_DEFINE_CLEANUP(xb_credentials_cleanup, struct xb_credentials, xb_credentials_
 int xb_credentials_find(struct xb_credentials *credentials, const char *domain, const char *path,
 			struct xb_credential *ret, struct xb_error *err);
 
+/** The file that credentials are written to, the first of those above, malloc()ed; NULL: none. */
+char *xb_credentials_path(void);
+
 /** What `domain` is to be known by for the rest of this run, whatever the files say; copied. */
 void xb_credentials_put(struct xb_credentials *credentials, const char *domain,
 			const struct xb_credential *credential);

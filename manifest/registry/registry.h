@@ -37,6 +37,7 @@
 #include "manifest/reference.h"
 #include "manifest/registry/credentials.h"
 #include "manifest/registry/hosts.h"
+#include "manifest/stream.h"
 
 /** All registries of a run. */
 struct xb_registry;
@@ -101,26 +102,6 @@ int xb_registry_tags(struct xb_registry *registry, const struct xb_reference *re
 int xb_registry_referrers(struct xb_registry *registry, const struct xb_reference *ref,
 			  const char *artifact_type, struct xb_descriptors *ret,
 			  struct xb_error *err);
-
-/** Where the bytes of a blob go to. */
-struct xb_blob_sink {
-	void *context;
-	/** The next bytes; a negative errno ends the transfer. */
-	int (*write)(void *context, const void *data, size_t len, struct xb_error *err);
-	/** What was written was not right: forget it, the blob comes from its start. */
-	int (*restart)(void *context, struct xb_error *err);
-};
-
-/** Where the bytes of a blob come from. */
-struct xb_blob_source {
-	void *context;
-	/**
-	 * Fill `data` with `size` bytes at most from `offset` on; returns how many, 0 at the end,
-	 * or a negative errno, which ends the transfer. Offsets mostly rise.
-	 */
-	ssize_t (*read)(void *context, uint64_t offset, void *data, size_t size,
-			struct xb_error *err);
-};
 
 /** Whether the repository of `ref` has a blob. -EPROTO: it has one of another size. */
 int xb_registry_has_blob(struct xb_registry *registry, const struct xb_reference *ref,

@@ -117,7 +117,7 @@ static int refused(const struct xb_token_request *request, const struct xb_http_
 
 		(void)xb_error_set(err, -EACCES, "%s", message);
 	}
-	return xb_error_fault(err, XB_FAULT_SOURCE), -EACCES;
+	return xb_error_fault(err, XB_FAULT_REGISTRY), -EACCES;
 }
 
 static int judge(const struct xb_token_request *request, const struct xb_http_response *response,

@@ -40,7 +40,7 @@ void xb_token_clear(struct xb_token *token);
  * Ask for a token: by GET with the password, by POST with the identity token (grant
  * "refresh_token"). A realm that is not trusted must not be asked with a credential.
  *
- * Errors: -EACCES (fault source; 400, 401, 403: with the server's own words), -EPROTO (fault
+ * Errors: -EACCES (fault registry; 400, 401, 403: with the server's own words), -EPROTO (fault
  * registry: no token in the answer, or one that no header can hold), those of xb_http_perform()
  * and of other statuses.
  */

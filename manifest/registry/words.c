@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manifest/registry/words.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/http.h"
@@ -107,7 +108,8 @@ int xb_registry_refuse(const struct xb_http_response *response, struct xb_error 
 	xb_registry_words(response, &words);
 	(void)xb_error_set(err, r, "%s%s%s", cause.message, words.len > 0 ? ": " : "",
 			   xb_str_text(&words));
-	(void)xb_error_fault(err, cause.fault);
+	/* who may not is a matter of credentials, and not of what was asked for */
+	(void)xb_error_fault(err, r == -EACCES ? XB_FAULT_REGISTRY : cause.fault);
 	if (cause.hint != NULL)
 		(void)xb_error_hint(err, "%s", cause.hint);
 	return r;

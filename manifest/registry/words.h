@@ -22,8 +22,8 @@
 void xb_registry_words(const struct xb_http_response *response, struct xb_str *ret);
 
 /**
- * The error that an answer means (xb_http_refuse()), with its words behind it. Returns what that
- * does.
+ * The error that an answer means (xb_http_refuse()), with its words behind it; the fault of a 401
+ * or 403 is registry. Returns what that does.
  */
 int xb_registry_refuse(const struct xb_http_response *response, struct xb_error *err);
 
