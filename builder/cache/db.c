@@ -4,9 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 /* How long a writer waits for the others; they hold the database for milliseconds. */
 #define BUSY_MS 60000
+
+/* A log of so many bytes is taken in beside the next command: the first to open a database reads
+ * all of its log, which for one of 4 MiB takes as long as 80 steps take to be found. */
+#define LONG_LOG ((off_t)256 << 10)
+/* How long that waits for readers, ms. It is only tidying. */
+#define TIDY_BUSY_MS 100
 
 /* Raise with each change of the schema, and add the step that leads to it. */
 #define SCHEMA_VERSION 4
@@ -134,6 +141,34 @@ void xb_db_finalize(struct sqlite3_stmt **stmt)
 	*stmt = NULL;
 }
 
+int xb_db_recall(struct xb_store *store, const char *sql, struct sqlite3_stmt **ret,
+		 struct xb_error *err)
+{
+	struct xb_kept *kept;
+
+	for (size_t i = 0; i < store->kept.len; i++) {
+		if (store->kept.items[i].sql == sql) {
+			*ret = store->kept.items[i].stmt;
+			return 0;
+		}
+	}
+	if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) !=
+	    SQLITE_OK)
+		return xb_db_error(store, "asking", err);
+	kept = xb_array_push(&store->kept);
+	*kept = (struct xb_kept){ .sql = sql, .stmt = *ret };
+	return 0;
+}
+
+void xb_db_rest(struct sqlite3_stmt **stmt)
+{
+	if (*stmt == NULL)
+		return;
+	(void)sqlite3_reset(*stmt);
+	(void)sqlite3_clear_bindings(*stmt);
+	*stmt = NULL;
+}
+
 void xb_db_bind_text(struct sqlite3_stmt *stmt, int index, const char *text)
 {
 	(void)sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
@@ -200,26 +235,35 @@ static int make_schema(struct xb_store *store, struct xb_error *err)
 	return r < 0 ? r : xb_db_checkpoint(store, err);
 }
 
-int xb_db_open(struct xb_store *store, struct xb_error *err)
+static int open_connection(const struct xb_store *store, int busy_ms, struct sqlite3 **ret)
 {
 	xb_autofree char *path = xb_format("%s/xbuild.db", store->root);
+	int code = sqlite3_open_v2(
+		path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW,
+		NULL);
+
+	if (code != SQLITE_OK)
+		return code;
+	(void)sqlite3_busy_timeout(*ret, busy_ms);
+	/* closing must not wait for the disk: the log stays, and is taken in once it is long */
+	(void)sqlite3_db_config(*ret, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return SQLITE_OK;
+}
+
+int xb_db_open(struct xb_store *store, struct xb_error *err)
+{
 	/* SQLite gives its companion files the mode of this one */
 	xb_auto_fd int fd =
 		openat(store->dirfd, "xbuild.db", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
-		return xb_store_errno(err, -errno, "opening %s", path);
+		return xb_store_errno(err, -errno, "opening %s/xbuild.db", store->root);
 	(void)close(XB_STEAL_FD(fd)); /* before SQLite locks: closing later would unlock */
 
-	if (sqlite3_open_v2(path, &store->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW,
-			    NULL) != SQLITE_OK)
+	if (open_connection(store, BUSY_MS, &store->db) != SQLITE_OK)
 		return xb_db_error(store, "opening", err);
-	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
 	(void)sqlite3_extended_result_codes(store->db, 0);
-	/* closing must not wait for the disk: the log stays, and is taken in once it is long */
-	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	r = xb_db_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", "opening",
 		       err);
 	return r < 0 ? r : make_schema(store, err);
@@ -248,8 +292,32 @@ int xb_db_run(struct xb_store *store, struct sqlite3_stmt *stmt, const char *doi
 	return r;
 }
 
+bool xb_db_log_is_long(const struct xb_store *store)
+{
+	struct stat st;
+
+	return fstatat(store->dirfd, "xbuild.db-wal", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_size > LONG_LOG;
+}
+
+void xb_db_shorten_log(const struct xb_store *store)
+{
+	struct sqlite3 *db = NULL;
+
+	/* first what takes long and keeps nobody waiting, then what does, when little is left */
+	if (open_connection(store, TIDY_BUSY_MS, &db) == SQLITE_OK)
+		(void)sqlite3_exec(db,
+				   "PRAGMA wal_checkpoint(PASSIVE);"
+				   "PRAGMA wal_checkpoint(TRUNCATE);",
+				   NULL, NULL, NULL);
+	(void)sqlite3_close(db);
+}
+
 void xb_db_close(struct xb_store *store)
 {
+	for (size_t i = 0; i < store->kept.len; i++)
+		(void)sqlite3_finalize(store->kept.items[i].stmt);
+	xb_array_clear(&store->kept);
 	(void)sqlite3_close(store->db);
 	store->db = NULL;
 }
@@ -257,10 +325,10 @@ void xb_db_close(struct xb_store *store)
 int xb_db_snapshot_used(struct xb_store *store, const char *id, struct xb_error *err)
 {
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	r = xb_db_prepare(store, "SELECT 1 FROM record WHERE snapshot = ?1", &stmt, err);
+	r = xb_db_recall(store, "SELECT 1 FROM record WHERE snapshot = ?1", &stmt, err);
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, id);

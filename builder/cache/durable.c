@@ -208,21 +208,34 @@ int xb_durable_sync(struct xb_store *store, struct xb_error *err)
 	return take_stamps(store, now, err);
 }
 
+/* Whether there are stamps that waited long enough for one sync to take in many of them. */
+static bool has_old_stamps(struct xb_store *store)
+{
+	char oldest[XB_STAMP_SIZE];
+	char limit[XB_STAMP_SIZE];
+
+	stamp_at(SETTLE_AGE, limit);
+	return oldest_stamp(store, oldest, NULL) >= 0 && oldest[0] != '\0' &&
+	       strcmp(oldest, limit) <= 0;
+}
+
+/* A help for later: the next who opens the store tries again. */
 static void *settle(void *argument)
 {
-	/* a help for later: the next who opens the store tries again */
-	(void)xb_durable_sync(argument, NULL);
+	struct xb_store *store = argument;
+
+	if (has_old_stamps(store))
+		(void)xb_durable_sync(store, NULL);
+	if (xb_db_log_is_long(store))
+		xb_db_shorten_log(store);
 	return NULL;
 }
 
 void xb_durable_settle(struct xb_store *store)
 {
-	char oldest[XB_STAMP_SIZE];
-	char limit[XB_STAMP_SIZE];
 	sigset_t all, before;
 
-	stamp_at(SETTLE_AGE, limit);
-	if (oldest_stamp(store, oldest, NULL) < 0 || oldest[0] == '\0' || strcmp(oldest, limit) > 0)
+	if (!has_old_stamps(store) && !xb_db_log_is_long(store))
 		return;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -34,7 +34,8 @@ int xb_durable_recover(struct xb_store *store, bool *ret_lost, struct xb_error *
 int xb_durable_sync(struct xb_store *store, struct xb_error *err);
 /** Whether records bear stamps, that is, wait to be synced. */
 int xb_durable_waiting(struct xb_store *store, bool *ret, struct xb_error *err);
-/** Begin to sync in a thread if there are records that have waited for a minute. */
+/** Begin to sync in a thread if there are records that have waited for a minute, and to take in the
+ *  database's log if it is long. */
 void xb_durable_settle(struct xb_store *store);
 /** Wait for that thread. */
 void xb_durable_settled(struct xb_store *store);

@@ -231,6 +231,10 @@ int xb_history_durations(struct xb_store *store, const struct xb_digest *const *
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
 	int r;
 
+	/* one transaction, which only reads: else each question locks and unlocks the file */
+	r = xb_db_exec(store, "BEGIN", "reading from", err);
+	if (r < 0)
+		return r;
 	r = xb_db_prepare(store, "SELECT ns FROM took WHERE step = ?1", &stmt, err);
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		xb_db_bind_text(stmt, 1, steps[i]->text);
@@ -238,5 +242,5 @@ int xb_history_durations(struct xb_store *store, const struct xb_digest *const *
 		ret[i] = r > 0 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
 		(void)sqlite3_reset(stmt);
 	}
-	return r < 0 ? r : 0;
+	return xb_db_end(store, r, err);
 }

@@ -14,11 +14,11 @@ static int find_row(struct xb_store *store, const struct xb_digest *digest, stru
 		    struct xb_piece *ret)
 {
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	r = xb_db_prepare(store, "SELECT blob, at, len, crc FROM piece WHERE digest = ?1", &stmt,
-			  NULL);
+	r = xb_db_recall(store, "SELECT blob, at, len, crc FROM piece WHERE digest = ?1", &stmt,
+			 NULL);
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, digest->text);
@@ -98,12 +98,12 @@ int xb_piece_put(struct xb_store *store, const struct xb_digest *blob,
 	if (pieces->len == 0)
 		return 0;
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	r = xb_db_exec(store, "BEGIN IMMEDIATE", "writing to", err);
 	if (r < 0)
 		return r;
-	r = xb_db_prepare(store, "INSERT OR REPLACE INTO piece VALUES (?1, ?2, ?3, ?4, ?5)", &stmt,
-			  err);
+	r = xb_db_recall(store, "INSERT OR REPLACE INTO piece VALUES (?1, ?2, ?3, ?4, ?5)", &stmt,
+			 err);
 	for (size_t i = 0; r >= 0 && i < pieces->len; i++)
 		r = put_one(store, stmt, blob, &pieces->items[i], err);
 	if (r >= 0)

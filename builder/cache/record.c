@@ -68,10 +68,10 @@ static int find_row(struct xb_store *store, const char *key, struct xb_record *r
 		    struct xb_error *err)
 {
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	r = xb_db_prepare(store, "SELECT " COLUMNS " FROM record WHERE key = ?1", &stmt, err);
+	r = xb_db_recall(store, "SELECT " COLUMNS " FROM record WHERE key = ?1", &stmt, err);
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, key);
@@ -158,10 +158,10 @@ int xb_record_get(struct xb_store *store, const char *key, struct xb_record *ret
  * mutex. */
 static void leave_older(struct xb_store *store, const struct xb_record *record)
 {
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 
-	if (xb_db_prepare(store, "SELECT snapshot FROM record WHERE key = ?1 AND snapshot <> ''",
-			  &stmt, NULL) < 0)
+	if (xb_db_recall(store, "SELECT snapshot FROM record WHERE key = ?1 AND snapshot <> ''",
+			 &stmt, NULL) < 0)
 		return;
 	xb_db_bind_text(stmt, 1, record->key);
 	if (xb_db_step(store, stmt, "looking for a record in", NULL) > 0)
@@ -178,12 +178,12 @@ static int put_row(struct xb_store *store, const struct xb_record *record, struc
 	if (stamp[0] == '\0' && syncfs(store->dirfd) < 0)
 		return xb_store_errno(err, -errno, "syncing the store %s", store->root);
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	leave_older(store, record);
-	r = xb_db_prepare(store,
-			  "INSERT OR REPLACE INTO record (" COLUMNS ")"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-			  &stmt, err);
+	r = xb_db_recall(store,
+			 "INSERT OR REPLACE INTO record (" COLUMNS ")"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+			 &stmt, err);
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, record->key);
@@ -223,10 +223,10 @@ int xb_record_put(struct xb_store *store, const struct xb_record *record, struct
 int xb_record_remove(struct xb_store *store, const char *key, struct xb_error *err)
 {
 	XB_STORE_LOCKED(store);
-	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
+	xb_auto_kept struct sqlite3_stmt *stmt = NULL;
 	int r;
 
-	r = xb_db_prepare(store, "DELETE FROM record WHERE key = ?1", &stmt, err);
+	r = xb_db_recall(store, "DELETE FROM record WHERE key = ?1", &stmt, err);
 	if (r < 0)
 		return r;
 	xb_db_bind_text(stmt, 1, key);

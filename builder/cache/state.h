@@ -18,12 +18,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/map.h"
 
 struct sqlite3;
+struct sqlite3_stmt;
 struct xb_layout;
+
+/** A statement that is not prepared anew each time: xb_db_recall(). */
+struct xb_kept {
+	const char *sql;
+	struct sqlite3_stmt *stmt;
+};
 
 /** See store.h. */
 struct xb_store {
@@ -45,6 +53,7 @@ struct xb_store {
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;
+	struct XB_ARRAY(struct xb_kept) kept;
 	struct xb_map *held; /**< the lines of our lease */
 	/** Snapshots begun and neither recorded nor discarded, those that a record of ours has
 	 *  taken the place of, and those that a sweep of ours had to leave to a living process: if

@@ -124,9 +124,20 @@ static int make_directory(int stubs, const char *path)
 	return fd < 0 ? fd : 0;
 }
 
+/* Whether `path` is in the list already; it is from now on. */
+static bool note_dressed(struct xb_strv *dressed, const char *path)
+{
+	for (size_t i = 0; i < dressed->len; i++) {
+		if (strcmp(dressed->items[i], path) == 0)
+			return true;
+	}
+	xb_strv_push(dressed, path);
+	return false;
+}
+
 /* Deepest first, so that making a child does not change the times of what is dressed already:
  * nothing is made any more when this runs. */
-static int dress_all(int view, int stubs, const char *path)
+static int dress_all(int view, int stubs, const char *path, struct xb_strv *dressed)
 {
 	xb_autofree char *at = xb_strdup(path);
 	int r = 0;
@@ -135,6 +146,8 @@ static int dress_all(int view, int stubs, const char *path)
 		xb_auto_fd int made = -1;
 
 		*slash = '\0';
+		if (note_dressed(dressed, at))
+			break;
 		made = xb_open_in_root(stubs, at[0] != '\0' ? at : "/", O_RDONLY | O_DIRECTORY, 0,
 				       NULL);
 		if (made >= 0) /* a file has no need of it */
@@ -169,6 +182,7 @@ static bool is_missing(int view, const char *path)
 
 int init_stubs_make(int view, int stubs, const struct init_places *places, struct xb_error *err)
 {
+	xb_auto_strv struct xb_strv dressed = XB_STRV_INIT;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < places->len; i++) {
@@ -176,6 +190,6 @@ int init_stubs_make(int view, int stubs, const struct init_places *places, struc
 			r = make_stub(stubs, &places->items[i]);
 	}
 	for (size_t i = 0; r >= 0 && i < places->len; i++)
-		r = dress_all(view, stubs, places->items[i].path);
+		r = dress_all(view, stubs, places->items[i].path, &dressed);
 	return r < 0 ? xb_error_errno(err, r, "making mount points that the image lacks") : 0;
 }

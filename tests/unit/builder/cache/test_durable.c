@@ -152,6 +152,27 @@ static void a_fresh_result_makes_nobody_wait(void **state)
 	assert_says("SELECT count(*) FROM record WHERE boot <> ''", "1");
 }
 
+/* Whoever opens the database first reads its whole log. */
+static void a_long_log_is_taken_in_when_the_store_is_opened(void **state)
+{
+	struct xb_store *store = open_store();
+	struct stat st;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		xb_autofree char *key = xb_format("step %d", i);
+
+		assert_int_equal(make_result(store, key, NULL, NULL), 0);
+	}
+	xb_store_free(store);
+	assert_int_equal(fstatat(scratch_fd, "store/xbuild.db-wal", &st, 0), 0);
+	assert_true(st.st_size > 256 << 10);
+	xb_store_free(open_store());
+	assert_int_equal(fstatat(scratch_fd, "store/xbuild.db-wal", &st, 0), 0);
+	assert_true(st.st_size < 64 << 10);
+	assert_says("SELECT count(*) FROM record", "60");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -163,6 +184,7 @@ int main(void)
 		TEST(a_tag_makes_all_before_it_last),
 		TEST(what_has_waited_is_synced_when_the_store_is_opened),
 		TEST(a_fresh_result_makes_nobody_wait),
+		TEST(a_long_log_is_taken_in_when_the_store_is_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
