@@ -66,6 +66,12 @@ static int no_terminal(const char *what, const char *hint, struct xb_error *err)
 	return xb_error_usage(err, hint, "there is no %s, and no terminal to ask for it on", what);
 }
 
+static int not_read(const char *what, int r, struct xb_error *err)
+{
+	(void)xb_error_fault(err, XB_FAULT_USAGE);
+	return xb_error_wrap(err, r, "%s", what);
+}
+
 static int get_username(const struct login_options *options, int stop_fd, struct xb_str *ret,
 			struct xb_error *err)
 {
@@ -76,7 +82,7 @@ static int get_username(const struct login_options *options, int stop_fd, struct
 	if (options->password_stdin || isatty(STDIN_FILENO) == 0)
 		return no_terminal("user name", "-u NAME", err);
 	r = xb_password_ask("User name", false, stop_fd, ret, err);
-	return r < 0 ? xb_error_wrap(err, r, "user name") : 0;
+	return r < 0 ? not_read("user name", r, err) : 0;
 }
 
 static int get_password(const struct login_options *options, int stop_fd, struct xb_str *ret,
@@ -91,7 +97,7 @@ static int get_password(const struct login_options *options, int stop_fd, struct
 				   err);
 	else
 		r = xb_password_ask("Password", true, stop_fd, ret, err);
-	return r < 0 ? xb_error_wrap(err, r, "password") : 0;
+	return r < 0 ? not_read("password", r, err) : 0;
 }
 
 static int get_credential(const struct login_options *options, int stop_fd,

@@ -8,7 +8,7 @@
 #define XB_MANIFEST_REGISTRY_AUTH_FILE_H
 
 #include "base/json.h"
-#include "manifest/registry/credentials.h"
+#include "manifest/registry/credential.h"
 
 /** The most bytes of such a file. */
 #define XB_MAX_AUTH_FILE ((size_t)4 << 20)

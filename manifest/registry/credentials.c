@@ -31,33 +31,6 @@ struct xb_credentials {
 	struct answers answers;
 };
 
-void xb_credential_clear(struct xb_credential *credential)
-{
-	xb_secret_free(credential->username);
-	xb_secret_free(credential->password);
-	xb_secret_free(credential->identity_token);
-	xb_secret_free(credential->registry_token);
-	free(credential->source);
-	*credential = XB_CREDENTIAL_INIT;
-}
-
-bool xb_credential_is_empty(const struct xb_credential *credential)
-{
-	return credential->password == NULL && credential->identity_token == NULL &&
-	       credential->registry_token == NULL;
-}
-
-static void copy(struct xb_credential *to, const struct xb_credential *from)
-{
-	*to = (struct xb_credential){
-		.username = xb_strdup(from->username),
-		.password = xb_strdup(from->password),
-		.identity_token = xb_strdup(from->identity_token),
-		.registry_token = xb_strdup(from->registry_token),
-		.source = xb_strdup(from->source),
-	};
-}
-
 struct xb_credentials *xb_credentials_new(void)
 {
 	struct xb_credentials *credentials = xb_calloc(1, sizeof(*credentials));
@@ -200,7 +173,7 @@ static void remember(struct xb_credentials *credentials, const char *domain, con
 
 	answer->domain = xb_strdup(domain);
 	answer->path = xb_strdup(path);
-	copy(&answer->credential, credential);
+	xb_credential_copy(&answer->credential, credential);
 }
 
 static int find(struct xb_credentials *credentials, const char *domain, const char *path,
@@ -211,7 +184,7 @@ static int find(struct xb_credentials *credentials, const char *domain, const ch
 	int r;
 
 	if (answer != NULL) {
-		copy(ret, &answer->credential);
+		xb_credential_copy(ret, &answer->credential);
 		return 0;
 	}
 	r = load(credentials, err);
@@ -248,7 +221,7 @@ void xb_credentials_put(struct xb_credentials *credentials, const char *domain,
 	answer = known(credentials, domain, NULL);
 	if (answer != NULL) {
 		xb_credential_clear(&answer->credential);
-		copy(&answer->credential, credential);
+		xb_credential_copy(&answer->credential, credential);
 	} else {
 		remember(credentials, domain, NULL, credential);
 	}

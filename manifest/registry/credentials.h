@@ -26,25 +26,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "manifest/registry/credential.h"
 
 struct xb_credentials;
-
-/** What to be known by; all strings are owned, and NULL where there is none. */
-struct xb_credential {
-	char *username;
-	char *password;
-	char *identity_token; /**< is exchanged for tokens by the token server */
-	char *registry_token; /**< is given to the registry as it is */
-	char *source;	      /**< the file or helper it came from, for messages */
-};
-
-#define XB_CREDENTIAL_INIT ((struct xb_credential){ 0 })
-
-/** Wipe and release; it is then XB_CREDENTIAL_INIT. */
-void xb_credential_clear(struct xb_credential *credential);
-#define xb_auto_credential XB_CLEANUP(xb_credential_clear)
-/** Whether there is nothing to be known by. */
-bool xb_credential_is_empty(const struct xb_credential *credential);
 
 /** Credentials of this user, by the environment of this process. */
 struct xb_credentials *xb_credentials_new(void);

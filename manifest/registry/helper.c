@@ -157,7 +157,7 @@ static int run_helper(const char *name, const char *action, struct xb_view input
 	struct run run = { .child = XB_PROC_NONE,
 			   .output = -1,
 			   .end = xb_clock_monotonic() + (uint64_t)xb_helper_limit_ms * 1000000 };
-	struct xb_proc_status status;
+	struct xb_proc_status status = { 0 };
 	int r = start(name, action, input, &run, err);
 
 	if (r == 0)

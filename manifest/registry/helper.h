@@ -11,7 +11,8 @@
 #ifndef XB_MANIFEST_REGISTRY_HELPER_H
 #define XB_MANIFEST_REGISTRY_HELPER_H
 
-#include "manifest/registry/credentials.h"
+#include "base/error.h"
+#include "manifest/registry/credential.h"
 
 /** How long a helper may take, in milliseconds; tests make it shorter. */
 extern unsigned xb_helper_limit_ms;

@@ -17,6 +17,7 @@
 #include "manifest/registry/auth_file.h"
 #include "manifest/registry/helper.h"
 #include "manifest/registry/secret.h"
+#include "manifest/registry/words.h"
 
 int xb_login_domain(const char *text, char **ret_domain, struct xb_error *err)
 {
@@ -74,7 +75,7 @@ static int judge(const struct check *check, const struct xb_http_response *respo
 		return 0;
 	if (response->status == 401 || response->status == 403)
 		return xb_auth_refuse(check->auth, check->endpoint, &no_repository, response, err);
-	return xb_http_refuse(response, err);
+	return xb_registry_refuse(response, err);
 }
 
 static int run_check(const struct check *check, bool *ret_asked, struct xb_error *err)

@@ -8,7 +8,7 @@
 #define XB_MANIFEST_REGISTRY_TOKEN_H
 
 #include "base/array.h"
-#include "manifest/registry/credentials.h"
+#include "manifest/registry/credential.h"
 #include "manifest/registry/realm.h"
 
 /** The most bytes of a token server's answer. */

@@ -112,5 +112,10 @@ int xb_registry_refuse(const struct xb_http_response *response, struct xb_error 
 	(void)xb_error_fault(err, r == -EACCES ? XB_FAULT_REGISTRY : cause.fault);
 	if (cause.hint != NULL)
 		(void)xb_error_hint(err, "%s", cause.hint);
+	/* what servers of TLS say when they are spoken to without */
+	if (response->status == 400 && strncmp(response->url, "http://", strlen("http://")) == 0 &&
+	    strstr(xb_str_text(&words), "HTTPS") != NULL)
+		(void)xb_error_hint(err, "it wants TLS: --registry-ca HOST=FILE, with the "
+					 "certificate that it is to be believed by");
 	return r;
 }
