@@ -115,8 +115,8 @@ int xb_db_error(struct xb_store *store, const char *doing, struct xb_error *err)
 			     sqlite3_errmsg(store->db));
 	if (r == -EUCLEAN)
 		(void)xb_error_hint(err,
-				    "remove %s/xbuild.db* to drop the step records; images stay",
-				    store->root);
+				    "`xbuild cache check --repair` sets it aside: step records and "
+				    "history are lost, images stay");
 	return r;
 }
 

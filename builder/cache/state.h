@@ -50,6 +50,7 @@ struct xb_store {
 	struct xb_broom *broom;	  /**< removes what was moved away, see broom.h; set under mutex */
 	int lease_fd;		  /**< our lease, locked */
 	char *lease;		  /**< its name */
+	char *mended;		  /**< what was wrong with a database that was set aside, or NULL */
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;

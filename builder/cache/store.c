@@ -12,6 +12,7 @@
 #include "builder/cache/db.h"
 #include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
+#include "builder/cache/mend.h"
 #include "builder/cache/state.h"
 #include "builder/cache/use.h"
 #include "manifest/layout.h"
@@ -232,23 +233,59 @@ static struct xb_store *new_store(void)
 	return store;
 }
 
-int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err)
+/* Open the rest, and clear away what dead processes left. */
+static int open_swept(struct xb_store *store, struct xb_error *err)
+{
+	struct xb_sweep sweep = XB_SWEEP_INIT;
+	int r = open_locked(store, &sweep, err);
+
+	xb_sweep_finish_behind(store, &sweep);
+	return r;
+}
+
+/* After open_swept() has found the database damaged, which `cause` says. */
+static int open_mended(struct xb_store *store, const struct xb_error *cause, struct xb_error *err)
+{
+	xb_auto_guard int guard = xb_guard_take(store, true, err);
+	int r = guard < 0 ? guard : xb_mend_database(store, err);
+
+	if (r < 0)
+		return r;
+	store->mended = xb_strdup(cause->message);
+	xb_guard_clear(&guard);
+	return open_swept(store, err);
+}
+
+static int open_store(const char *root, bool mend, struct xb_store **ret, struct xb_error *err)
 {
 	xb_auto_store struct xb_store *store = new_store();
-	struct xb_sweep sweep = XB_SWEEP_INIT;
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
 	int r = open_root(store, root, err);
 
 	if (r >= 0)
 		r = open_dirs(store, err);
 	if (r < 0)
 		return r;
-	r = open_locked(store, &sweep, err);
-	xb_sweep_finish_behind(store, &sweep);
+	r = open_swept(store, &cause);
+	if (r == -EUCLEAN && mend)
+		r = open_mended(store, &cause, err);
+	else if (r < 0)
+		xb_error_move(err, &cause);
 	if (r < 0)
 		return r;
 	xb_durable_settle(store);
 	*ret = XB_STEAL(store);
 	return 0;
+}
+
+int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err)
+{
+	return open_store(root, false, ret, err);
+}
+
+int xb_store_open_mending(const char *root, struct xb_store **ret, struct xb_error *err)
+{
+	return open_store(root, true, ret, err);
 }
 
 void xb_store_free(struct xb_store *store)
@@ -274,6 +311,7 @@ void xb_store_free(struct xb_store *store)
 	(void)pthread_mutex_destroy(&store->mutex);
 	free(store->lease);
 	free(store->means_why);
+	free(store->mended);
 	free(store->root);
 	free(store);
 }

@@ -46,6 +46,12 @@ int xb_store_default_root(struct xb_str *ret, struct xb_error *err);
  * things than a store, -EPROTONOSUPPORT for a store of a newer xbuild, and those of the files.
  */
 int xb_store_open(const char *root, struct xb_store **ret, struct xb_error *err);
+/**
+ * As xb_store_open(), for a store that is to be repaired: a database too damaged to be opened is
+ * set aside, and an empty one takes its place. xb_store_verify() then tells of it. -EBUSY when
+ * other processes use a store with such a database.
+ */
+int xb_store_open_mending(const char *root, struct xb_store **ret, struct xb_error *err);
 /** Give up the lease and close; snapshots begun and not recorded are then anybody's to remove. NULL
  *  is left alone. */
 void xb_store_free(struct xb_store *store);

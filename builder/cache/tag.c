@@ -9,6 +9,7 @@
 
 #include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
+#include "builder/cache/mend.h"
 #include "builder/cache/state.h"
 #include "manifest/layout.h"
 
@@ -61,7 +62,10 @@ int xb_tag_set(struct xb_store *store, const char *name, const struct xb_descrip
 	if (r < 0)
 		return r;
 	r = xb_layout_tag(store->layout, descriptor, name, true, err);
-	return r < 0 ? xb_store_wrap(err, r, "tagging %s", name) : 0;
+	if (r < 0)
+		return xb_store_wrap(err, r, "tagging %s", name);
+	xb_mend_keep_index(store);
+	return 0;
 }
 
 int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err)
@@ -72,7 +76,10 @@ int xb_tag_remove(struct xb_store *store, const char *name, struct xb_error *err
 	if (r < 0)
 		return r;
 	r = xb_layout_untag(store->layout, name, true, err);
-	return r < 0 ? xb_store_wrap(err, r, "untagging %s", name) : 0;
+	if (r < 0)
+		return xb_store_wrap(err, r, "untagging %s", name);
+	xb_mend_keep_index(store);
+	return 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "builder/cache/db.h"
 #include "builder/cache/lease.h"
+#include "builder/cache/mend.h"
 #include "builder/cache/record.h"
 #include "builder/cache/state.h"
 #include "builder/cache/tag.h"
@@ -41,7 +42,8 @@ static void flaw(struct verifying *v, const char *kind, const char *name, const 
 
 /* ---- the database --------------------------------------------------------------------------- */
 
-static int verify_database(struct verifying *v, struct xb_error *err)
+/* What the database says is wrong with itself. */
+static int ask_database(struct verifying *v, struct xb_strv *ret, struct xb_error *err)
 {
 	XB_STORE_LOCKED(v->store);
 	xb_auto_stmt struct sqlite3_stmt *stmt = NULL;
@@ -52,8 +54,36 @@ static int verify_database(struct verifying *v, struct xb_error *err)
 		const char *text = (const char *)sqlite3_column_text(stmt, 0);
 
 		if (text != NULL && strcmp(text, "ok") != 0)
-			flaw(v, "database", "xbuild.db", text, false);
+			xb_strv_push(ret, text);
 	}
+	return r;
+}
+
+static int mend_database(struct verifying *v, struct xb_error *err)
+{
+	xb_auto_guard int guard = xb_guard_take(v->store, true, err);
+
+	return guard < 0 ? guard : xb_mend_database(v->store, err);
+}
+
+static int verify_database(struct verifying *v, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv found = XB_STRV_INIT;
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	bool repair = v->what->repair;
+	int r = ask_database(v, &found, &cause);
+
+	if (v->store->mended != NULL)
+		flaw(v, "database", "xbuild.db", v->store->mended, true);
+	if (r < 0 && (r != -EUCLEAN || !repair)) {
+		xb_error_move(err, &cause);
+		return r;
+	}
+	if (r < 0)
+		xb_strv_push(&found, cause.message);
+	r = repair && found.len > 0 ? mend_database(v, err) : 0;
+	for (size_t i = 0; i < found.len; i++)
+		flaw(v, "database", "xbuild.db", found.items[i], repair && r >= 0);
 	return r;
 }
 
@@ -181,18 +211,37 @@ static char *image_flaw(const struct xb_store *store, const struct xb_descriptor
 	return NULL;
 }
 
+/* List the tags, from an index.json that was made anew where it has to be and may be. */
+static int list_tags(struct verifying *v, struct xb_tags *ret, struct xb_error *err)
+{
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	xb_autofree char *what = NULL;
+	bool names = false;
+	int r = xb_tag_list(v->store, ret, &cause);
+
+	if (r >= 0 && !xb_mend_wanted(v->store))
+		return 0;
+	if (!v->what->repair) {
+		flaw(v, "index", "index.json", r < 0 ? cause.message : "it is missing", false);
+		return 0;
+	}
+	r = xb_mend_index(v->store, &names, err);
+	what = xb_format("%s%s", cause.message != NULL ? cause.message : "it is missing",
+			 names ? "" : "; there is no copy of it: the names of images are lost");
+	flaw(v, "index", "index.json", what, r >= 0);
+	return r < 0 ? r : xb_tag_list(v->store, ret, err);
+}
+
 /* Under the lock no tag gets another image, and no image is collected. Appends names to `broken`.
  */
 static int look_at_tags(struct verifying *v, struct xb_strv *broken, struct xb_error *err)
 {
 	xb_auto_guard int guard = xb_guard_take(v->store, true, err);
 	xb_auto_tags struct xb_tags tags = { 0 };
-	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = guard < 0 ? guard : list_tags(v, &tags, err);
 
-	if (guard < 0)
-		return guard;
-	if (xb_tag_list(v->store, &tags, &cause) < 0)
-		flaw(v, "index", "index.json", cause.message, false);
+	if (r < 0)
+		return r;
 	v->verified.tags = tags.len;
 	for (size_t i = 0; i < tags.len; i++) {
 		xb_autofree char *what = image_flaw(v->store, &tags.items[i].descriptor);

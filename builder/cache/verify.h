@@ -22,12 +22,15 @@ struct xb_flaw {
 	const char *kind; /**< "blob", "record", "tag", "index", "database", "cache", "orphan" */
 	const char *name; /**< of the thing */
 	const char *what; /**< a sentence */
-	bool repaired;	  /**< it was removed */
+	bool repaired;	  /**< it was removed; index and database: there is a new one */
 };
 
 /** What to verify. */
 struct xb_verify {
-	bool repair; /**< remove what is wrong: nothing that is right needs it */
+	/** Remove what is wrong: nothing that is right needs it. The database is set aside,
+	 * index.json made anew from its copy (-EBUSY when others use a store whose database is
+	 * damaged). */
+	bool repair;
 	/** Told of each flaw; `context` is handed through. */
 	void (*visit)(void *context, const struct xb_flaw *flaw);
 	void *context;

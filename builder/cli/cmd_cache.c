@@ -46,7 +46,8 @@ static const struct xb_option option_table[] = {
 	{ "keep-storage", 0, XB_OPTION_TEXT, AT(keep), "SIZE",
 	  "prune: stop where no more than this is left" },
 	{ "max-used-space", 0, XB_OPTION_TEXT, AT(max_used), "SIZE", "the same" },
-	{ "repair", 0, XB_OPTION_FLAG, AT(repair), NULL, "check: remove what is wrong" },
+	{ "repair", 0, XB_OPTION_FLAG, AT(repair), NULL,
+	  "check: remove what is wrong, mend the rest" },
 	{ "verbose", 0, XB_OPTION_FLAG, AT(verbose), NULL, "prune: say of each item that it goes" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
@@ -332,14 +333,35 @@ static int prune(struct xb_store *store, const struct cache_options *options, st
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
+/* What a repair does with a thing of this kind; with most, that. */
+static const char *remedy_of(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		const char *remedy;
+	} remedies[] = {
+		{ "database", "set aside as xbuild.db-damaged; images stay, step records and "
+			      "history are lost" },
+		{ "index", "made anew; the old one is index.json-damaged" },
+	};
+
+	for (size_t i = 0; i < XB_COUNT(remedies); i++) {
+		if (strcmp(kind, remedies[i].kind) == 0)
+			return remedies[i].remedy;
+	}
+	return "removed";
+}
+
 static void say_flaw(void *context, const struct xb_flaw *flaw)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 
 	(void)context;
 	(void)xb_str_append_quoted(&text, xb_view(flaw->what));
-	(void)printf("%s %s: %s%s\n", flaw->kind, flaw->name, xb_str_text(&text),
-		     flaw->repaired ? " (removed)" : "");
+	(void)printf("%s %s: %s", flaw->kind, flaw->name, xb_str_text(&text));
+	if (flaw->repaired)
+		(void)printf(" (%s)", remedy_of(flaw->kind));
+	(void)printf("\n");
 }
 
 static void list_flaw(void *context, const struct xb_flaw *flaw)
@@ -370,13 +392,12 @@ static int check_verdict(const struct xb_verified *verified, bool repair, struct
 	if (verified->flaws == 0)
 		return 0;
 	(void)xb_error_set(err, -EUCLEAN,
-			   "%" PRIu64 " things are wrong in the store, %" PRIu64 " of them removed",
+			   "%" PRIu64 " things are wrong in the store, %" PRIu64 " of them mended",
 			   verified->flaws, verified->repaired);
 	if (!repair)
-		(void)xb_error_hint(err, "`xbuild cache check --repair` removes what is wrong");
+		(void)xb_error_hint(err, "`xbuild cache check --repair` mends that");
 	else if (verified->repaired < verified->flaws)
-		(void)xb_error_hint(err, "remove xbuild.db* of the store to drop the step records; "
-					 "images stay");
+		(void)xb_error_hint(err, "what is left does no harm: nothing uses it");
 	return xb_error_fault(err, XB_FAULT_STORE);
 }
 
@@ -449,8 +470,10 @@ static int run(const struct xb_invocation *invocation, struct cache_options *opt
 
 		if (strcmp(operands.items[0], verbs[i].name) != 0)
 			continue;
-		r = xb_store_open(options->root != NULL ? options->root : invocation->default_root,
-				  &store, err);
+		r = (options->repair && verbs[i].run == check ? xb_store_open_mending
+							      : xb_store_open)(
+			options->root != NULL ? options->root : invocation->default_root, &store,
+			err);
 		return r < 0 ? r : verbs[i].run(store, options, err);
 	}
 	(void)xb_error_set(err, -EINVAL, "xbuild cache: name what to do");

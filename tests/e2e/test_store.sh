@@ -356,6 +356,27 @@ found_and_repaired() {
 	recovers "a repair"
 }
 
+# What is not content can be lost without the images: their names are in two places.
+index_and_database_repaired() {
+	fresh
+	make_image >/dev/null
+	"$XBUILD" build -q --root "$STORE" -t kept:1 -t kept:2 "$W/ctx" >/dev/null
+	"$XBUILD" rmi --root "$STORE" kept:2
+	printf 'x' | dd of="$STORE/xbuild.db" conv=notrunc status=none
+	exits 8 "$XBUILD" build -q --root "$STORE" "$W/ctx"
+	says "cache check --repair"
+	echo '{' >"$STORE/index.json"
+	exits 8 "$XBUILD" cache check --repair --root "$STORE" >"$W/out"
+	grep -q '^database xbuild.db: .*set aside as xbuild.db-damaged.*are lost' "$W/out" || fail "$(cat "$W/out")"
+	grep -q '^index index.json: .*made anew' "$W/out" || fail "$(cat "$W/out")"
+	"$XBUILD" cache check --root "$STORE"
+	"$XBUILD" images --root "$STORE" | grep -q kept:1 || fail "the name is gone"
+	! "$XBUILD" images --root "$STORE" | grep -q kept:2 || fail "a name that was removed is back"
+	"$XBUILD" cache prune --all --root "$STORE"
+	"$XBUILD" cache check --root "$STORE"
+	same "$(make_image)" "$RIGHT" "the digest afterwards"
+}
+
 t "a build killed at any call leaves a store that the next uses as it is" killed
 t "a failing sync fails the build, and the next one is right" sync_fails
 t "eight builds of the same at once run each step once" at_once
@@ -372,4 +393,5 @@ t "the store is nobody else's" others_cannot_look
 t "cache du and ls say what is there, as du counts it" counted_as_du_does
 t "cache prune takes what its filters say" pruned_in_parts
 t "cache check finds a damaged blob and repairs the store" found_and_repaired
+t "a damaged index.json and a damaged database are repaired" index_and_database_repaired
 finish
