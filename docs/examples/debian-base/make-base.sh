@@ -105,14 +105,12 @@ if [ -f "$layout/index.json" ] && [ "$(cat "$layout.recipe" 2>/dev/null)" = "$re
 fi
 
 command -v debootstrap >/dev/null || die "install debootstrap"
-platforms=
-for platform in "$@"; do
-	arch=$(debian_arch "$platform")
-	target=$(echo "${platform#linux/}" | tr -d /)
-	platforms=$platforms,$platform
-	file=$work/context/stage1-$target.tar
-	[ ! -f "$file" ] || [ "$(cat "$file.from" 2>/dev/null)" != "$mirror $suite $arch" ] || continue
-	echo "make-base: unpacking Debian $suite for $platform" >&2
+
+unpack() { # PLATFORM, unless it was unpacked before
+	arch=$(debian_arch "$1")
+	file=$work/context/stage1-$(echo "${1#linux/}" | tr -d /).tar
+	[ ! -f "$file" ] || [ "$(cat "$file.from" 2>/dev/null)" != "$mirror $suite $arch" ] || return 0
+	echo "make-base: unpacking Debian $suite for $1" >&2
 	if [ "$(id -u)" = 0 ]; then
 		stage1 "$arch" "$file"
 	else
@@ -120,7 +118,20 @@ for platform in "$@"; do
 			sh "$0" "$layout:$tag" --stage1 "$arch" "$file"
 	fi
 	echo "$mirror $suite $arch" >"$file.from"
+}
+
+platforms=
+children=
+for platform in "$@"; do
+	platforms=$platforms,$platform
+	unpack "$platform" &
+	children="$children $!"
 done
+failed=
+for child in $children; do
+	wait "$child" || failed=yes
+done
+[ -z "$failed" ] || die "not every platform could be unpacked"
 
 rm -rf "$layout" "$layout.recipe"
 "$xbuild" build --root "${XB_ROOT:-$work/store}" --platform "${platforms#,}" \
