@@ -22,6 +22,8 @@
 #define XB_RECORD_CHAIN "chain:"
 /** What the key of several layers merged into one snapshot begins with, likewise. */
 #define XB_RECORD_MERGED "merged:"
+/** What the key of a layer's roster begins with; the form's version and the diff ID follow. */
+#define XB_RECORD_ROSTER "roster:1:"
 
 /** One record; a plain value. */
 struct xb_record {

@@ -203,6 +203,7 @@ static const struct {
 } record_kinds[] = {
 	{ XB_RECORD_CHAIN, XB_ITEM_BASE, "layer of a base image" },
 	{ XB_RECORD_MERGED, XB_ITEM_BASE, "many layers, merged" },
+	{ XB_RECORD_ROSTER, XB_ITEM_BASE, "what a layer of a base image lists" },
 	{ "http:", XB_ITEM_FETCHED, "fetched by HTTP" },
 	{ "git:", XB_ITEM_FETCHED, "fetched by git" },
 	{ "archive:", XB_ITEM_FETCHED, "unpacked archive" },

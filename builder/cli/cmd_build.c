@@ -50,6 +50,7 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.keep_going = request->options.keep_going,
 		.optional = request->optional.items,
 		.forms = &forms,
+		.files = xb_deliver_files(request),
 		.jobs = request->jobs,
 		.stop_fd = invocation->stop_fd,
 		.observer = xb_recorder_watch(recorder, request->plan, &shown),

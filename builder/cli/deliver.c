@@ -49,6 +49,16 @@ void xb_deliver_forms(const struct xb_build_request *request, struct xb_forms *r
 		(void)xb_forms_add(ret, &plain);
 }
 
+bool xb_deliver_files(const struct xb_build_request *request)
+{
+	bool files = false;
+
+	for (size_t i = 0; i < request->outputs.len; i++)
+		files |= request->outputs.items[i].type == XB_OUTPUT_LOCAL ||
+			 request->outputs.items[i].type == XB_OUTPUT_TAR;
+	return files;
+}
+
 /* Write a small file of the user's, whole or not at all, for everybody to read. */
 static int write_file(const char *path, struct xb_view text, struct xb_error *err)
 {

@@ -13,6 +13,8 @@
  * packed.
  */
 void xb_deliver_forms(const struct xb_build_request *request, struct xb_forms *ret);
+/** Whether an output holds the files of the targets and not their layers. */
+bool xb_deliver_files(const struct xb_build_request *request);
 /**
  * Write documents, outputs, and the files of --metadata-file and --iidfile. Targets that may fail
  * and have no result are left out, with a warning. `own_files` as in struct xb_output_source.

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "base/file.h"
+#include "builder/layer/entry.h"
 #include "builder/layer/inodes.h"
 #include "builder/layer/prune.h"
 
@@ -103,24 +104,6 @@ static int refuse(struct xb_error *err, const char *why)
 	return xb_error_set(err, -EBADMSG, "%s", why);
 }
 
-/* `text` without empty components and "."; ".." is refused. */
-static int clean(const char *text, struct xb_str *out, struct xb_error *err)
-{
-	struct xb_view rest = xb_view(text), piece;
-
-	xb_str_reset(out);
-	while (xb_view_split(&rest, '/', &piece)) {
-		if (piece.len == 0 || xb_view_is(piece, "."))
-			continue;
-		if (xb_view_is(piece, ".."))
-			return refuse(err, "a name with \"..\" in it");
-		if (out->len > 0)
-			xb_str_putc(out, '/');
-		xb_str_append_view(out, piece);
-	}
-	return 0;
-}
-
 /* The kernel's path limit is met only at the call; what it says then is clear enough. */
 static int open_parent(struct xb_apply *a, struct xb_view path, bool make, struct xb_error *err)
 {
@@ -184,21 +167,13 @@ static int apply_opaque(struct xb_apply *a, const struct place *place, struct xb
 	return xb_prune_contents(fd, &a->written, err);
 }
 
-static int apply_whiteout(struct xb_apply *a, struct xb_error *err)
+static int apply_whiteout(struct xb_apply *a, enum xb_entry_meaning meaning, const char *hidden,
+			  struct xb_error *err)
 {
-	const char *base = strrchr(xb_str_text(&a->name), '/');
-	const char *hidden = (base != NULL ? base + 1 : xb_str_text(&a->name)) + strlen(".wh.");
-	bool opaque = strcmp(hidden, ".wh..opq") == 0;
 	struct place place;
 	struct stat st;
-	int r;
+	int r = find_place(a, false, &place, err);
 
-	/* other names of aufs's own: they belong to the file system that made the layer */
-	if (!opaque && strncmp(hidden, ".wh.", 4) == 0)
-		return 0;
-	if (hidden[0] == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
-		return refuse(err, "a whiteout of no name");
-	r = find_place(a, false, &place, err);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		xb_error_clear(err);
 		return 0; /* nothing there to be hidden */
@@ -206,18 +181,11 @@ static int apply_whiteout(struct xb_apply *a, struct xb_error *err)
 	if (r < 0)
 		return r;
 	distrust_parent(a);
-	if (opaque)
+	if (meaning == XB_ENTRY_OPAQUE)
 		return apply_opaque(a, &place, err);
 	if (fstatat(place.dirfd, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : xb_error_errno(err, -errno, "looking for it");
 	return xb_prune(place.dirfd, hidden, &a->written, err);
-}
-
-static bool is_whiteout(const struct xb_str *name)
-{
-	const char *base = strrchr(xb_str_text(name), '/');
-
-	return strncmp(base != NULL ? base + 1 : xb_str_text(name), ".wh.", 4) == 0;
 }
 
 /* Metadata. */
@@ -446,7 +414,7 @@ static int open_target(struct xb_apply *a, const char *link, const char **ret_na
 {
 	xb_auto_fd int fd = -1;
 	const char *slash;
-	int r = clean(link, &a->link, err);
+	int r = xb_entry_clean(link, &a->link, err);
 
 	if (r < 0)
 		return r;
@@ -554,15 +522,21 @@ static int apply_item(struct xb_apply *a, const struct xb_tar_item *item, struct
 		      struct xb_error *err)
 {
 	const struct kind *kind = &kinds[item->type - '0'];
+	const char *hidden = NULL;
 	struct place place;
-	int r = clean(item->name, &a->name, err);
+	int meaning;
+	int r = xb_entry_clean(item->name, &a->name, err);
 
 	if (r < 0)
 		return r;
 	if (a->name.len == 0)
 		return apply_root(a, item, err);
-	if (a->options.whiteouts && is_whiteout(&a->name))
-		return apply_whiteout(a, err);
+	meaning = a->options.whiteouts ? xb_entry_meaning(xb_str_text(&a->name), &hidden, err)
+				       : XB_ENTRY_PLAIN;
+	if (meaning < 0 || meaning == XB_ENTRY_FOREIGN)
+		return meaning < 0 ? meaning : 0;
+	if (meaning != XB_ENTRY_PLAIN)
+		return apply_whiteout(a, (enum xb_entry_meaning)meaning, hidden, err);
 	if (a->options.plain && !kind->plain)
 		return refuse(err, "neither a file nor a directory");
 	r = find_place(a, true, &place, err);

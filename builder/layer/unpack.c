@@ -218,6 +218,12 @@ int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd
 	return run_layer(XB_WIRE_DECODE, blob_fd, layer, out_fd, limits, NULL, err);
 }
 
+int xb_layer_list(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
+		  const struct xb_unpack_limits *limits, struct xb_error *err)
+{
+	return run_layer(XB_WIRE_LIST, blob_fd, layer, out_fd, limits, NULL, err);
+}
+
 int xb_archive_is(int fd, struct xb_error *err)
 {
 	struct xb_wire_request request = { .size = sizeof(request), .task = XB_WIRE_IS_ARCHIVE };

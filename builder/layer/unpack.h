@@ -80,6 +80,14 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
 		    const struct xb_unpack_limits *limits, struct xb_error *err);
 
+/**
+ * Write the roster of a layer (builder/layer/roster.h) to the regular file `out_fd`, from its
+ * position on. `limits` (may be NULL) and errors as for xb_layer_unpack(); -EFBIG also for a layer
+ * with too many names to be listed.
+ */
+int xb_layer_list(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
+		  const struct xb_unpack_limits *limits, struct xb_error *err);
+
 /** How ADD extracts an archive. */
 struct xb_archive_options {
 	int64_t uid;   /**< owner of all entries and created parents, or -1: as in the archive */

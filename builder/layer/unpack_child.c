@@ -12,6 +12,7 @@
 #include "base/confine.h"
 #include "base/file.h"
 #include "builder/layer/apply.h"
+#include "builder/layer/roster.h"
 #include "builder/layer/tarread.h"
 
 /* Blob, result and destination, a parent, a file, and room for walks. */
@@ -99,6 +100,29 @@ static int serve_decode(const struct xb_wire_request *request, int blob_fd, int 
 	return r;
 }
 
+/* As there: the roster is good for something once this has ended well. */
+static int serve_list(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+		      struct xb_wire_answer *answer, struct xb_error *err)
+{
+	const struct xb_roster_limits limits = {
+		.max_size = request->max_size,
+		.max_count = request->max_count,
+	};
+	xb_auto_decoder struct xb_decoder *decoder = NULL;
+	xb_auto_tar_reader struct xb_tar_reader *tar = NULL;
+	int r = new_decoder(request, blob_fd, &decoder, err);
+
+	if (r < 0)
+		return r;
+	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	r = xb_roster_write(tar, &limits, dest_fd, &answer->entries, err);
+	if (r >= 0)
+		r = xb_decoder_drain(decoder, err);
+	if (r >= 0)
+		answer->tar_size = xb_decoder_size(decoder);
+	return r;
+}
+
 int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 		    struct xb_wire_answer *answer, struct xb_error *err)
 {
@@ -106,6 +130,8 @@ int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest
 		answer->code = serve_is_archive(request, blob_fd);
 	else if (request->task == XB_WIRE_DECODE)
 		answer->code = serve_decode(request, blob_fd, dest_fd, answer, err);
+	else if (request->task == XB_WIRE_LIST)
+		answer->code = serve_list(request, blob_fd, dest_fd, answer, err);
 	else
 		answer->code = serve_tree(request, blob_fd, dest_fd, answer, err);
 	return answer->code;
@@ -125,7 +151,7 @@ static int read_request(struct xb_wire_request *request, struct xb_error *err)
 /* Whether the destination is a directory to write in. */
 static bool is_tree(enum xb_wire_task task)
 {
-	return task != XB_WIRE_IS_ARCHIVE && task != XB_WIRE_DECODE;
+	return task != XB_WIRE_IS_ARCHIVE && task != XB_WIRE_DECODE && task != XB_WIRE_LIST;
 }
 
 static int confine(const struct xb_wire_request *request, struct xb_error *err)

@@ -30,6 +30,7 @@ enum xb_wire_task {
 	XB_WIRE_TARFILE,    /**< extract an archive of documents and blobs */
 	XB_WIRE_IS_ARCHIVE, /**< tell whether it is a tar: answer code 1 or 0 */
 	XB_WIRE_DECODE,	    /**< write what a blob was made of; the destination is a file */
+	XB_WIRE_LIST,	    /**< write the roster of a layer; the destination is a file */
 };
 
 /** The request. */

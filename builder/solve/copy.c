@@ -237,7 +237,7 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 /* ---- what is met ------------------------------------------------------------------------ */
 
 /* Whether `place` has something of the name of an entry of the directory `fd`, wanted or not. */
-static bool meets_entries(int fd, int place)
+static bool meets_entries(int fd, const struct xb_sight *place)
 {
 	DIR *dir = fdopendir(fd);
 	const struct dirent *entry;
@@ -245,8 +245,7 @@ static bool meets_entries(int fd, int place)
 
 	while (!met && (entry = readdir(dir)) != NULL)
 		met = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		      (faccessat(place, entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-		       errno != ENOENT);
+		      xb_sight_has(place, entry->d_name);
 	if (dir != NULL)
 		closedir(dir);
 	else
@@ -254,16 +253,15 @@ static bool meets_entries(int fd, int place)
 	return met;
 }
 
-static bool meets_name(const char *path, int place)
+static bool meets_name(const char *path, const struct xb_sight *place)
 {
 	const char *slash = strrchr(path, '/');
 
-	return faccessat(place, slash != NULL ? slash + 1 : path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       errno != ENOENT;
+	return xb_sight_has(place, slash != NULL ? slash + 1 : path);
 }
 
 /* Whether what an item copies into the directory `place` may meet something there. */
-static bool meets(const struct item *item, int place)
+static bool meets(const struct item *item, const struct xb_sight *place)
 {
 	const struct origin *origin = item->origin;
 	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
@@ -275,16 +273,8 @@ static bool meets(const struct item *item, int place)
 	return fd >= 0 ? meets_entries(fd, place) : meets_name(item->path, place);
 }
 
-static bool is_empty(int dir)
-{
-	xb_auto_fd int nothing = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	/* every entry of a directory meets itself */
-	return fd >= 0 && !meets_entries(fd, nothing);
-}
-
-static bool all_pass(const struct xb_step_copy *copy, const struct items *items, int place)
+static bool all_pass(const struct xb_step_copy *copy, const struct items *items,
+		     const struct xb_sight *place)
 {
 	bool met = false;
 
@@ -295,35 +285,41 @@ static bool all_pass(const struct xb_step_copy *copy, const struct items *items,
 	return !met;
 }
 
-/* Archives may hold anything, and links that lead anywhere; names of users are the tree's. */
+/* Archives may hold anything, and links that lead anywhere. */
 static bool may_stand_apart(const struct xb_step_copy *copy)
 {
-	uid_t uid;
-	gid_t gid;
-
 	for (size_t i = 0; i < copy->fetch_count; i++)
 		if (copy->fetches[i].unpack)
 			return false;
-	return !copy->unpack && !copy->parents &&
-	       (copy->chown == NULL ||
-		xb_owner_resolve(-1, copy->chown, &uid, &gid, NULL, NULL) >= 0);
+	return !copy->unpack && !copy->parents;
 }
 
 bool xb_copy_stands_apart(struct xb_step_shared *shared, const struct xb_step *step,
-			  const struct xb_result *const *inputs, int root, struct xb_ground *ret)
+			  const struct xb_result *const *inputs, const struct xb_sight *root,
+			  struct xb_ground *ret)
 {
 	XB_CLEANUP(origins_clear) struct origins origins = { .paths = { .owned = -1 } };
 	XB_CLEANUP(items_clear) struct items items = { 0 };
-	xb_auto_fd int place = -1;
+	xb_auto_sight struct xb_sight place = { 0 };
 
 	if (!may_stand_apart(&step->copy) ||
+	    (step->copy.chown != NULL && !xb_ground_own(root, step->copy.chown, ret)) ||
 	    !xb_ground_find(root, step->copy.destination, ret, &place))
 		return false;
-	if (!ret->complete || is_empty(place))
+	if (!ret->complete || xb_sight_is_empty(&place))
 		return true;
 	return open_origins(shared, step, inputs, &origins, NULL) == 0 &&
 	       expand_sources(&origins, step, &items, NULL) == 0 &&
-	       all_pass(&step->copy, &items, place);
+	       all_pass(&step->copy, &items, &place);
+}
+
+bool xb_workdir_stands_apart(const struct xb_step *step, const struct xb_sight *root,
+			     struct xb_ground *ret)
+{
+	xb_auto_sight struct xb_sight place = { 0 };
+
+	return (step->workdir.user[0] == '\0' || xb_ground_own(root, step->workdir.user, ret)) &&
+	       xb_ground_find(root, step->workdir.path, ret, &place);
 }
 
 /* ---- copying ---------------------------------------------------------------------------- */
@@ -425,11 +421,30 @@ static int copy_files(const struct xb_work *work, int root, const struct xb_copy
 	return r;
 }
 
+/* Who owns what is made: as was found of the ground, else by the lists of users of the tree. */
+static int find_owner(const struct xb_work *work, const char *owner, bool empty, int root,
+		      uid_t *ret_uid, gid_t *ret_gid, struct xb_error *err)
+{
+	const struct xb_owner_files files = xb_owner_files_of(&root);
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	int r;
+
+	if (work->ground != NULL) {
+		post_warnings(work->shared, work->index, &work->ground->warnings);
+		*ret_uid = work->ground->uid;
+		*ret_gid = work->ground->gid;
+		return 0;
+	}
+	r = xb_owner_resolve(empty ? NULL : &files, owner, ret_uid, ret_gid, &warnings, err);
+	post_warnings(work->shared, work->index, &warnings);
+	return r;
+}
+
 /* The owner of what is copied, as options. */
 static int set_owner(const struct xb_work *work, const struct origin *origin, int root,
 		     struct xb_copy_options *options, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	const char *owner = work->step->copy.chown;
 	bool empty = work->step->copy.link || work->lowers->len == 0;
 	uid_t uid = 0;
 	gid_t gid = 0;
@@ -437,10 +452,8 @@ static int set_owner(const struct xb_work *work, const struct origin *origin, in
 
 	if (origin->keeps_owners)
 		return 0;
-	if (work->step->copy.chown != NULL)
-		r = xb_owner_resolve(empty ? -1 : root, work->step->copy.chown, &uid, &gid,
-				     &warnings, err);
-	post_warnings(work->shared, work->index, &warnings);
+	if (owner != NULL)
+		r = find_owner(work, owner, empty, root, &uid, &gid, err);
 	options->uid = uid;
 	options->gid = gid;
 	return r;
@@ -519,23 +532,35 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 	return r < 0 ? r : 0;
 }
 
-int xb_work_workdir(const struct xb_work *work, struct xb_error *err)
+/* Make the directory of WORKDIR in the open tree. */
+static int make_workdir(const struct xb_work *work, int root, struct xb_error *err)
 {
 	const struct xb_step_workdir *workdir = &work->step->workdir;
-	xb_auto_fd int root = xb_site_mount(work->site, err);
-	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	xb_auto_fd int made = -1;
 	uid_t uid = 0;
 	gid_t gid = 0;
-	int r = root < 0 ? root : 0;
+	int r = 0;
 
-	if (r == 0 && workdir->user[0] != '\0')
-		r = xb_owner_resolve(root, workdir->user, &uid, &gid, &warnings, err);
-	post_warnings(work->shared, work->index, &warnings);
+	if (workdir->user[0] != '\0')
+		r = find_owner(work, workdir->user, false, root, &uid, &gid, err);
 	if (r < 0)
 		return r;
 	made = xb_mkdir_in_root(root, workdir->path, 0755, uid, gid, err);
 	if (made < 0)
 		(void)xb_error_fault(err, XB_FAULT_SOURCE);
 	return made < 0 ? made : 0;
+}
+
+int xb_work_workdir(const struct xb_work *work, struct xb_error *err)
+{
+	xb_auto_fd int root = open_tree(work, err);
+	int r = root < 0 ? root : 0;
+
+	if (r == 0 && work->ground != NULL)
+		r = xb_ground_make(work->ground, root, err);
+	if (r == 0)
+		r = make_workdir(work, root, err);
+	if (r == 0 && work->ground != NULL)
+		r = xb_ground_unmake(work->ground, root, err);
+	return r;
 }

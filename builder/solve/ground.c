@@ -8,13 +8,14 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "builder/layer/xattrs.h"
+#include "builder/solve/owner.h"
 
 void xb_ground_clear(struct xb_ground *ground)
 {
 	for (size_t i = 0; i < ground->dirs.len; i++)
 		free(ground->dirs.items[i].name);
 	xb_array_clear(&ground->dirs);
+	xb_strv_clear(&ground->warnings);
 }
 
 /* What the kernel does with such a name is not worth thinking about. */
@@ -23,43 +24,28 @@ static bool is_plain_name(struct xb_view name)
 	return !xb_view_is(name, ".") && !xb_view_is(name, "..");
 }
 
-static bool has_attributes(int dir)
+/* Go on into `name`, noting it: as xb_sight_enter(). */
+static int step_into(struct xb_sight *place, const char *name, struct xb_ground *ground)
 {
-	xb_auto_xattrs struct xb_xattrs list = { 0 };
-	xb_auto_fd int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || xb_xattrs_read(fd, "", &list, NULL) < 0 || list.len > 0;
-}
-
-/*
- * Go from `*dir` into `name`. Returns 1, 0 when there is nothing, and a negative errno when there
- * is something else.
- */
-static int step_into(int *dir, const char *name, struct xb_ground *ground)
-{
-	xb_auto_fd int fd = openat(*dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct xb_ground_dir *found;
 	struct stat st;
+	int r = xb_sight_enter(place, name, &st);
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) < 0 || has_attributes(fd))
-		return -EINVAL;
+	if (r <= 0)
+		return r;
 	found = xb_array_push(&ground->dirs);
 	*found = (struct xb_ground_dir){ .name = xb_strdup(name), .st = st };
-	xb_cleanup_fd(dir);
-	*dir = XB_STEAL_FD(fd);
 	return 1;
 }
 
-bool xb_ground_find(int root, const char *destination, struct xb_ground *ret, int *ret_fd)
+bool xb_ground_find(const struct xb_sight *root, const char *destination, struct xb_ground *ret,
+		    struct xb_sight *ret_place)
 {
-	xb_auto_fd int dir = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct xb_view rest = xb_view(destination);
 	struct xb_view part;
 	bool missing = false;
 
-	if (dir < 0)
+	if (xb_sight_copy(root, ret_place) < 0)
 		return false;
 	while (xb_view_split(&rest, '/', &part)) {
 		xb_autofree char *name = xb_view_dup(part);
@@ -69,14 +55,41 @@ bool xb_ground_find(int root, const char *destination, struct xb_ground *ret, in
 			continue;
 		if (!is_plain_name(part))
 			return false;
-		r = missing ? 0 : step_into(&dir, name, ret);
+		r = missing ? 0 : step_into(ret_place, name, ret);
 		if (r < 0)
 			return false;
 		missing = r == 0;
 	}
 	ret->complete = !missing;
-	*ret_fd = XB_STEAL_FD(dir);
 	return true;
+}
+
+/* Lists of users, as a sight has them. */
+struct lists {
+	const struct xb_sight *root;
+	bool doubtful;
+};
+
+static int read_list(void *context, const char *path, struct xb_str *text)
+{
+	struct lists *lists = context;
+	int r = xb_sight_read(lists->root, path + 1, text);
+
+	lists->doubtful = lists->doubtful || r < 0;
+	return r;
+}
+
+bool xb_ground_own(const struct xb_sight *root, const char *owner, struct xb_ground *ret)
+{
+	struct lists lists = { .root = root };
+	const struct xb_owner_files files = { read_list, &lists };
+
+	/* a number, or root, is the same in every tree */
+	if (xb_owner_resolve(NULL, owner, &ret->uid, &ret->gid, NULL, NULL) >= 0)
+		return true;
+	ret->named =
+		xb_owner_resolve(&files, owner, &ret->uid, &ret->gid, &ret->warnings, NULL) >= 0;
+	return ret->named && !lists.doubtful;
 }
 
 void xb_ground_hash(const struct xb_ground *ground, struct xb_hasher *h)
@@ -93,6 +106,10 @@ void xb_ground_hash(const struct xb_ground *ground, struct xb_hasher *h)
 		xb_hasher_number(h, innermost ? 0 : (uint64_t)st->st_mtim.tv_sec);
 		xb_hasher_number(h, innermost ? 0 : (uint64_t)st->st_mtim.tv_nsec);
 	}
+	if (!ground->named)
+		return;
+	xb_hasher_number(h, ground->uid);
+	xb_hasher_number(h, ground->gid);
 }
 
 static int make_one(int *dir, const struct xb_ground_dir *wanted)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The ground that a COPY stands on: what its result can depend on in the tree below.
+ * The ground that a COPY or WORKDIR stands on: what its result can depend on in the tree below.
  *
  * Most copies meet nothing of that tree but the directories on the way to their destination. Then
  * their layer is the same on every tree that has these: it is made once for all platforms and found
@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "builder/solve/sight.h"
 
 /** A directory on the way that is there. */
 struct xb_ground_dir {
@@ -28,6 +29,10 @@ struct xb_ground_dir {
 struct xb_ground {
 	struct XB_ARRAY(struct xb_ground_dir) dirs; /**< outermost first, the root left out */
 	bool complete; /**< the whole way is there: the destination is a directory */
+	bool named;    /**< the owner is known by the tree's own lists of users */
+	uid_t uid;     /**< the owner of what is made; see xb_ground_own() */
+	gid_t gid;
+	struct xb_strv warnings; /**< of names that those lists do not have */
 };
 
 /** Release. */
@@ -36,10 +41,16 @@ void xb_ground_clear(struct xb_ground *ground);
 
 /**
  * See what the tree `root` has on the way to `destination` (absolute). Returns true when all there
- * is of it are plain directories: no links, no extended attributes, nothing like "..". `*ret_fd` is
- * the innermost one, O_PATH, for the caller. False: the copy has to be made on the tree.
+ * is of it are plain directories: no links, no extended attributes, nothing like "..". `ret_place`
+ * (empty on entry) becomes the innermost one. False: the step has to be made on the tree.
  */
-bool xb_ground_find(int root, const char *destination, struct xb_ground *ret, int *ret_fd);
+bool xb_ground_find(const struct xb_sight *root, const char *destination, struct xb_ground *ret,
+		    struct xb_sight *ret_place);
+/**
+ * Find the owner "user[:group]" of what is made, as xb_owner_resolve() does. False when the tree
+ * has to be asked.
+ */
+bool xb_ground_own(const struct xb_sight *root, const char *owner, struct xb_ground *ret);
 
 /** Add to a key all of the ground that a result depends on. The innermost directory's time is not
  *  among it: what is put into it sets it anew. */

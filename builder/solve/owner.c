@@ -12,22 +12,39 @@
 /* The last id is (uid_t)-1, which means "none" to the kernel. */
 #define MAX_ID (UINT32_MAX - 1)
 
+static int read_in_root(void *context, const char *path, struct xb_str *text)
+{
+	const int *rootfd = context;
+	xb_auto_fd int fd =
+		xb_open_in_root(*rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	r = xb_file_read_fd(fd, text, NULL);
+	return r < 0 ? r : 1;
+}
+
+struct xb_owner_files xb_owner_files_of(const int *rootfd)
+{
+	return (struct xb_owner_files){ read_in_root, (void *)(uintptr_t)rootfd };
+}
+
 /*
  * Find the line of /etc/passwd or /etc/group that begins with `name`, and read its third field and,
  * with `ret_second`, its fourth. Returns 1 when found, 0 when not.
  */
-static int find_line(int rootfd, const char *path, struct xb_view name, uint64_t *ret_first,
-		     uint64_t *ret_second)
+static int find_line(const struct xb_owner_files *files, const char *path, struct xb_view name,
+		     uint64_t *ret_first, uint64_t *ret_second)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(MAX_DATABASE);
 	struct xb_view rest;
 	struct xb_view line;
-	xb_auto_fd int fd =
-		xb_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
-	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    xb_file_read_fd(fd, &text, NULL) < 0)
+	if (files == NULL || files->read(files->context, path, &text) <= 0)
 		return 0;
 	rest = xb_str_view(&text);
 	while (xb_view_split(&rest, '\n', &line)) {
@@ -72,10 +89,10 @@ static int read_id(struct xb_view text, uint64_t *ret, struct xb_error *err)
  * the user alone would have; unlike there, it is said. Where there is no tree at all, BuildKit does
  * not guess either.
  */
-static int unknown(int rootfd, const char *what, struct xb_view name, const char *file,
+static int unknown(bool tree, const char *what, struct xb_view name, const char *file,
 		   uint64_t instead, struct xb_strv *warnings, struct xb_error *err)
 {
-	if (rootfd >= 0) {
+	if (tree) {
 		xb_strv_printf(warnings,
 			       "no %s called %.*s in the image's %s: %" PRIu64
 			       " is taken. Give a number, or create the %s in an earlier RUN",
@@ -88,8 +105,8 @@ static int unknown(int rootfd, const char *what, struct xb_view name, const char
 	return xb_error_fault(err, XB_FAULT_SOURCE);
 }
 
-int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gid,
-		     struct xb_strv *warnings, struct xb_error *err)
+int xb_owner_resolve(const struct xb_owner_files *files, const char *text, uid_t *ret_uid,
+		     gid_t *ret_gid, struct xb_strv *warnings, struct xb_error *err)
 {
 	struct xb_view group = xb_view(text);
 	struct xb_view user;
@@ -100,15 +117,15 @@ int xb_owner_resolve(int rootfd, const char *text, uid_t *ret_uid, gid_t *ret_gi
 	(void)xb_view_split(&group, ':', &user);
 	r = read_id(user, &uid, err);
 	gid = uid;
-	if (r == 0 && find_line(rootfd, "/etc/passwd", user, &uid, &gid) == 0) {
+	if (r == 0 && find_line(files, "/etc/passwd", user, &uid, &gid) == 0) {
 		uid = gid = 0;
-		r = unknown(rootfd, "user", user, "/etc/passwd", 0, warnings, err);
+		r = unknown(files != NULL, "user", user, "/etc/passwd", 0, warnings, err);
 	}
 	if (r < 0)
 		return r;
 	r = group.data != NULL ? read_id(group, &gid, err) : 1;
-	if (r == 0 && find_line(rootfd, "/etc/group", group, &gid, NULL) == 0)
-		r = unknown(rootfd, "group", group, "/etc/group", gid, warnings, err);
+	if (r == 0 && find_line(files, "/etc/group", group, &gid, NULL) == 0)
+		r = unknown(files != NULL, "group", group, "/etc/group", gid, warnings, err);
 	if (r < 0)
 		return r;
 	*ret_uid = (uid_t)uid;

@@ -15,13 +15,15 @@
 #include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
+#include "builder/solve/rosters.h"
 #include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
 
 /** What a step's result is for. */
 enum xb_result_use {
 	XB_RESULT_LAYER = 1, /**< its layer is wanted in its plain form (builder/solve/form.h) */
-	XB_RESULT_TREE = 2   /**< another step waits for it */
+	XB_RESULT_TREE = 2,  /**< another step waits for it */
+	XB_RESULT_FILES = 4  /**< a command runs on it, or its files are read: bases are unpacked */
 };
 
 /** What all steps of a build share; it does not change while steps run, but for `cancelled`. */
@@ -30,6 +32,7 @@ struct xb_step_shared {
 	struct xb_store *store;
 	const struct xb_sources *sources;
 	const struct xb_context *context; /**< NULL: there is none */
+	struct xb_shapes *shapes;	  /**< of bases that are not unpacked */
 	const struct xb_strategy_options *strategy;
 	const struct xb_strv *hosts;		/**< lines for /etc/hosts, NULL: none */
 	const struct xb_secrets *secrets;	/**< NULL: none */

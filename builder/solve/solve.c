@@ -60,6 +60,7 @@ struct solver {
 	struct task *tasks;
 	struct packings packings;
 	unsigned char *uses;
+	struct xb_shapes *shapes;
 	bool *in_image;		 /* by step: its layer is one of a target's */
 	bool *missing;		 /* by step: it has failed, or will not be begun */
 	struct indices ready;	 /* steps whose inputs are there, not begun */
@@ -87,6 +88,7 @@ static void solver_clear(struct solver *s)
 	free(s->tasks);
 	xb_array_clear(&s->packings);
 	free(s->uses);
+	xb_shapes_free(s->shapes);
 	free(s->in_image);
 	free(s->missing);
 	xb_array_clear(&s->failures);
@@ -452,6 +454,28 @@ static void set_uses(struct solver *s)
 	}
 }
 
+/* Which bases have to be on disk: what stands on a step comes after it. */
+static void set_files(struct solver *s)
+{
+	const struct xb_plan *plan = s->request->plan;
+
+	for (size_t t = 0; s->request->files && t < plan->target_count; t++) {
+		if (plan->targets[t].step != XB_STEP_NONE)
+			s->uses[plan->targets[t].step] |= XB_RESULT_FILES;
+	}
+	for (size_t i = plan->step_count; i-- > 0;) {
+		const struct xb_step *step = &plan->steps[i];
+		bool down = step->kind == XB_STEP_RUN || (s->uses[i] & XB_RESULT_FILES) != 0;
+
+		for (size_t k = 0; k < xb_step_input_count(step); k++) {
+			size_t at = xb_step_input(step, k);
+
+			if (at != XB_STEP_NONE && (down || at != step->parent))
+				s->uses[at] |= XB_RESULT_FILES;
+		}
+	}
+}
+
 /* What is known of earlier builds helps to choose an order; without it there is one as well. */
 static void set_order(struct solver *s)
 {
@@ -481,6 +505,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 	if (r == 0)
 		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
 	set_uses(s);
+	set_files(s);
 	set_order(s);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		s->tasks[i].job.run = run_task;
@@ -604,12 +629,14 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 		.tasks = xb_calloc(request->plan->step_count, sizeof(struct task)),
 		.in_image = xb_calloc(request->plan->step_count + 1, sizeof(bool)),
 		.uses = xb_calloc(request->plan->step_count + 1, 1),
+		.shapes = xb_shapes_new(),
 		.missing = xb_calloc(request->plan->step_count + 1, sizeof(bool)),
 		.failed_step = XB_STEP_NONE,
 	};
 	int r;
 
 	s.shared.uses = s.uses;
+	s.shared.shapes = s.shapes;
 	r = prepare(&s, err);
 	if (r < 0)
 		return r;

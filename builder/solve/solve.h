@@ -62,6 +62,7 @@ struct xb_solve_request {
 	/** The forms in which targets' layers are wanted, besides that they are made: none for a
 	 * build whose outputs hold no image. */
 	const struct xb_forms *forms;
+	bool files;    /**< outputs take the files of the targets */
 	unsigned jobs; /**< workers; 0: one for each processor, at least two */
 	int stop_fd;   /**< when it becomes readable (a signalfd) the build is cancelled; or -1 */
 	struct xb_observer observer;

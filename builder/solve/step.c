@@ -218,7 +218,7 @@ static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
 static int pack(struct xb_step_shared *shared, size_t index, struct xb_record *record,
 		struct xb_error *err)
 {
-	return shared->uses[index] == XB_RESULT_LAYER
+	return (shared->uses[index] & (XB_RESULT_LAYER | XB_RESULT_TREE)) == XB_RESULT_LAYER
 		       ? xb_step_pack(shared, XB_COMPRESSION_GZIP, 0, record, err)
 		       : xb_step_digest(shared, record, err);
 }
@@ -311,22 +311,59 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 	return execute_with_room(shared, index, inputs, ground, record, err);
 }
 
-/* Whether the step is a copy that needs no more of its parent's tree than `ret`. */
+/* Whether the files of the base that a step stands on are wanted by somebody anyway. */
+static bool is_unpacked_anyway(const struct xb_step_shared *shared, size_t index)
+{
+	const struct xb_plan *plan = shared->plan;
+	bool wanted = false;
+
+	for (size_t at = plan->steps[index].parent; at != XB_STEP_NONE; at = plan->steps[at].parent)
+		wanted = (shared->uses[at] & XB_RESULT_FILES) != 0;
+	return wanted;
+}
+
+static bool stands_apart(struct xb_step_shared *shared, const struct xb_step *step,
+			 const struct xb_result *const *inputs, const struct xb_sight *root,
+			 struct xb_ground *ret)
+{
+	xb_ground_clear(ret);
+	return step->kind == XB_STEP_COPY
+		       ? xb_copy_stands_apart(shared, step, inputs + 1, root, ret)
+		       : xb_workdir_stands_apart(step, root, ret);
+}
+
+/* The same by what layers list of a base that nobody has unpacked yet: 1, or 0 in any doubt. */
+static int find_listed_ground(struct xb_step_shared *shared, size_t index,
+			      const struct xb_result *const *inputs, struct xb_ground *ret)
+{
+	xb_auto_sight struct xb_sight root = { 0 };
+
+	return !is_unpacked_anyway(shared, index) &&
+	       xb_trees_list(shared->store, inputs[0], shared->shapes, shared->max_layer, &root,
+			     NULL) > 0 &&
+	       stands_apart(shared, &shared->plan->steps[index], inputs, &root, ret);
+}
+
+/* Whether the step is one that needs no more of its parent's tree than `ret`. */
 static int find_ground(struct xb_step_shared *shared, size_t index,
 		       const struct xb_result *const *inputs, struct xb_ground *ret,
 		       struct xb_error *err)
 {
 	const struct xb_step *step = &shared->plan->steps[index];
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-	xb_auto_fd int root = -1;
+	xb_auto_sight struct xb_sight root = { 0 };
+	int fd;
 
-	if (step->kind != XB_STEP_COPY || step->copy.link || inputs[0] == NULL)
+	if (step->kind == XB_STEP_RUN || is_linked(step) || inputs[0] == NULL)
 		return 0;
-	root = xb_trees_open(shared->store, inputs[0], shared->max_layer, &warnings, err);
+	if (find_listed_ground(shared, index, inputs, ret))
+		return 1;
+	fd = xb_trees_open(shared->store, inputs[0], shared->max_layer, &warnings, err);
 	post_warnings(shared, index, &warnings);
-	if (root < 0)
-		return root;
-	return xb_copy_stands_apart(shared, step, inputs + 1, root, ret);
+	if (fd < 0)
+		return fd;
+	xb_sight_push(&root, fd);
+	return stands_apart(shared, step, inputs, &root, ret);
 }
 
 /* Have `key` stand for a record of another key, whose tree and blob are counted there. */

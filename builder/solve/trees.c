@@ -236,6 +236,42 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint6
 	return stack_paths(&stack, result->layers.len, lowers, err);
 }
 
+/* Whether a base image's layer has been unpacked. */
+static bool is_unpacked(struct xb_store *store, const struct xb_result_layer *layer)
+{
+	struct xb_record record = { 0 };
+	xb_autofree char *key = xb_format("%s%s", XB_RECORD_CHAIN, layer->chain.text);
+
+	return xb_record_get(store, key, &record, NULL) > 0;
+}
+
+int xb_trees_list(struct xb_store *store, const struct xb_result *result, struct xb_shapes *shapes,
+		  uint64_t max_layer, struct xb_sight *ret, struct xb_error *err)
+{
+	const struct xb_shape *shape = NULL;
+	size_t base = 0;
+	int r;
+
+	while (base < result->layers.len && result->layers.items[base].snapshot.id[0] == '\0')
+		base++;
+	/* the upper ones have been unpacked with those below them */
+	if (base == 0 || is_unpacked(store, &result->layers.items[base - 1]))
+		return 0;
+	for (size_t i = result->layers.len; i-- > base;) {
+		int fd;
+
+		r = xb_snapshot_open(store, &result->layers.items[i].snapshot, &fd, err);
+		if (r < 0)
+			return r;
+		xb_sight_push(ret, fd);
+	}
+	r = xb_shapes_get(shapes, store, result, base, max_layer, &shape, err);
+	if (r < 0)
+		return r;
+	ret->shape = xb_shape_root(shape);
+	return 1;
+}
+
 /* Views are made by xb_tree_mount() or xb_tree_view(), which differ in how long they last. */
 typedef int view_function(const char *const *lowers, size_t n, const char *upper, const char *work,
 			  struct xb_error *err);

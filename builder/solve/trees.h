@@ -6,6 +6,8 @@
 #include "base/array.h"
 #include "builder/cache/store.h"
 #include "builder/solve/result.h"
+#include "builder/solve/rosters.h"
+#include "builder/solve/sight.h"
 
 /**
  * Append the absolute paths of the snapshots of `result`, top first, to `lowers`. Layers of base
@@ -17,6 +19,15 @@
  */
 int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err);
+
+/**
+ * See a result's tree without unpacking what was not unpacked yet: the layers that steps made are
+ * on disk, those of the base below them are listed (builder/solve/rosters.h). `*ret` is empty on
+ * entry; it borrows from `shapes`. Returns 1, or 0 where all is unpacked already or the layers lie
+ * otherwise. Errors: those of xb_shapes_get(). Thread-safe.
+ */
+int xb_trees_list(struct xb_store *store, const struct xb_result *result, struct xb_shapes *shapes,
+		  uint64_t max_layer, struct xb_sight *ret, struct xb_error *err);
 
 /**
  * Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. Where

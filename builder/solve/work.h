@@ -18,7 +18,7 @@ struct xb_work {
 	const struct xb_step *step;
 	const struct xb_strv *lowers;	/**< the parent's tree, top first */
 	struct xb_site *site;		/**< where it is done */
-	const struct xb_ground *ground; /**< of a copy that needs no more of the parent's tree than
+	const struct xb_ground *ground; /**< of a step that needs no more of the parent's tree than
 					   this: `lowers` are none; NULL: it needs it */
 	const struct xb_result *const
 		*inputs; /**< as xb_step_input() has them; NULL: the empty tree */
@@ -37,7 +37,11 @@ int xb_work_workdir(const struct xb_work *work, struct xb_error *err);
  * origin on.
  */
 bool xb_copy_stands_apart(struct xb_step_shared *shared, const struct xb_step *step,
-			  const struct xb_result *const *inputs, int root, struct xb_ground *ret);
+			  const struct xb_result *const *inputs, const struct xb_sight *root,
+			  struct xb_ground *ret);
+/** Likewise for a WORKDIR. */
+bool xb_workdir_stands_apart(const struct xb_step *step, const struct xb_sight *root,
+			     struct xb_ground *ret);
 
 /**
  * Add to a key what COPY and ADD take: names and contents, owners where they are kept. `inputs` are

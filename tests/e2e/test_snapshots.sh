@@ -103,8 +103,61 @@ once_for_all() {
 		"$(layers_of once.layout amd64 | tail -n 1)" ] || fail "other bytes under another base"
 }
 
+# A base of two layers with a link, users of its own and directories of all kinds, as a layout.
+odd_base() {
+	dockerfile odd <<-'EOF'
+		FROM tiny
+		RUN mkdir -p /usr/share/x /srv/full /opt && chmod 2750 /opt && ln -s usr/share /share && echo x > /srv/full/f
+		RUN echo me:x:12:34::/:/bin/sh >> /etc/passwd && rm -r /srv/full && mkdir /srv/full && touch -d @99 /usr /srv /etc
+	EOF
+	build --platform "$PLATFORMS" -o type=oci,dest=odd.layout,tar=false,name=odd odd
+	dockerfile listed <<-'EOF'
+		FROM odd
+		COPY . /opt/new/
+		WORKDIR /srv/app
+		COPY --chown=me some .
+		COPY some /srv/full/
+		COPY some /usr/share/x/
+		WORKDIR /opt
+	EOF
+	echo some >listed/some
+}
+
+on_odd_base() { # DEST; more options before it
+	SOURCE_DATE_EPOCH=1700000000 build --platform "$PLATFORMS" --build-context "odd=oci-layout://$W/odd.layout:odd" \
+		-o "type=oci,dest=$1,tar=false" "$2"
+}
+
+snapshots_of() { # KIND
+	"$XBUILD" cache ls --root "$STORE" | grep -c "$1" || true
+}
+
+# The same bytes whether the base was unpacked or only listed, and nothing is unpacked for it.
+listed_base() {
+	odd_base
+	fresh
+	on_odd_base listed.layout listed
+	same "$(snapshots_of 'layer of a base image$')" 0 "unpacked layers of bases"
+	fresh
+	dockerfile unpacks <<-'EOF'
+		FROM odd
+		RUN true
+	EOF
+	on_odd_base unpacks.layout unpacks
+	[ "$(snapshots_of 'layer of a base image$')" -gt 0 ] || fail "the base was not unpacked"
+	on_odd_base unpacked.layout listed
+	same "$(index_digest listed.layout)" "$(index_digest unpacked.layout)"
+	same "$(snapshots_of 'lists')" 0 "rosters of an unpacked base"
+	printf 'COPY some /share/new/\n' >>listed/Dockerfile
+	on_odd_base unpacked.layout listed
+	fresh
+	on_odd_base listed.layout listed
+	same "$(index_digest listed.layout)" "$(index_digest unpacked.layout)" "through a link"
+}
+
 t "a thousand steps and more, one on the other" many_layers
 t "a base of 600 layers" deep_base
 t "a deep stack as a plain user" deep_as_user
 t "a copy is made once for all platforms" once_for_all
+t "a base that is only copied onto is listed, not unpacked" listed_base
 finish

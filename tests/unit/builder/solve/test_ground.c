@@ -4,7 +4,7 @@
  * one made on the whole tree, and is found again under other trees.
  *
  * The same copy is asked for in two ways: with --chown=0:0, which may stand apart, and with a name
- * that only the tree's /etc/passwd knows as 0:0, which may not.
+ * that only the tree knows as 0:0, behind a link, which may not.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -152,13 +152,15 @@ static void test_the_bytes_are_those_of_a_plain_copy(void **state)
 		xb_autofree char *base = xb_format("c/base%d", round);
 		xb_autofree char *etc = xb_format("c/base%d/etc", round);
 		xb_autofree char *passwd = xb_format("c/base%d/etc/passwd", round);
+		xb_autofree char *users = xb_format("c/base%d/etc/users", round);
 		xb_autofree char *src = xb_format("c/src%d", round);
 		xb_autofree char *text = xb_format("FROM scratch\nCOPY base%d/ /", round);
 
 		assert_int_equal(mkdirat(scratch_fd, base, 0755), 0);
 		assert_int_equal(mkdirat(scratch_fd, etc, 0755), 0);
 		assert_int_equal(mkdirat(scratch_fd, src, 0755), 0);
-		scratch_write(passwd, "me:x:0:0::/:/bin/sh\n");
+		scratch_write(users, "me:x:0:0::/:/bin/sh\n");
+		assert_int_equal(symlinkat("users", scratch_fd, passwd), 0);
 		make_tree(&rng, base, 0);
 		make_tree(&rng, src, 0);
 		for (int i = 0; i < COPIES; i++) {

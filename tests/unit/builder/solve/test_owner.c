@@ -38,6 +38,15 @@ static void write_files(void)
 	scratch_write("etc/group", "root:x:0:\nus:x:2000:me,you\n4000:x:5:\n");
 }
 
+/* In the tree of the scratch directory. */
+static int resolve(const char *text, uid_t *ret_uid, gid_t *ret_gid, struct xb_strv *warnings,
+		   struct xb_error *err)
+{
+	const struct xb_owner_files files = xb_owner_files_of(&scratch_fd);
+
+	return xb_owner_resolve(&files, text, ret_uid, ret_gid, warnings, err);
+}
+
 static void resolves_with(const char *text, uid_t uid, gid_t gid, const char *warning)
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
@@ -46,7 +55,7 @@ static void resolves_with(const char *text, uid_t uid, gid_t gid, const char *wa
 	uid_t u = 77;
 	gid_t g = 77;
 
-	if (xb_owner_resolve(scratch_fd, text, &u, &g, &warnings, &err) < 0)
+	if (resolve(text, &u, &g, &warnings, &err) < 0)
 		fail_msg("%s: %s", text, err.message);
 	if (u != uid || g != gid)
 		fail_msg("%s: %u:%u", text, u, g);
@@ -75,7 +84,7 @@ static void fails(const char *text)
 	uid_t u = 77;
 	gid_t g = 77;
 
-	if (xb_owner_resolve(scratch_fd, text, &u, &g, &warnings, &err) >= 0)
+	if (resolve(text, &u, &g, &warnings, &err) >= 0)
 		fail_msg("%s: %u:%u", text, u, g);
 	assert_int_equal(err.code, -ERANGE);
 	assert_int_equal(err.fault, XB_FAULT_SOURCE);
@@ -148,14 +157,15 @@ static void test_without_tree(void **state)
 	for (size_t i = 0; i < XB_COUNT(wrong); i++) {
 		xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
-		assert_int_equal(xb_owner_resolve(-1, wrong[i], &u, &g, &warnings, &err), -ENOENT);
+		assert_int_equal(xb_owner_resolve(NULL, wrong[i], &u, &g, &warnings, &err),
+				 -ENOENT);
 		assert_int_equal(err.fault, XB_FAULT_SOURCE);
 		assert_int_equal(u, 77);
 	}
-	assert_int_equal(xb_owner_resolve(-1, "3:root", &u, &g, &warnings, NULL), 0);
+	assert_int_equal(xb_owner_resolve(NULL, "3:root", &u, &g, &warnings, NULL), 0);
 	assert_int_equal(u, 3);
 	assert_int_equal(g, 0);
-	assert_int_equal(xb_owner_resolve(-1, "root", &u, &g, &warnings, NULL), 0);
+	assert_int_equal(xb_owner_resolve(NULL, "root", &u, &g, &warnings, NULL), 0);
 	assert_int_equal(u, 0);
 	assert_int_equal(warnings.len, 0);
 }
