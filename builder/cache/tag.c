@@ -2,19 +2,13 @@
 #include "builder/cache/tag.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "builder/cache/durable.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/mend.h"
 #include "builder/cache/state.h"
 #include "manifest/layout.h"
-
-/* The kernel has written what is so many seconds old: twice what it takes by default. */
-#define WRITTEN_BACK 120
 
 void xb_tags_clear(struct xb_tags *tags)
 {
@@ -25,23 +19,31 @@ void xb_tags_clear(struct xb_tags *tags)
 	xb_array_clear(tags);
 }
 
+/* Whether a name means this document already. */
+static bool is_tagged(struct xb_store *store, const struct xb_digest *root)
+{
+	xb_auto_tags struct xb_tags tags = { 0 };
+	bool found = false;
+
+	/* an index.json that cannot be read is told of by whoever changes it */
+	if (xb_tag_list(store, &tags, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < tags.len && !found; i++)
+		found = xb_digest_eq(&tags.items[i].descriptor.digest, root);
+	return found;
+}
+
 /*
- * What a tag names is on the disk before the tag is: unless it has been for long, as in a build in
- * which nothing changed. Of all that an image consists of its root is written last.
+ * What a tag names is on the disk before the tag is. What another tag names has been since that was
+ * set, as in a build in which nothing changed: no clock says so, since clocks jump.
  */
 static int make_durable(struct xb_store *store, const struct xb_digest *root, struct xb_error *err)
 {
-	struct xb_view algorithm = xb_digest_algorithm(root);
-	xb_autofree char *path = xb_format("%.*s/%s", XB_VIEW_ARGS(algorithm), xb_digest_hex(root));
 	bool waiting = false;
-	struct stat st;
 	int r = xb_durable_waiting(store, &waiting, err);
 
-	if (r < 0)
+	if (r < 0 || (!waiting && is_tagged(store, root)))
 		return r;
-	if (!waiting && fstatat(store->blobs, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ctim.tv_sec < time(NULL) - WRITTEN_BACK)
-		return 0;
 	return xb_durable_sync(store, err);
 }
 

@@ -12,6 +12,28 @@
 #include "builder/cache/durable.h"
 #include "tests/unit/builder/cache/fixture.h"
 
+/* Instead of the C library's: how often the disk was waited for. */
+static unsigned syncs;
+
+int syncfs(int fd)
+{
+	syncs += fcntl(fd, F_GETFD) >= 0;
+	return 0;
+}
+
+/* What a clock says that was set wrong: seconds that it is ahead. */
+static time_t ahead;
+
+time_t time(time_t *ret)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (ret != NULL)
+		*ret = now.tv_sec + ahead;
+	return now.tv_sec + ahead;
+}
+
 /* Ask the database itself, as nobody who opens the store could. */
 static char *ask(const char *sql)
 {
@@ -123,6 +145,38 @@ static void a_tag_makes_all_before_it_last(void **state)
 	assert_says("SELECT count(*) FROM record WHERE boot <> ''", "0");
 }
 
+/* Who tags waits for the disk unless a tag says that nothing is to be waited for; no clock does. */
+static void a_tag_trusts_tags_and_no_clock(void **state)
+{
+	static const time_t jumps[] = { 0, 86400, -86400 };
+	struct xb_store *store = open_store();
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(jumps); i++) {
+		xb_auto_descriptor struct xb_descriptor d = XB_DESCRIPTOR_INIT;
+		xb_autofree char *text = xb_format("{ \"n\": %zu }", i);
+		struct xb_digest digest = put_blob(store, text);
+
+		ahead = jumps[i];
+		xb_descriptor_init(&d, XB_MEDIA_OCI_MANIFEST, &digest, strlen(text));
+		syncs = 0;
+		assert_int_equal(xb_tag_set(store, "app", &d, NULL), 0);
+		assert_int_equal(syncs, 1);
+		assert_int_equal(xb_tag_set(store, "app", &d, NULL), 0);
+		assert_int_equal(xb_tag_set(store, "other", &d, NULL), 0);
+		assert_int_equal(syncs, 1);
+		assert_int_equal(make_result(store, text, NULL, NULL), 0);
+		assert_int_equal(xb_tag_set(store, "app", &d, NULL), 0);
+		assert_int_equal(syncs, 2);
+		assert_int_equal(xb_tag_remove(store, "app", NULL), 0);
+		assert_int_equal(xb_tag_remove(store, "other", NULL), 0);
+		assert_int_equal(xb_tag_set(store, "app", &d, NULL), 0);
+		assert_int_equal(syncs, 3);
+	}
+	ahead = 0;
+	xb_store_free(store);
+}
+
 static void what_has_waited_is_synced_when_the_store_is_opened(void **state)
 {
 	struct xb_store *store = open_store();
@@ -182,6 +236,7 @@ int main(void)
 		TEST(a_reboot_takes_what_was_not_synced),
 		TEST(a_damaged_blob_goes_without_a_record),
 		TEST(a_tag_makes_all_before_it_last),
+		TEST(a_tag_trusts_tags_and_no_clock),
 		TEST(what_has_waited_is_synced_when_the_store_is_opened),
 		TEST(a_fresh_result_makes_nobody_wait),
 		TEST(a_long_log_is_taken_in_when_the_store_is_opened),
