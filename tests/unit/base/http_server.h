@@ -43,6 +43,8 @@ struct server_step {
 	unsigned delay_ms;  /**< before the reply */
 	const char *repeat; /**< with `times`: sent so often behind the reply */
 	unsigned times;
+	/** No more than about so many bytes of the request's body are read, all of it with 0. */
+	size_t read_max;
 };
 
 struct server {
@@ -82,7 +84,7 @@ static inline int server_wait(const struct server *s, int fd)
 }
 
 /** Read a request up to the end of its headers, and of its body where it has a length. */
-static inline void server_read(const struct server *s, int fd, struct xb_str *request)
+static inline void server_read(const struct server *s, int fd, size_t max, struct xb_str *request)
 {
 	char buffer[4096];
 	const char *end, *length;
@@ -98,6 +100,8 @@ static inline void server_read(const struct server *s, int fd, struct xb_str *re
 		length = strstr(xb_str_text(request), "Content-Length: ");
 		if (length != NULL)
 			body = (size_t)strtoul(length + 16, NULL, 10);
+		if (max > 0 && body > max)
+			body = max;
 		if (end != NULL && strlen(end + 4) >= body)
 			return;
 	}
@@ -202,7 +206,7 @@ static inline void *server_main(void *context)
 		fd = accept4(s->listeners[port], NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			continue;
-		server_read(s, fd, &request);
+		server_read(s, fd, step->read_max, &request);
 		if (step->reply == NULL && s->failure[0] == '\0')
 			(void)snprintf(s->failure, sizeof(s->failure), "a request too many:\n%s",
 				       xb_str_text(&request));
