@@ -379,6 +379,8 @@ int xb_registry_put_manifest(struct xb_registry *registry, const struct xb_refer
 
 	if (r >= 0)
 		r = check_put(ref, media_type, bytes, err);
+	if (r < 0)
+		(void)xb_error_fault(err, XB_FAULT_INTERNAL);
 	if (r >= 0)
 		r = xb_registry_origin(registry, ref, &endpoints, &endpoint, err);
 	if (r >= 0)

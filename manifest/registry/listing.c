@@ -25,8 +25,8 @@ struct listing {
 	const struct xb_reference *ref;
 	const char *accept; /* a header, or NULL */
 	/* Take what a page holds; returns 0, or a negative errno. */
-	int (*take)(struct listing *l, struct xb_view page,
-		    const struct xb_http_response *response, struct xb_error *err);
+	int (*take)(struct listing *l, struct xb_view page, const struct xb_http_response *response,
+		    struct xb_error *err);
 	struct xb_strv *tags;
 	const char *artifact_type;
 	struct xb_descriptors *referrers;
@@ -138,9 +138,7 @@ static int tags_from(void *context, const struct xb_registry_endpoint *endpoint,
 int xb_registry_tags(struct xb_registry *registry, const struct xb_reference *ref,
 		     struct xb_strv *ret, struct xb_error *err)
 {
-	struct listing l = {
-		.registry = registry, .ref = ref, .take = take_tags, .tags = ret
-	};
+	struct listing l = { .registry = registry, .ref = ref, .take = take_tags, .tags = ret };
 	int r = xb_registry_each(registry, ref, tags_from, &l, err);
 
 	return r < 0 ? xb_error_wrap(err, r, "listing the tags of %s/%s", ref->domain, ref->path)
@@ -172,9 +170,9 @@ static int take_referrers(struct listing *l, struct xb_view page,
 static int referrers_by_tag(struct listing *l, const struct xb_registry_endpoint *endpoint,
 			    struct xb_error *err)
 {
-	xb_autofree char *tag = xb_format("%.*s-%.64s",
-					  XB_VIEW_ARGS(xb_digest_algorithm(&l->ref->digest)),
-					  xb_digest_hex(&l->ref->digest));
+	xb_autofree char *tag =
+		xb_format("%.*s-%.64s", XB_VIEW_ARGS(xb_digest_algorithm(&l->ref->digest)),
+			  xb_digest_hex(&l->ref->digest));
 	xb_autofree char *url = xb_registry_url(endpoint, NULL, "manifests/%s", tag);
 	int r = read_pages(l, endpoint, &url, err);
 
@@ -229,7 +227,7 @@ int xb_registry_referrers(struct xb_registry *registry, const struct xb_referenc
 		return xb_error_fault(err, XB_FAULT_INTERNAL), -EINVAL;
 	}
 	r = xb_registry_each(registry, ref, referrers_from, &l, err);
-	return r < 0 ? xb_error_wrap(err, r, "listing what refers to %s of %s/%s",
-				     ref->digest.text, ref->domain, ref->path)
+	return r < 0 ? xb_error_wrap(err, r, "listing what refers to %s of %s/%s", ref->digest.text,
+				     ref->domain, ref->path)
 		     : 0;
 }

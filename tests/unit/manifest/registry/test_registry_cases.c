@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client against a registry that does as it is told: each case of cases/*.txt says what is
- * wanted, which requests have to come, what they get, and what comes out. The form of the files is
- * in cases/README.
+ * The client against a registry that does as it is told: each case in the files of cases/ says what
+ * is wanted, which requests have to come, what they get, and what comes out. The form of the files
+ * is in cases/README.md.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,14 +23,15 @@
 
 #define CASES "tests/unit/manifest/registry/cases"
 
-enum { BLOB = 200000 }; /* bytes of the blob "big" */
+/* bytes of the blobs "big" and "large" */
+enum { BIG = 200000, LARGE = 600000 };
 
 #define CONFIG_DIGEST "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 /* What cases call by a name: contents, and then their digests. */
 static struct content {
 	const char *name;
-	char *text;
+	const char *text;
 	struct xb_digest digest;
 } contents[] = {
 	{ "index",
@@ -42,7 +43,8 @@ static struct content {
 	  "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"" XB_MEDIA_OCI_CONFIG
 	  "\",\"digest\":\"" CONFIG_DIGEST "\",\"size\":2},\"layers\":[]}",
 	  { "" } },
-	{ "list", "{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_DOCKER_INDEX "\",\"manifests\":[]}",
+	{ "list",
+	  "{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_DOCKER_INDEX "\",\"manifests\":[]}",
 	  { "" } },
 	{ "small", "hello", { "" } },
 	{ "other", "world", { "" } },
@@ -51,13 +53,15 @@ static struct content {
 	{ "OI", XB_MEDIA_OCI_INDEX, { "" } },
 	{ "OM", XB_MEDIA_OCI_MANIFEST, { "" } },
 	{ "DI", XB_MEDIA_DOCKER_INDEX, { "" } },
+	/* text that can be told apart at each offset, without NUL */
 	{ "big", NULL, { "" } },
+	{ "large", NULL, { "" } },
 };
 
 /* One case as its file has it. */
 struct sample {
 	char *name;
-	char *what; /* the line behind "do" */
+	char *what;	      /* the line behind "do" */
 	struct xb_strv texts; /* what the steps point to */
 	struct server_step steps[24];
 	size_t step_count;
@@ -65,15 +69,19 @@ struct sample {
 };
 struct samples XB_ARRAY(struct sample);
 
-/* text that can be told apart at each offset, without NUL */
+static char *numbers(size_t size)
+{
+	char *text = xb_alloc(size + 1);
+
+	for (size_t i = 0; i < size; i += 8)
+		(void)snprintf(text + i, 9, "%07zu.", i / 8);
+	return text;
+}
+
 static void fill_contents(void)
 {
-	struct content *big = &contents[XB_COUNT(contents) - 1];
-	char *text = xb_alloc(BLOB + 1);
-
-	for (size_t i = 0; i < BLOB; i += 8)
-		(void)snprintf(text + i, 9, "%07zu.", i / 8);
-	big->text = text;
+	contents[XB_COUNT(contents) - 2].text = numbers(BIG);
+	contents[XB_COUNT(contents) - 1].text = numbers(LARGE);
 	for (size_t i = 0; i < XB_COUNT(contents); i++)
 		contents[i].digest = xb_digest_of(contents[i].text, strlen(contents[i].text));
 }
@@ -119,7 +127,7 @@ static void expand_one(struct xb_view piece, struct xb_str *s)
 		(void)xb_str_puts(s, content->text);
 	} else {
 		(void)xb_view_split(&rest, '-', &digits);
-		assert_int_equal(xb_view_parse_u64(digits, BLOB, &at), 0);
+		assert_int_equal(xb_view_parse_u64(digits, LARGE, &at), 0);
 		if (rest.data != NULL)
 			(void)xb_str_puts(s, content->text + at);
 		else
@@ -178,14 +186,18 @@ static void add_header(struct sample *c, struct server_step *step, struct xb_vie
 static void end_reply(struct sample *c, struct server_step *step, struct xb_view text)
 {
 	xb_autofree char *body = expand(text);
+	char *line_end = strstr(body, "\\n"); /* stands for the end of a line */
 	bool said = strstr(step->reply, "Content-Length:") != NULL ||
 		    strstr(step->reply, "Transfer-Encoding:") != NULL;
 
+	if (line_end != NULL)
+		memcpy(line_end, "\r\n", 2);
 	if (said)
 		set_reply(c, step, xb_format("%s\r\n%s", step->reply, body));
 	else
-		set_reply(c, step, xb_format("%sContent-Length: %zu\r\n\r\n%s", step->reply,
-					     strlen(body), body));
+		set_reply(c, step,
+			  xb_format("%sContent-Length: %zu\r\n\r\n%s", step->reply, strlen(body),
+				    body));
 }
 
 static void add_tail(struct server_step *step, struct xb_view word)
@@ -210,7 +222,7 @@ static bool read_step_line(struct sample *c, struct xb_view word, struct xb_view
 		add_expected(c, step, rest, "!");
 	else if (xb_view_is(word, ">to"))
 		step->port = xb_view_is(rest, "1");
-	else if (xb_view_is(word, ">only") && xb_view_parse_u64(rest, BLOB, &number) == 0)
+	else if (xb_view_is(word, ">only") && xb_view_parse_u64(rest, LARGE, &number) == 0)
 		step->read_max = (size_t)number;
 	else if (xb_view_is(word, "<"))
 		begin_reply(c, step, rest);
@@ -434,9 +446,9 @@ static const struct {
 	const char *name;
 	int (*function)(struct run *run, struct xb_error *err);
 } verbs[] = {
-	{ "head", do_head },	       { "get", do_get },   { "put", do_put },
-	{ "delete", do_delete },       { "tags", do_tags }, { "referrers", do_referrers },
-	{ "has", do_has },	       { "pull", do_pull }, { "push", do_push },
+	{ "head", do_head },	 { "get", do_get },   { "put", do_put },
+	{ "delete", do_delete }, { "tags", do_tags }, { "referrers", do_referrers },
+	{ "has", do_has },	 { "pull", do_pull }, { "push", do_push },
 	{ "mount", do_mount },
 };
 
@@ -448,9 +460,8 @@ static void read_argument(struct run *run, struct xb_view word)
 	if (word.data[0] == ':') {
 		run->ref.tag = xb_view_dup(xb_view_sub(word, 1, word.len));
 	} else if (word.data[0] == '@') {
-		assert_int_equal(xb_digest_parse(xb_view_sub(word, 1, word.len), &run->ref.digest,
-						 NULL),
-				 0);
+		assert_int_equal(
+			xb_digest_parse(xb_view_sub(word, 1, word.len), &run->ref.digest, NULL), 0);
 	} else if (content != NULL) {
 		run->content = content;
 		xb_descriptor_init(&run->blob, "application/octet-stream", &content->digest,
