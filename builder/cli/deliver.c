@@ -19,18 +19,19 @@
 /* Outputs that are written at once: more only wait for the disk. */
 #define MOST_OUTPUTS 4
 
-/* What is made of the results: an image for each form. */
+/* What is made of the results: an image for each form, and one for each output that has annotations
+ * of its own. */
 struct delivery {
 	const struct xb_build_request *request;
 	struct xb_plan plan; /* without targets that failed */
 	struct xb_plan_target *targets;
 	struct xb_forms forms;
-	struct xb_assembled *images; /* by form */
+	struct xb_assembled *images; /* by form, then by output */
 };
 
 static void delivery_clear(struct delivery *d)
 {
-	for (size_t i = 0; d->images != NULL && i < d->forms.len; i++)
+	for (size_t i = 0; d->images != NULL && i < d->forms.len + d->request->outputs.len; i++)
 		xb_assembled_clear(&d->images[i]);
 	free(d->images);
 	free(d->targets);
@@ -91,30 +92,77 @@ static int write_metadata(const struct xb_build_request *request, const struct x
 	return r < 0 ? r : write_file(request->options.metadata_file, xb_str_view(&text), err);
 }
 
+static int assemble_one(const struct delivery *d, const struct xb_results *results,
+			const struct xb_annotate *annotate, const struct xb_form *form,
+			struct xb_assembled *ret, struct xb_error *err)
+{
+	const struct xb_build_request *request = d->request;
+
+	return xb_assemble(request->store, &d->plan, results, request->epoch, annotate, form,
+			   request->index, ret, err);
+}
+
+/* The image of an output that has annotations of its own. */
+static int assemble_own(const struct delivery *d, const struct xb_results *results,
+			const struct xb_output *output, struct xb_assembled *ret,
+			struct xb_error *err)
+{
+	xb_auto_annotate struct xb_annotate all = { 0 };
+
+	xb_annotate_append(&all, &d->request->parity.annotate);
+	xb_annotate_append(&all, &output->annotate);
+	return assemble_one(d, results, &all, &output->form, ret, err);
+}
+
+static int assemble(struct delivery *d, const struct xb_results *results, struct xb_error *err)
+{
+	const struct xb_outputs *outputs = &d->request->outputs;
+	int r = 0;
+
+	d->images = xb_calloc(d->forms.len + outputs->len + 1, sizeof(*d->images));
+	for (size_t i = 0; r == 0 && i < d->forms.len; i++)
+		r = assemble_one(d, results, &d->request->parity.annotate, &d->forms.items[i],
+				 &d->images[i], err);
+	for (size_t i = 0; r == 0 && i < outputs->len; i++) {
+		if (outputs->items[i].annotate.len > 0)
+			r = assemble_own(d, results, &outputs->items[i],
+					 &d->images[d->forms.len + i], err);
+	}
+	return r;
+}
+
+/* The image of an output, NULL where it holds none. */
+static const struct xb_assembled *image_of(struct delivery *d, size_t index)
+{
+	const struct xb_output *output = &d->request->outputs.items[index];
+
+	if (!xb_output_has_image(output))
+		return NULL;
+	return &d->images[output->annotate.len > 0 ? d->forms.len + index
+						   : xb_forms_add(&d->forms, &output->form)];
+}
+
+/* The image that the build is said to have given, NULL where it gave none: the first output's. */
+static const struct xb_assembled *first_image(struct delivery *d)
+{
+	const struct xb_assembled *image = NULL;
+
+	for (size_t i = 0; image == NULL && i < d->request->outputs.len; i++)
+		image = image_of(d, i);
+	return image == NULL && d->forms.len > 0 ? &d->images[0] : image;
+}
+
 /* The files that tell of the result. */
-static int write_notes(const struct delivery *d, struct xb_error *err)
+static int write_notes(struct delivery *d, struct xb_error *err)
 {
 	const struct xb_build_options *options = &d->request->options;
-	const struct xb_assembled *image = d->forms.len > 0 ? &d->images[0] : NULL;
+	const struct xb_assembled *image = first_image(d);
 	int r = 0;
 
 	if (options->metadata_file != NULL)
 		r = write_metadata(d->request, image, err);
 	if (r == 0 && options->iid_file != NULL && image != NULL)
 		r = write_file(options->iid_file, xb_view(image->root.digest.text), err);
-	return r;
-}
-
-static int assemble(struct delivery *d, const struct xb_results *results, struct xb_error *err)
-{
-	const struct xb_build_request *request = d->request;
-	int r = 0;
-
-	d->images = xb_calloc(d->forms.len + 1, sizeof(*d->images));
-	for (size_t i = 0; r == 0 && i < d->forms.len; i++)
-		r = xb_assemble(request->store, &d->plan, results, request->epoch,
-				&request->parity.annotate, &d->forms.items[i], request->index,
-				&d->images[i], err);
 	return r;
 }
 
@@ -247,11 +295,9 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 				.blobs = blobs,
 				.cancelled = &stop,
 				.own_files = own_files,
+				.assembled = image_of(d, i),
 			},
 		};
-		if (xb_output_has_image(output))
-			writings[i].source.assembled =
-				&d->images[xb_forms_add(&d->forms, &output->form)];
 	}
 	r = run_writings(d, writings, &stop, err);
 	for (size_t i = 0; i < request->outputs.len; i++) {
@@ -309,7 +355,7 @@ int xb_deliver(const struct xb_build_request *request, const struct xb_results *
 	if (r == 0)
 		r = write_notes(&d, err);
 	if (r == 0 && d.forms.len > 0)
-		*ret = d.images[0].root.digest;
+		*ret = first_image(&d)->root.digest;
 	return r;
 }
 

@@ -388,6 +388,13 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 	return 0;
 }
 
+static int check_annotations(const struct xb_build_request *request,
+			     const struct xb_annotate *annotate, struct xb_error *err)
+{
+	return xb_annotate_check(annotate, request->platforms.items, request->platforms.len,
+				 request->index, err);
+}
+
 static int read_parity(struct xb_build_request *request, struct xb_error *err)
 {
 	const struct xb_build_options *o = &request->options;
@@ -406,8 +413,9 @@ static int read_parity(struct xb_build_request *request, struct xb_error *err)
 	if (r == 0)
 		r = xb_parity_index(&request->parity, request->platforms.len, &request->index, err);
 	if (r == 0)
-		r = xb_annotate_check(&request->parity.annotate, request->platforms.items,
-				      request->platforms.len, request->index, err);
+		r = check_annotations(request, &request->parity.annotate, err);
+	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
+		r = check_annotations(request, &request->outputs.items[i].annotate, err);
 	return r;
 }
 

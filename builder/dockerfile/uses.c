@@ -107,7 +107,8 @@ static const char *base_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* A secret is called by its id, else by its source, else by the file that it becomes. */
+/* A secret is called by its source, which is another word for its id, else by the file that it
+ * becomes. */
 static const char *secret_name(const struct xb_mount *mount)
 {
 	if (mount->source != NULL && mount->source[0] != '\0')

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,13 +128,26 @@ static int open_spool(struct unpacking *u, struct xb_error *err)
 	return 0;
 }
 
+/* What comes through a pipe has no end that is known before. */
+static int too_large(uint64_t max, struct xb_error *err)
+{
+	(void)xb_error_set(err, -EFBIG, "the archive has more than %" PRIu64 " bytes", max);
+	(void)xb_error_hint(err, "raise --max-layer-size if it is meant to be so large");
+	return xb_error_fault(err, XB_FAULT_SOURCE);
+}
+
 /* Copy the input to the spool and hash it: it may be a pipe, or change while it is read. */
 static int spool(struct unpacking *u, struct input *in, struct xb_error *err)
 {
 	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new();
+	uint64_t max = u->options->max_size != 0 ? u->options->max_size : XB_MAX_ARCHIVE;
+	uint64_t size = 0;
 	int r = open_spool(u, err);
 
 	while (r >= 0 && in->len > 0) {
+		size += in->len;
+		if (size > max)
+			return too_large(max, err);
 		xb_hasher_add(hasher, in->data, in->len);
 		r = xb_write_all(u->spool, in->data, in->len, NULL);
 		if (r < 0)

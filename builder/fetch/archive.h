@@ -10,6 +10,9 @@
 #include "builder/cache/store.h"
 #include "builder/fetch/fetch.h"
 
+/** The most bytes of an archive, as it comes, when `max_size` of the options is 0: 16 GiB. */
+#define XB_MAX_ARCHIVE ((uint64_t)16 << 30)
+
 /**
  * Read `fd` to its end from where it stands (a file, a pipe, a terminal). Begins it as an archive
  * does (a tar's first header, or the first bytes of gzip, bzip2, xz or zstd; as BuildKit has it),
@@ -20,10 +23,10 @@
  * Else return 0 with all the bytes appended to `ret_text`, which bounds them: a Dockerfile. An
  * empty input is one too.
  *
- * Of the options `cancel_fd`, `fresh` and `max_size` count (0: as `struct xb_unpack_limits`), the
- * latter for what it unpacks to. Errors: fault source with -EBADMSG (begins as an archive and is
- * none), -EFBIG (`ret_text` is too small; or a limit, with the hint how to raise it); those of
- * reading; fault store; -ECANCELED.
+ * Of the options `cancel_fd`, `fresh` and `max_size` count, the latter for the archive as it comes
+ * (0: XB_MAX_ARCHIVE) and for what it unpacks to (0: as `struct xb_unpack_limits`). Errors: fault
+ * source with -EBADMSG (begins as an archive and is none), -EFBIG (`ret_text` is too small; or a
+ * limit, with the hint how to raise it); those of reading; fault store; -ECANCELED.
  */
 int xb_fetch_archive(struct xb_store *store, int fd, const struct xb_fetch_options *options,
 		     struct xb_str *ret_text, struct xb_fetched *ret, struct xb_error *err);

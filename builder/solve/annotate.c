@@ -102,6 +102,43 @@ int xb_annotate_parse(const char *text, struct xb_annotate *annotate, struct xb_
 	return r < 0 ? xb_error_wrap(err, r, "--annotation %s", text) : 0;
 }
 
+/* What stands between "annotation" and the dot: "", "-TYPE", "[PLATFORM]" or "-TYPE[PLATFORM]". */
+static int read_key_type(struct xb_view text, struct xb_annotate_rule *rule)
+{
+	xb_autofree char *type = NULL;
+
+	if (text.len == 0)
+		return 0;
+	if (text.data[0] == '-')
+		return read_type(xb_view_sub(text, 1, text.len), rule, NULL);
+	type = xb_format("%s%.*s", levels[XB_ANNOTATE_MANIFEST], XB_VIEW_ARGS(text));
+	return text.data[0] == '[' ? read_type(xb_view(type), rule, NULL) : -ENOENT;
+}
+
+int xb_annotate_parse_key(struct xb_view key, struct xb_view value, struct xb_annotate *annotate)
+{
+	struct xb_view name = xb_view_sub(key, strlen("annotation"), key.len), type;
+	struct xb_annotate_rule rule = { .level = XB_ANNOTATE_MANIFEST };
+	int r;
+
+	if (!xb_view_starts(key, XB_VIEW("annotation")))
+		return -ENOENT;
+	(void)xb_view_split(&name, '.', &type);
+	r = read_key_type(type, &rule);
+	if (r == 0 && name.len == 0)
+		r = -EINVAL;
+	if (r == 0)
+		add(annotate, &rule, name, value);
+	return r;
+}
+
+void xb_annotate_append(struct xb_annotate *annotate, const struct xb_annotate *more)
+{
+	for (size_t i = 0; i < more->len; i++)
+		add(annotate, &more->items[i], xb_view(more->items[i].name),
+		    xb_view(more->items[i].value));
+}
+
 static bool is_of_index(enum xb_annotate_level level)
 {
 	return level == XB_ANNOTATE_INDEX || level == XB_ANNOTATE_INDEX_DESCRIPTOR;
@@ -128,12 +165,12 @@ int xb_annotate_check(const struct xb_annotate *annotate, const struct xb_platfo
 				err,
 				"annotate the manifest, build for several platforms, or give "
 				"--build-arg BUILDKIT_MULTI_PLATFORM=1",
-				"--annotation %s:%s: one image without an index is built",
+				"the annotation %s:%s: one image without an index is built",
 				levels[rule->level], rule->name);
 		if (!is_built(rule, platforms, count))
 			return xb_error_usage(
 				err, "name a platform of --platform",
-				"--annotation %s[%s]:%s: nothing is built for this platform",
+				"the annotation %s[%s]:%s: nothing is built for this platform",
 				levels[rule->level], xb_platform_name(&rule->platform).text,
 				rule->name);
 	}

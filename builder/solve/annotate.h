@@ -45,6 +45,16 @@ void xb_annotate_clear(struct xb_annotate *annotate);
 int xb_annotate_parse(const char *text, struct xb_annotate *annotate, struct xb_error *err);
 
 /**
+ * Add what a key of -o says: "annotation[-TYPE][[PLATFORM]].NAME", TYPE as above. -ENOENT: the key
+ * is none of these. -EINVAL: a TYPE or PLATFORM that is none, or no NAME. Source: BuildKit,
+ * exporter/containerimage/exptypes/annotations.go, ParseAnnotationKey().
+ */
+int xb_annotate_parse_key(struct xb_view key, struct xb_view value, struct xb_annotate *annotate);
+
+/** Add all of another's, which win over those of the same name that are there. */
+void xb_annotate_append(struct xb_annotate *annotate, const struct xb_annotate *more);
+
+/**
  * Check that each has its document: for one image without an index there is none (-EINVAL), and a
  * platform in brackets is one of the build's (-EINVAL). Fault usage.
  */

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -14,8 +16,7 @@ void xb_output_file_clear(struct xb_output_file *file)
 {
 	if (file->named)
 		(void)unlink(file->temporary);
-	if (file->path != NULL)
-		xb_cleanup_fd(&file->fd);
+	xb_cleanup_fd(&file->fd);
 	free(file->path);
 	free(file->temporary);
 }
@@ -35,17 +36,35 @@ static int open_beside(struct xb_output_file *file)
 	return file->fd < 0 ? -errno : 0;
 }
 
+/* Whether there is something that a file cannot take the place of. */
+static bool is_special(const char *dest)
+{
+	struct stat st;
+
+	return stat(dest, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int open_new(struct xb_output_file *file, const char *dest)
+{
+	file->path = realpath(dest, NULL);
+	if (file->path == NULL)
+		file->path = xb_strdup(dest);
+	file->temporary = xb_format("%s.%ld.partial", file->path, (long)getpid());
+	return open_beside(file);
+}
+
 int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err)
 {
-	int r;
+	int r = 0;
 
-	if (strcmp(dest, "-") == 0) {
-		file->fd = STDOUT_FILENO;
-		return 0;
-	}
-	file->path = xb_strdup(dest);
-	file->temporary = xb_format("%s.%ld.partial", dest, (long)getpid());
-	r = open_beside(file);
+	if (strcmp(dest, "-") == 0)
+		file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	else if (is_special(dest))
+		file->fd = open(dest, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	else
+		r = open_new(file, dest);
+	if (r == 0 && file->fd < 0)
+		r = -errno;
 	return r < 0 ? xb_error_errno(err, r, "creating %s", dest) : 0;
 }
 

@@ -9,16 +9,21 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-/** A file being written: standard output, or one without a name until it is done. */
+/** A file being written: one that is there already (standard output, a device, a pipe), or one
+ * without a name until it is done. */
 struct xb_output_file {
 	int fd;
-	char *path;	 /**< NULL: standard output */
+	char *path;	 /**< without links; NULL: what is written to was there */
 	char *temporary; /**< a neighbour of `path`, the name that it has just before */
 	bool named;	 /**< it has that name */
 };
 #define XB_OUTPUT_FILE_INIT ((struct xb_output_file){ .fd = -1 })
 
-/** Begin to write `dest`, "-" for standard output. */
+/**
+ * Begin to write `dest`, "-" for standard output. A link stays, and its file is replaced. What is
+ * neither a file nor a link to one is opened and written to, as a shell's ">" would do it: a named
+ * pipe waits for its reader. Errors: those of creating, -EISDIR.
+ */
 int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err);
 /** All is written: the file gets its name. */
 int xb_output_file_done(struct xb_output_file *file, struct xb_error *err);

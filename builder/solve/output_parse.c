@@ -39,6 +39,7 @@ void xb_outputs_clear(struct xb_outputs *outputs)
 		free(outputs->items[i].dest);
 		free(outputs->items[i].tag);
 		xb_strv_clear(&outputs->items[i].names);
+		xb_annotate_clear(&outputs->items[i].annotate);
 	}
 	xb_array_clear(outputs);
 }
@@ -97,7 +98,7 @@ static int set_compression(struct xb_output *output, struct xb_view value)
 	return -EINVAL;
 }
 
-/* The keys that say how layers are packed. */
+/* The keys that say how layers are packed, and annotations. */
 static int set_form(struct xb_output *output, struct xb_view key, struct xb_view value)
 {
 	uint64_t level = 0;
@@ -109,7 +110,7 @@ static int set_form(struct xb_output *output, struct xb_view key, struct xb_view
 	if (xb_view_is(key, "oci-mediatypes"))
 		return set_bool(&output->form.docker, value, true);
 	if (!xb_view_is(key, "compression-level"))
-		return -ENOENT;
+		return xb_annotate_parse_key(key, value, &output->annotate);
 	if (xb_view_parse_u64(value, MAX_LEVEL, &level) < 0 || level == 0)
 		return -EINVAL;
 	output->form.level = (int)level;
@@ -184,6 +185,8 @@ static int check_output(const struct xb_output *output, const char *text, bool t
 		return usage(err, text, "a directory cannot go to standard output");
 	if (output->mirror && output->type != XB_OUTPUT_LOCAL)
 		return usage(err, text, "mode=delete is for type=local");
+	if (output->annotate.len > 0 && !types[output->type].image)
+		return usage(err, text, "annotations are of images");
 	return check_form(output, text, err);
 }
 
@@ -193,6 +196,9 @@ static const char *problem_of(int r, struct xb_view key, struct xb_view value)
 		return "a key that is not known or not supported yet";
 	if (xb_view_is(key, "compression") && xb_view_is(value, "estargz"))
 		return "estargz is not made: use gzip, zstd or uncompressed";
+	if (xb_view_starts(key, XB_VIEW("annotation")))
+		return "not of the form annotation[-TYPE][[PLATFORM]].NAME=VALUE, where TYPE is "
+		       "manifest, manifest-descriptor, index or index-descriptor";
 	return "a value that does not fit its key";
 }
 

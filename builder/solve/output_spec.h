@@ -42,7 +42,9 @@ struct xb_output {
 	bool mirror; /**< `mode=delete` of type=local: what is not in the result is removed */
 	struct xb_form form;  /**< of the layers of an image */
 	struct xb_strv names; /**< `name=`: image names besides those of the build */
-	char *tag; /**< `tag=`: the name of the layout's entry, NULL: from the image names */
+	struct xb_annotate
+		annotate; /**< `annotation.NAME=` and the like: besides those of the build */
+	char *tag;	  /**< `tag=`: the name of the layout's entry, NULL: from the image names */
 };
 struct xb_outputs XB_ARRAY(struct xb_output);
 

@@ -90,6 +90,23 @@ annotations() {
 	same "$(jq -r '.manifests[0].annotations.c' "$W/a2/index.json")" d
 }
 
+annotations_of_outputs() {
+	build --annotation all=1 --annotation who=build --iidfile "$W/o.iid" \
+		-o "type=oci,dest=$W/o1,tar=false,annotation.who=one,annotation-manifest-descriptor.d=2" \
+		-o "type=oci,dest=$W/o2,tar=false" -o "type=oci,dest=$W/o3,tar=false,annotation-manifest[linux/amd64].p=3" \
+		--platform linux/amd64 "$W/annotate"
+	same "$(root_of "$W/o1" | jq -cS .annotations)" '{"all":"1","who":"one"}'
+	same "$(jq -r '.manifests[0].annotations.d' "$W/o1/index.json")" 2
+	same "$(root_of "$W/o2" | jq -cS .annotations)" '{"all":"1","who":"build"}'
+	same "$(root_of "$W/o3" | jq -cS .annotations)" '{"all":"1","p":"3","who":"build"}'
+	# what the build is said to have given is what its first output holds
+	same "$(cat "$W/o.iid")" "$(index_digest "$W/o1")"
+	exits 2 build -o "type=oci,dest=$W/o4,annotation-index.a=b" "$W/annotate"
+	says "index:a" "without an index"
+	exits 2 build -o "type=oci,dest=$W/o4,annotation-layer.a=b" "$W/annotate"
+	says "annotation[-TYPE]"
+}
+
 annotations_of_platforms() {
 	both_platforms
 	build --platform "$PLATFORMS" --annotation 'manifest[linux/arm64]:a=arm' --annotation a=all \
@@ -272,6 +289,7 @@ a_million_lines() {
 t "history and config read as BuildKit's" history_text
 t "--annotation at its four levels" annotations
 t "--annotation for platforms" annotations_of_platforms
+t "annotations of one output" annotations_of_outputs
 t "--no-cache-filter runs stages again" no_cache_filter
 t "build arguments of BuildKit, the environment, proxies; --label" build_arguments
 t "options that have nothing to do, and those that are refused" other_options

@@ -196,6 +196,36 @@ left_alone() {
 	tar -tf "$W/left.tar" >/dev/null
 }
 
+# What is no file is written to and stays what it is; so does a link, whose file is replaced.
+no_files() {
+	mkdir -p "$W/special"
+	printf 'FROM scratch\nCOPY f /f\n' >"$W/special/Dockerfile"
+	echo one >"$W/special/f"
+	special() { build --platform linux/amd64 -o "$1,dest=$2" "$W/special"; }
+	special type=tar "$W/special.tar"
+	mknod "$W/null" c 1 3
+	mkfifo "$W/pipe"
+	: >"$W/target"
+	ln -s target "$W/tolink"
+	for type in tar oci docker; do
+		special type=$type "$W/null"
+		[ -c "$W/null" ] || fail "type=$type: the device is gone"
+		special type=$type "$W/tolink"
+		[ -h "$W/tolink" ] || fail "type=$type: the link is gone"
+		tar -tf "$W/target" >/dev/null
+	done
+	cat "$W/pipe" >"$W/piped" &
+	special type=tar "$W/pipe"
+	wait $!
+	[ -p "$W/pipe" ] || fail "the pipe is gone"
+	cmp "$W/piped" "$W/special.tar"
+	special type=tar /dev/stdout | cmp - "$W/special.tar"
+	mkdir "$W/taken"
+	exits 8 special type=tar "$W/taken"
+	says "Is a directory"
+	same "$(find "$W" -maxdepth 1 -name '*.partial')" ""
+}
+
 t "every output is written" outputs
 t "platforms have directories of their own" platforms
 t "umoci unpacks the layout into the tree of type=local" layout
@@ -208,4 +238,5 @@ t "without -o the result is in the store, under its tag" in_store
 t "type=docker takes one platform" docker_one_platform
 t "type=local,mode=delete: what is not in the result goes" mirrored
 t "an archive that is what it would be is left, and no other" left_alone
+t "devices, pipes and links are not replaced" no_files
 finish

@@ -284,6 +284,28 @@ static void a_bomb_is_stopped(void **state)
 	assert_int_equal(count_in("store/snapshots"), 0);
 }
 
+/* Through a pipe there may come more than there is room for, without an end. */
+static void an_endless_archive_is_stopped(void **state)
+{
+	const struct xb_fetch_options small = { .cancel_fd = -1, .max_size = 1 << 20 };
+	xb_auto_store struct xb_store *store = open_store();
+	xb_auto_str struct xb_str text = XB_STR_INIT(1 << 20);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	xb_auto_fd int fd = -1;
+	struct xb_fetched got;
+
+	(void)state;
+	shell("head -c 2M /dev/urandom >r && tar -cf r.tar r");
+	fd = openat(scratch_fd, "r.tar", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fetch_from(store, fd, &small, &text, &got, &err), -EFBIG);
+	assert_non_null(strstr(err.message, "more than 1048576 bytes"));
+	assert_int_equal(err.fault, XB_FAULT_SOURCE);
+	assert_non_null(strstr(err.hint, "--max-layer-size"));
+	/* it was not read to its end */
+	assert_true(lseek(fd, 0, SEEK_CUR) < 3 << 19);
+	assert_int_equal(count_in("store/snapshots"), 0);
+}
+
 static void waiting_is_cancelled(void **state)
 {
 	xb_auto_fd int cancel = eventfd(1, EFD_CLOEXEC);
@@ -324,6 +346,7 @@ int main(int argc, char **argv)
 		scratch_test(it_is_read_from_where_it_stands),
 		scratch_test(damage_is_an_error_and_leaves_nothing),
 		scratch_test(a_bomb_is_stopped),
+		scratch_test(an_endless_archive_is_stopped),
 		scratch_test(waiting_is_cancelled),
 		scratch_test(what_cannot_be_read),
 	};

@@ -98,6 +98,14 @@ static void test_bad(void **state)
 		{ "type=docker,dest=x,compression=zstd", "docker load" },
 		{ "type=oci,dest=x,compression=zstd,oci-mediatypes=false", "media types" },
 		{ "type=local,dest=x,platform-split=maybe", "does not fit" },
+		{ "type=oci,dest=x,annotation=v", "annotation[-TYPE]" },
+		{ "type=oci,dest=x,annotation.=v", "annotation[-TYPE]" },
+		{ "type=oci,dest=x,annotation-layer.k=v", "annotation[-TYPE]" },
+		{ "type=oci,dest=x,annotation-.k=v", "annotation[-TYPE]" },
+		{ "type=oci,dest=x,annotation[linux/amd64.k=v", "annotation[-TYPE]" },
+		{ "type=oci,dest=x,annotation-manifest[nope/nope/nope/nope].k=v", "annotation[" },
+		{ "type=oci,dest=x,annotations.k=v", "not known" },
+		{ "type=local,dest=x,annotation.k=v", "of images" },
 		{ "type=oci,dest=x,", "not known" },
 		{ ",type=oci,dest=x", "not known" },
 		{ "type=oci,dest=x,push", "not known" },
@@ -154,6 +162,44 @@ static void test_forms(void **state)
 	assert_true(xb_form_eq(&(struct xb_form){ .level = 6 }, &cases[0].form));
 }
 
+/* Keys of annotations, as buildx has them. */
+static void test_annotations(void **state)
+{
+	static const struct {
+		const char *key;
+		enum xb_annotate_level level;
+		const char *platform; /* "" none */
+		const char *name;
+	} cases[] = {
+		{ "annotation.a.b", XB_ANNOTATE_MANIFEST, "", "a.b" },
+		{ "annotation[linux/arm64].k", XB_ANNOTATE_MANIFEST, "linux/arm64", "k" },
+		{ "annotation-manifest.k", XB_ANNOTATE_MANIFEST, "", "k" },
+		{ "annotation-manifest[linux/arm/v7].k", XB_ANNOTATE_MANIFEST, "linux/arm/v7",
+		  "k" },
+		{ "annotation-manifest-descriptor.k", XB_ANNOTATE_MANIFEST_DESCRIPTOR, "", "k" },
+		{ "annotation-index.k", XB_ANNOTATE_INDEX, "", "k" },
+		{ "annotation-index-descriptor.k.", XB_ANNOTATE_INDEX_DESCRIPTOR, "", "k." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_auto_outputs struct xb_outputs outputs = { 0 };
+		xb_autofree char *text = xb_format("type=image,%s=v=w", cases[i].key);
+		const struct xb_annotate_rule *rule;
+
+		assert_int_equal(xb_output_parse(text, &outputs, NULL), 0);
+		assert_int_equal(outputs.items[0].annotate.len, 1);
+		rule = &outputs.items[0].annotate.items[0];
+		assert_int_equal(rule->level, cases[i].level);
+		assert_string_equal(rule->name, cases[i].name);
+		assert_string_equal(rule->value, "v=w");
+		assert_int_equal(rule->has_platform, cases[i].platform[0] != '\0');
+		if (rule->has_platform)
+			assert_string_equal(xb_platform_name(&rule->platform).text,
+					    cases[i].platform);
+	}
+}
+
 static void test_several(void **state)
 {
 	xb_auto_outputs struct xb_outputs outputs = { 0 };
@@ -205,7 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),	  cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_forms),	  cmocka_unit_test(test_several),
-		cmocka_unit_test(test_platforms),
+		cmocka_unit_test(test_platforms), cmocka_unit_test(test_annotations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
