@@ -10,6 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 
 enum { IN_SIZE = 128 << 10, OUT_SIZE = 256 << 10 };
@@ -36,8 +37,9 @@ struct xb_decoder {
 	const struct coder *coder;
 	struct xb_hasher *blob_hash;
 	struct xb_hasher *content_hash;
-	uint64_t at;   /* bytes of the blob that were read */
-	uint64_t size; /* bytes that came out */
+	uint64_t at;	/* bytes of the blob that were read */
+	uint64_t there; /* bytes of it that may be read, when it grows */
+	uint64_t size;	/* bytes that came out */
 	const unsigned char *in;
 	size_t in_len;	/* bytes at `in` that were not decoded yet */
 	bool in_member; /* a member or frame has begun and not ended */
@@ -56,13 +58,34 @@ static int damaged(struct xb_error *err, const char *what)
 	return xb_error_set(err, -EBADMSG, "damaged blob: %s", what);
 }
 
+/* Wait until there is more of a blob that grows. Returns how many bytes, 0 when it has ended. */
+static ssize_t wait_for_more(struct xb_decoder *d, struct xb_error *err)
+{
+	while (d->there <= d->at) {
+		uint64_t size = 0;
+		ssize_t n = xb_read_full(d->options.growth, &size, sizeof(size), err);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return 0;
+		if (n != sizeof(size) || size < d->there)
+			return xb_error_set(err, -EINVAL, "a blob that shrinks");
+		d->there = size;
+	}
+	return d->there - d->at < IN_SIZE ? (ssize_t)(d->there - d->at) : IN_SIZE;
+}
+
 /* Read more of the blob: 1, 0 at its end. */
 static int refill(struct xb_decoder *d, struct xb_error *err)
 {
-	ssize_t n;
+	ssize_t n = d->options.grows ? wait_for_more(d, err) : IN_SIZE;
+	size_t want = n > 0 ? (size_t)n : 0;
 
+	if (n < 0)
+		return (int)n;
 	do
-		n = pread(d->options.fd, d->in_buffer, IN_SIZE, (off_t)d->at);
+		n = pread(d->options.fd, d->in_buffer, want, (off_t)d->at);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return xb_error_errno(err, -errno, "reading a blob");

@@ -11,6 +11,7 @@
 #ifndef XB_BUILDER_LAYER_DECODE_H
 #define XB_BUILDER_LAYER_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,13 @@ enum xb_coding {
 /** What to read and what to hold it against. */
 struct xb_decode_options {
 	int fd; /**< read from its position 0 by pread(); borrowed */
+	/**
+	 * The file is still being written, in order: what is read from `growth` (borrowed), numbers
+	 * of 8 bytes in this machine's order, says how many bytes of it may be read so far, and its
+	 * end that there come no more.
+	 */
+	bool grows;
+	int growth;
 	enum xb_coding coding;
 	uint64_t max_size;	  /**< bytes that may come out; more is -EFBIG */
 	struct xb_digest digest;  /**< what the blob must have; empty: any */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,47 +89,79 @@ static int describe_end(const struct xb_proc_status *status, struct xb_error *er
 	return -EBADMSG;
 }
 
-/* Start the child, wait for its answer and its end. */
-static int converse(const struct xb_wire_request *request, int blob_fd, int dest_fd,
-		    struct xb_wire_answer *ret, struct xb_error *err)
+/* A child at work. */
+struct xb_unpack_job {
+	struct xb_proc child;
+	int from_child;
+	int growth;	  /* what is known of the blob's size goes here; -1: it does not grow */
+	uint64_t waiting; /* the newest size, when it could not be told at once; 0: none */
+};
+
+#define JOB_NONE ((struct xb_unpack_job){ XB_PROC_NONE, -1, -1, 0 })
+
+static void job_clear(struct xb_unpack_job *job)
+{
+	xb_proc_clear(&job->child);
+	xb_cleanup_fd(&job->from_child);
+	xb_cleanup_fd(&job->growth);
+}
+
+/* What the child has of its own beside the request. */
+struct descriptors {
+	int blob;
+	int dest;   /* -1: none */
+	int growth; /* likewise */
+};
+
+static int spawn(const struct xb_wire_request *request, const struct descriptors *given,
+		 int to_parent, struct xb_proc *child, struct xb_error *err)
 {
 	char name[] = XB_UNPACK_NAME, *argv[] = { name, NULL }, *envp[] = { NULL };
 	xb_auto_fd int request_fd = write_request(request, err);
-	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_WIRE_ANSWER);
-	xb_auto_proc struct xb_proc child = XB_PROC_NONE;
-	struct xb_proc_status status;
-	int ends[2];
-	int r;
+	struct xb_proc_fd fds[5] = {
+		{ request_fd, XB_WIRE_REQUEST },
+		{ given->blob, XB_WIRE_BLOB },
+		{ to_parent, XB_WIRE_ANSWER },
+	};
+	struct xb_proc_spec spec = {
+		.path = xb_proc_self_path(),
+		.argv = argv,
+		.envp = envp,
+		.fds = fds,
+		.fd_count = 3,
+	};
 
 	if (request_fd < 0)
 		return request_fd;
+	if (given->dest >= 0)
+		fds[spec.fd_count++] = (struct xb_proc_fd){ given->dest, XB_WIRE_DEST };
+	if (given->growth >= 0)
+		fds[spec.fd_count++] = (struct xb_proc_fd){ given->growth, XB_WIRE_GROWTH };
+	return xb_proc_spawn(&spec, child, err);
+}
+
+static int start(const struct xb_wire_request *request, const struct descriptors *given,
+		 struct xb_unpack_job *job, struct xb_error *err)
+{
+	int ends[2];
+
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return xb_error_errno(err, -errno, "making a pipe");
-	{
-		xb_auto_fd int from_child = ends[0];
-		xb_auto_fd int to_parent = ends[1];
-		const struct xb_proc_fd fds[] = {
-			{ request_fd, XB_WIRE_REQUEST },
-			{ blob_fd, XB_WIRE_BLOB },
-			{ to_parent, XB_WIRE_ANSWER },
-			{ dest_fd, XB_WIRE_DEST },
-		};
-		const struct xb_proc_spec spec = {
-			.path = xb_proc_self_path(),
-			.argv = argv,
-			.envp = envp,
-			.fds = fds,
-			.fd_count = dest_fd >= 0 ? XB_COUNT(fds) : XB_COUNT(fds) - 1,
-		};
+	job->from_child = ends[0];
+	xb_auto_fd int to_parent = ends[1];
 
-		r = xb_proc_spawn(&spec, &child, err);
-		if (r < 0)
-			return r;
-		xb_cleanup_fd(&to_parent);
-		r = xb_file_read_fd(from_child, &bytes, err);
-	}
+	return spawn(request, given, to_parent, &job->child, err);
+}
+
+/* Wait for the child's answer and its end. */
+static int hear(struct xb_unpack_job *job, struct xb_wire_answer *ret, struct xb_error *err)
+{
+	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_WIRE_ANSWER);
+	struct xb_proc_status status;
+	int r = xb_file_read_fd(job->from_child, &bytes, err);
+
 	if (r >= 0)
-		r = xb_proc_wait(&child, &status, err);
+		r = xb_proc_wait(&job->child, &status, err);
 	if (r < 0)
 		return r;
 	if (bytes.len == 0)
@@ -135,12 +169,12 @@ static int converse(const struct xb_wire_request *request, int blob_fd, int dest
 	return xb_wire_decode(xb_str_view(&bytes), ret, err);
 }
 
-/* Have a request carried out; returns the answer's code. */
-static int run(const struct xb_wire_request *request, int blob_fd, int dest_fd,
-	       struct xb_unpack_report *report, struct xb_error *err)
+/* The code of the answer, whose error and report go to the caller. */
+static int conclude(struct xb_unpack_job *job, struct xb_unpack_report *report,
+		    struct xb_error *err)
 {
 	XB_CLEANUP(xb_wire_answer_clear) struct xb_wire_answer answer = { 0 };
-	int r = converse(request, blob_fd, dest_fd, &answer, err);
+	int r = hear(job, &answer, err);
 
 	if (r < 0)
 		return r;
@@ -159,6 +193,17 @@ static int run(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 	return answer.code;
 }
 
+/* Have a request carried out; returns the answer's code. */
+static int run(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+	       struct xb_unpack_report *report, struct xb_error *err)
+{
+	XB_CLEANUP(job_clear) struct xb_unpack_job job = JOB_NONE;
+	const struct descriptors given = { blob_fd, dest_fd, -1 };
+	int r = start(request, &given, &job, err);
+
+	return r < 0 ? r : conclude(&job, report, err);
+}
+
 static int coding_of(const char *media_type, enum xb_coding *ret, struct xb_error *err)
 {
 	static const enum xb_coding codings[] = {
@@ -175,30 +220,37 @@ static int coding_of(const char *media_type, enum xb_coding *ret, struct xb_erro
 	return 0;
 }
 
-static int run_layer(enum xb_wire_task task, int blob_fd, const struct xb_unpack_layer *layer,
-		     int dest_fd, const struct xb_unpack_limits *limits,
-		     struct xb_unpack_report *report, struct xb_error *err)
+static int make_request(enum xb_wire_task task, const struct xb_unpack_layer *layer,
+			const struct xb_unpack_limits *limits, struct xb_wire_request *ret,
+			struct xb_error *err)
 {
-	struct xb_wire_request request = {
-		.size = sizeof(request),
+	*ret = (struct xb_wire_request){
+		.size = sizeof(*ret),
 		.task = task,
 		.digest = layer->digest,
 		.content = layer->diff_id,
 		.uid = -1,
 		.gid = -1,
 	};
+	set_limits(ret, limits, layer->size);
+	return coding_of(layer->media_type, &ret->coding, err);
+}
+
+static int run_layer(enum xb_wire_task task, int blob_fd, const struct xb_unpack_layer *layer,
+		     int dest_fd, const struct xb_unpack_limits *limits,
+		     struct xb_unpack_report *report, struct xb_error *err)
+{
+	struct xb_wire_request request;
 	uint64_t size = 0;
-	int r = coding_of(layer->media_type, &request.coding, err);
+	int r = make_request(task, layer, limits, &request, err);
 
 	if (r >= 0)
 		r = check_blob(blob_fd, &size, err);
 	if (r >= 0 && size != layer->size)
 		r = xb_error_set(err, -EBADMSG, "the blob has %llu bytes and not %llu",
 				 (unsigned long long)size, (unsigned long long)layer->size);
-	if (r >= 0) {
-		set_limits(&request, limits, size);
+	if (r >= 0)
 		r = run(&request, blob_fd, dest_fd, report, err);
-	}
 	if (r >= 0)
 		return 0;
 	xb_error_fault(err, XB_FAULT_STORE);
@@ -210,6 +262,97 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 		    struct xb_error *err)
 {
 	return run_layer(XB_WIRE_LAYER, blob_fd, layer, dest_fd, limits, report, err);
+}
+
+/* A socket, since a child that has ended must not end this process by a signal. */
+static int start_growing(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+			 struct xb_unpack_job *job, struct xb_error *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return xb_error_errno(err, -errno, "making a pair of sockets");
+	job->growth = ends[0];
+	xb_auto_fd int to_child = ends[1];
+	const struct descriptors given = { blob_fd, dest_fd, to_child };
+
+	return start(request, &given, job, err);
+}
+
+/* Whoever writes the blob hashes what it writes: the child must not be able to change it. */
+static int open_for_reading(int fd, struct xb_error *err)
+{
+	char path[64];
+	int copy;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	copy = open(path, O_RDONLY | O_CLOEXEC);
+	return copy < 0 ? xb_error_errno(err, -errno, "opening a blob for reading") : copy;
+}
+
+int xb_layer_unpack_begin(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
+			  const struct xb_unpack_limits *limits, struct xb_unpack_job **ret,
+			  struct xb_error *err)
+{
+	xb_auto_unpack_job struct xb_unpack_job *job = xb_alloc(sizeof(*job));
+	xb_auto_fd int reader = open_for_reading(blob_fd, err);
+	struct xb_wire_request request;
+	int r = reader;
+
+	*job = JOB_NONE;
+	if (r >= 0)
+		r = make_request(XB_WIRE_LAYER, layer, limits, &request, err);
+	request.grows = 1;
+	if (r >= 0 && xb_digest_empty(&layer->digest))
+		r = xb_error_set(err, -EINVAL, "a layer without a digest cannot be checked");
+	if (r >= 0)
+		r = start_growing(&request, reader, dest_fd, job, err);
+	if (r < 0)
+		return r;
+	*ret = XB_STEAL(job);
+	return 0;
+}
+
+static void tell_size(struct xb_unpack_job *job, int flags)
+{
+	ssize_t n;
+
+	do
+		n = send(job->growth, &job->waiting, sizeof(job->waiting), MSG_NOSIGNAL | flags);
+	while (n < 0 && errno == EINTR);
+	/* a child that has ended says why when it is asked */
+	if (n >= 0 || errno != EAGAIN)
+		job->waiting = 0;
+}
+
+void xb_layer_unpack_grown(struct xb_unpack_job *job, uint64_t size)
+{
+	job->waiting = size;
+	if (size > 0)
+		tell_size(job, MSG_DONTWAIT);
+}
+
+int xb_layer_unpack_finish(struct xb_unpack_job *job, struct xb_unpack_report *report,
+			   struct xb_error *err)
+{
+	int r;
+
+	if (job->waiting > 0)
+		tell_size(job, 0);
+	xb_cleanup_fd(&job->growth);
+	r = conclude(job, report, err);
+	if (r >= 0)
+		return 0;
+	xb_error_fault(err, XB_FAULT_STORE);
+	return r;
+}
+
+void xb_unpack_job_free(struct xb_unpack_job *job)
+{
+	if (job == NULL)
+		return;
+	job_clear(job);
+	free(job);
 }
 
 int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,

@@ -74,6 +74,43 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 		    struct xb_error *err);
 
 /**
+ * A layer that is unpacked while its blob arrives: the child reads what is there and waits for
+ *more.
+ *
+ *	xb_layer_unpack_begin()
+ *	xb_layer_unpack_grown()		each time that bytes were added to the blob's file
+ *	xb_layer_unpack_finish()	only when it is 0 may a record name what was unpacked
+ *	xb_unpack_job_free()		before that: ends the child; the destination is to be thrown
+ *away
+ *
+ * Whoever writes the blob never waits for the unpacking, but in finish(). Used by one thread at a
+ * time.
+ */
+struct xb_unpack_job;
+
+/**
+ * Start. `blob_fd` is a regular file, empty or with the blob's first bytes, to which its bytes are
+ * added in order (what was told to be there is never changed); it and `dest_fd` may be closed
+ * afterwards. The layer's digest must be given. All else, and errors, as for xb_layer_unpack().
+ */
+int xb_layer_unpack_begin(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
+			  const struct xb_unpack_limits *limits, struct xb_unpack_job **ret,
+			  struct xb_error *err);
+/** The first `size` bytes of the blob are in its file: at least as many as the last time. */
+void xb_layer_unpack_grown(struct xb_unpack_job *job, uint64_t size);
+/**
+ * There come no more bytes: wait until all of them are applied, and both digests checked. -EBADMSG
+ * too when the blob is cut short. The job can only be freed afterwards.
+ */
+int xb_layer_unpack_finish(struct xb_unpack_job *job, struct xb_unpack_report *report,
+			   struct xb_error *err);
+/** Release; ends the child if it still runs. NULL is left alone. */
+void xb_unpack_job_free(struct xb_unpack_job *job);
+
+XB_DEFINE_CLEANUP(xb_unpack_job_cleanup, struct xb_unpack_job, xb_unpack_job_free)
+#define xb_auto_unpack_job XB_CLEANUP(xb_unpack_job_cleanup)
+
+/**
  * Write the tar of a layer blob to the regular file `out_fd`, from its position on. `limits` (may
  * be NULL) as for xb_layer_unpack(), whose errors these are.
  */

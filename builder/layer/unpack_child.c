@@ -28,6 +28,8 @@ static int new_decoder(const struct xb_wire_request *request, int blob_fd, struc
 {
 	const struct xb_decode_options options = {
 		.fd = blob_fd,
+		.grows = request->grows != 0,
+		.growth = XB_WIRE_GROWTH,
 		.coding = request->coding,
 		.max_size = request->max_size,
 		.digest = request->digest,

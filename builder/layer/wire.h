@@ -21,6 +21,7 @@ enum xb_wire_fd {
 	XB_WIRE_BLOB = 4,
 	XB_WIRE_DEST = 5, /**< not there for XB_WIRE_IS_ARCHIVE */
 	XB_WIRE_ANSWER = 6,
+	XB_WIRE_GROWTH = 7, /**< only for a blob that grows */
 };
 
 /** What the child is to do. */
@@ -43,6 +44,7 @@ struct xb_wire_request {
 	uint64_t max_size;
 	uint64_t max_count;
 	uint64_t memory; /**< 0: no limit */
+	uint32_t grows;	 /**< 1: the blob is still being written, see struct xb_decode_options */
 	int64_t uid;
 	int64_t gid;
 };
