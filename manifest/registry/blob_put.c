@@ -15,10 +15,8 @@
 #define LARGEST_PIECE  ((uint64_t)16 << 20)
 #define SMALLEST_PIECE ((uint64_t)256 << 10)
 
-enum {
-	MAX_REFUSED =
-		2, /* sessions in a row that end with a refusal which is not of this network */
-};
+/* Sessions after the first that are begun since one ended with a refusal. */
+enum { MAX_REFUSED = 1 };
 
 /* A blob on its way. */
 struct job {
