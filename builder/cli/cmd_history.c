@@ -42,6 +42,18 @@ static const char *text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
+/* A word of ours, which another's file may have in its place: nothing that moves a cursor. */
+static const char *word_of(const json_t *object, const char *key)
+{
+	const char *text = text_of(object, key);
+
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p < ' ' || *p > '~')
+			return "?";
+	}
+	return text;
+}
+
 static uint64_t number_of(const json_t *object, const char *key)
 {
 	json_int_t value = json_integer_value(json_object_get(object, key));
@@ -99,7 +111,7 @@ static int print_build(void *context, const char *id, const char *what)
 	if (name.len == 0)
 		(void)xb_str_append_quoted(&name, xb_view(text_of(build, "context")));
 	(void)printf("%-12.12s  %-20s  %-11s %8.1fs %6" PRIu64 " %6" PRIu64 "  %s\n", id,
-		     text_of(build, "started"), text_of(build, "status"), seconds_of(build),
+		     word_of(build, "started"), word_of(build, "status"), seconds_of(build),
 		     number_of(build, "ran"), number_of(build, "cached"), xb_str_text(&name));
 	return 0;
 }
@@ -159,8 +171,8 @@ static void print_step(const json_t *step, size_t index)
 	xb_auto_str struct xb_str title = XB_STR_INIT(XB_STR_OWN);
 
 	(void)xb_str_append_quoted(&title, xb_view(text_of(step, "title")));
-	(void)printf("#%-4zu %-11s %8.2fs %12" PRIu64 "  %-9s %s\n", index, text_of(step, "status"),
-		     seconds_of(step), number_of(step, "layerBytes"), text_of(step, "strategy"),
+	(void)printf("#%-4zu %-11s %8.2fs %12" PRIu64 "  %-9s %s\n", index, word_of(step, "status"),
+		     seconds_of(step), number_of(step, "layerBytes"), word_of(step, "strategy"),
 		     xb_str_text(&title));
 }
 

@@ -105,6 +105,39 @@ credentials_are_not_kept() {
 	! grep -q pass-word "$STORE"/xbuild.db* || fail "a password is in the database"
 }
 
+# What the database says of a build may be anything: somebody's file, a disk's mistake.
+odd_descriptions_are_shown() {
+	python3 - "$STORE/xbuild.db" <<-'EOF'
+		import json, sqlite3, sys
+		odd = ["", "{", "[]", "null", "7", '"text"', "{}", "\0{}", "{" * 5000, '{"a":' * 5000,
+		       '{"steps":7,"tags":"x","nanoseconds":"y","status":["z"],"started":{}}',
+		       '{"steps":[1,null,"a",{"title":7,"nanoseconds":-1,"layerBytes":1e99}],"tags":[1,null,{}]}',
+		       '{"nanoseconds":99999999999999999999,"ran":-5,"cached":18446744073709551615}',
+		       json.dumps({"status": "\x1b[2J", "context": "\x1b]0;x\x07", "error": "a\r\nb", "digest": "\x9b1m",
+		                   "tags": ["\x1b[1m"], "steps": [{"title": "\x1b[2J\u202e", "status": "\x1b[m"}]})]
+		db = sqlite3.connect(sys.argv[1])
+		for i, what in enumerate(odd):
+		    db.execute("insert into build (id, what) values (?, ?)", (f"{i:032x}", what))
+		    seq = db.execute("select max(seq) from build").fetchone()[0]
+		    for step in (0, 3, -1, 2**62):
+		        db.execute("insert into log values (?, ?, ?)", (seq, step, "\x1b[2Jlog\n\r" + "x" * 9999))
+		db.commit()
+	EOF
+	for i in 0 1 2 3 4 5 6 7 8 9 a b c d; do
+		id=$(printf '%032x' "0x$i")
+		for form in "inspect $id" "logs $id" "logs --step 3 $id" "inspect --format json $id"; do
+			# shellcheck disable=SC2086 # several words
+			history $form >"$W/odd" || fail "history $form"
+			! grep -q "$(printf '\033')" "$W/odd" || fail "history $form: an escape reached the terminal"
+		done
+	done
+	history >"$W/odd"
+	! grep -q "$(printf '\033')" "$W/odd" || fail "an escape reached the terminal"
+	history --format json | jq -e 'length >= 14' >/dev/null || fail "$(history --format json)"
+	history rm --all
+	build -t kept:1 --secret "id=s,src=$W/secret" "$W/ctx" >/dev/null 2>&1
+}
+
 builds_are_removed() {
 	exits 8 "$XBUILD" history inspect zz --root "$STORE"
 	exits 2 "$XBUILD" history rm --root "$STORE"
@@ -123,5 +156,6 @@ t "an interrupted build is kept" an_interrupted_build_is_kept
 t "a killed build leaves nothing half done" a_killed_build_leaves_nothing
 t "logs are bounded" logs_are_bounded
 t "credentials are not kept" credentials_are_not_kept
+t "descriptions that are none are shown all the same" odd_descriptions_are_shown
 t "builds are removed" builds_are_removed
 finish
