@@ -6,9 +6,11 @@
  * - https, verified, but for the hosts that `plain_http` names and for this machine itself
  *   (localhost, 127.0.0.0/8, [::1]) where nothing says otherwise: nothing falls back to http by
  *   itself.
- * - docker.io is at registry-1.docker.io; every other domain is its own host.
+ * - docker.io is at registry-1.docker.io; every other domain is its own host, unless the machine's
+ *   files (settings.h) say something else. What the command line says goes before them.
  *
- * Immutable once loaded, hence for all threads. Decision 0034.
+ * For all threads; the files are read when something of them is first wanted, and what was read
+ * does not change. Decision 0034.
  */
 #ifndef XB_MANIFEST_REGISTRY_HOSTS_H
 #define XB_MANIFEST_REGISTRY_HOSTS_H
@@ -46,6 +48,7 @@ struct xb_registry_hosts_options {
 	const struct xb_strv *cert;	  /**< "HOST=CERT,KEY": shown to HOST alone */
 	/** "HOST=REALM": HOST's passwords may go to the token server REALM (realm.h). */
 	const struct xb_strv *realms;
+	bool no_files; /**< the machine's files (settings.h) do not count; for tests */
 };
 
 /** Read it all. Errors: -EINVAL (fault usage), those of opening the files. */
@@ -59,7 +62,8 @@ XB_DEFINE_CLEANUP(xb_registry_hosts_cleanup, struct xb_registry_hosts, xb_regist
 
 /**
  * Where to find the repository `path` of `domain` (manifest/reference.h); `ret` is empty on entry
- * and has one endpoint at least. Errors: -EPERM for one that the configuration blocks.
+ * and has one endpoint at least. Errors, fault registry: -EPERM for one that registries.conf
+ * blocks, those of reading the files.
  */
 int xb_registry_hosts_find(const struct xb_registry_hosts *hosts, const char *domain,
 			   const char *path, struct xb_registry_endpoints *ret,

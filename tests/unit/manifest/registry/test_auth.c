@@ -283,8 +283,9 @@ static void world_start(struct world *w, const struct server_step *script, const
 	if (who->allow != NULL)
 		xb_strv_printf(&realms, "%s=%s:%u", w->host, who->allow, w->server.ports[1]);
 	assert_int_equal(
-		xb_registry_hosts_load(&(struct xb_registry_hosts_options){ .realms = &realms },
-				       &w->hosts, NULL),
+		xb_registry_hosts_load(
+			&(struct xb_registry_hosts_options){ .realms = &realms, .no_files = true },
+			&w->hosts, NULL),
 		0);
 	assert_int_equal(xb_registry_hosts_find(w->hosts, w->host, "team/app", &w->endpoints, NULL),
 			 0);

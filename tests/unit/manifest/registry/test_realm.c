@@ -116,7 +116,8 @@ static struct xb_registry_hosts *load(void)
 	xb_strv_push(&allowed, "registry.example.com=login.example.net:8443");
 	assert_int_equal(
 		xb_registry_hosts_load(&(struct xb_registry_hosts_options){ .plain_http = &plain,
-									    .realms = &allowed },
+									    .realms = &allowed,
+									    .no_files = true },
 				       &hosts, NULL),
 		0);
 	return hosts;
