@@ -21,6 +21,7 @@ XBUILD = os.environ["XBUILD"]
 TOOLS = os.environ["XB_BENCH_TOOLS"]
 TINY = os.environ["XB_BENCH_TINY"]
 PLATFORMS = os.environ["XB_BENCH_PLATFORMS"].split(",")
+USER_HOME = os.environ.get("XB_BENCH_USER_HOME", "")
 EMULATOR = os.environ.get("XB_BENCH_EMULATOR", "")
 QUICK = os.environ.get("XB_BENCH_QUICK", "") not in ("", "0")
 RUNS = 1 if QUICK else int(os.environ.get("XB_BENCH_RUNS", "5"))
@@ -57,11 +58,16 @@ def floor_tool(*arguments):
 
 
 def measured(command, memory=False):
-    """One run, as tests/bench/measure reports it."""
-    report = path("report")
+    """One run, as tests/bench/measure reports it; of what lies in the plain user's home as this user."""
+    home, tools, identity = WORK, TOOLS, {}
+    if USER_HOME and command[0].startswith(USER_HOME):
+        home, tools = USER_HOME, os.path.join(USER_HOME, "bin")
+        identity = {"user": "xbtest", "group": os.stat(USER_HOME).st_gid, "extra_groups": [],
+                    "env": {**os.environ, "HOME": USER_HOME}}
+    report = os.path.join(home, "report")
     with open(path("log"), "w", encoding="utf-8") as log:
-        status = subprocess.run([os.path.join(TOOLS, "measure"), *(["-m"] if memory else []), report, *command],
-                                stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        status = subprocess.run([os.path.join(tools, "measure"), *(["-m"] if memory else []), report, *command],
+                                stdout=log, stderr=subprocess.STDOUT, check=False, **identity).returncode
     if status:
         with open(path("log"), encoding="utf-8", errors="replace") as log:
             sys.exit(f"bench: {' '.join(command)}: status {status}\n{log.read()[-3000:]}")
@@ -189,6 +195,44 @@ def tiny_steps():
     target(f"{name}, unchanged", 0.025, took, "s")
 
 
+def plain_user():
+    """The same in a user namespace with subordinate ids, which two programs of the system set up each time."""
+    if not USER_HOME:
+        return
+    native, both = PLATFORMS[0], ",".join(PLATFORMS)
+    where = context("user", ["FROM tiny", *(f"RUN echo {i} > /file{i}" for i in range(STEPS))])
+
+    def build(platforms, *options):
+        return [os.path.join(USER_HOME, "bin", "xbuild"),
+                *xbuild(where, platforms, *options, store=os.path.join(USER_HOME, "store"),
+                        dest=os.path.join(USER_HOME, "x.tar"))[1:]]
+
+    bare = floor("a native step, for the plain user's", floor_steps(unpacked_base()))
+    name = f"plain user: {STEPS} x RUN echo, native"
+    row(name, "xbuild", build(native), runs=1)
+    again = row(f"{name}, --no-cache", "xbuild", build(native, "--no-cache"))
+    row(f"{name}, unchanged", "xbuild", build(native))
+    target("plain user: a native step (--no-cache) : bare floor", 2, again / STEPS / bare)
+    name = f"plain user: {len(PLATFORMS)} platforms x {STEPS} x RUN echo"
+    row(name, "xbuild", build(both), runs=1)
+    took = row(f"{name}, unchanged", "xbuild", build(both))
+    target(f"{name}, unchanged", 0.025, took, "s")
+
+
+def independent_steps():
+    """Steps that do not stand on each other, by so many workers."""
+    both = ",".join(PLATFORMS)
+    where = context("jobs", [*(f"FROM tiny AS s{i}\nRUN echo {i} > /file{i}" for i in range(STEPS)), "FROM tiny",
+                             *(f"COPY --from=s{i} /file{i} /" for i in range(STEPS))])
+    name = f"{len(PLATFORMS)} platforms x {STEPS} independent RUN"
+    row(name, "xbuild", xbuild(where, both), empty, runs=1)
+    took = {jobs: row(f"{name}, --no-cache, --jobs {jobs}", "xbuild",
+                      xbuild(where, both, "--no-cache", "--jobs", str(jobs)))
+            for jobs in sorted({1, 2, os.cpu_count(), 2 * os.cpu_count()})}
+    print("#   " + ", ".join(f"--jobs {jobs}: x {took[1] / wall:.2f}" for jobs, wall in took.items()))
+    remove("store", "x.tar")
+
+
 def edit(name):
     """Another 10 kB in the middle of the tree."""
     def run():
@@ -305,7 +349,7 @@ def main():
     print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
           f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
     print(f"{'':56} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
-    for section in (tiny_steps, copying, many_files, big_file, growth):
+    for section in (tiny_steps, plain_user, independent_steps, copying, many_files, big_file, growth):
         if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
             section()
     show_targets()

@@ -15,5 +15,12 @@ export XBUILD XB_BENCH_WORK="$W/bench" XB_BENCH_TINY="$TINY" XB_BENCH_PLATFORMS=
 export XB_BENCH_TOOLS="${XB_BENCH_TOOLS:-$SRC/build/tests/bench}"
 XB_BENCH_EMULATOR=$(command -v qemu-aarch64-static)
 export XB_BENCH_EMULATOR
+# where a plain user can be had, some of it is measured as one
+if has newuidmap; then
+	user_ready
+	cp "$XB_BENCH_TOOLS/measure" "$USER_HOME/bin"
+	XB_BENCH_USER_HOME=$USER_HOME
+	export XB_BENCH_USER_HOME
+fi
 mkdir "$XB_BENCH_WORK"
 python3 "$BENCH/bench.py"
