@@ -55,17 +55,26 @@ LDFLAGS_ALL  := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(S
 
 # xbuild-init is a small static program of its own that the builder carries inside itself:
 # builder/sandbox/init*.c with what they need of the sandbox's specification and of base/.
-MAIN_SRC := builder/cli/main.c
+MAIN_SRC := builder/cli/main.c builder/sandbox/seccomp_main.c
 INIT_SRC := $(wildcard builder/sandbox/init*.c)
+IMAGES   := init_image seccomp_image
 LIB_SRC  := $(filter-out $(MAIN_SRC) $(INIT_SRC),$(sort $(wildcard base/*.c platforms/*.c \
 	emulation/*.c toolchains/*.c manifest/*.c manifest/*/*.c builder/*/*.c)))
-LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(if $(INIT_SRC),$(O)/builder/sandbox/init_image.o)
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(IMAGES:%=$(O)/builder/sandbox/%.o)
 LIB      := $(O)/libxbuild.a
 
 INIT_SHARED := builder/sandbox/spec.c emulation/binfmt_mount.c base/array.c base/cleanup.c \
 	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/str.c
 INIT_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,$(INIT_SRC) $(INIT_SHARED))
 INIT_BIN := $(BUILD)/xbuild-init
+
+# The filter of steps is made here once, since that takes libseccomp longer than a step takes. Where
+# the program that does it cannot run, as in a build for another machine, each xbuild does it itself.
+SECCOMP_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,builder/sandbox/seccomp_main.c \
+	builder/sandbox/seccomp.c base/array.c base/cleanup.c base/die.c base/error.c base/file.c \
+	base/file_root.c base/str.c)
+SECCOMP_TOOL := $(BUILD)/xbuild-seccomp
+SECCOMP_BIN  := $(BUILD)/seccomp.bpf
 
 # The longest tests are begun first, so that none of them is left alone at the end.
 longest_first = $(filter $(1),$(2)) $(filter-out $(1),$(2))
@@ -101,6 +110,16 @@ $(INIT_BIN): $(INIT_OBJ)
 $(O)/builder/sandbox/init_image.o: builder/sandbox/init_image.S $(INIT_BIN)
 	@mkdir -p $(@D)
 	$(call say,AS,$@)$(CC) -DXB_INIT_BIN='"$(INIT_BIN)"' -c -o $@ $<
+
+$(SECCOMP_TOOL): $(SECCOMP_OBJ)
+	$(call say,LD,$@)$(CC) -o $@ $^ $(shell pkg-config --libs libseccomp)
+
+$(SECCOMP_BIN): $(SECCOMP_TOOL)
+	$(call say,GEN,$@){ $(abspath $(SECCOMP_TOOL)) >$@.new 2>/dev/null || : >$@.new; } && mv $@.new $@
+
+$(O)/builder/sandbox/seccomp_image.o: builder/sandbox/seccomp_image.S $(SECCOMP_BIN)
+	@mkdir -p $(@D)
+	$(call say,AS,$@)$(CC) -DXB_SECCOMP_BIN='"$(SECCOMP_BIN)"' -c -o $@ $<
 
 # tests
 $(O)/tests/unit/%: tests/unit/%.c $(LIB)
@@ -203,7 +222,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_CC      ?= clang
 FUZZ_SAN     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ     := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o) \
-	$(if $(INIT_SRC),$(BUILD)/builder/sandbox/init_image.o)
+	$(IMAGES:%=$(BUILD)/builder/sandbox/%.o)
 FUZZ_FLAGS   := $(CPPFLAGS_ALL) -std=gnu17 -O1 -g -fPIE -pthread $(FUZZ_SAN)
 
 $(BUILD)/fuzz/obj/%.o: %.c
@@ -308,6 +327,6 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | \
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
-DEPFILES := $(LIB_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(O)/builder/cli/main.d $(UNIT_BIN:=.d) \
+DEPFILES := $(LIB_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(SECCOMP_OBJ:.o=.d) $(O)/builder/cli/main.d $(UNIT_BIN:=.d) \
 	$(FUZZ_OBJ:.o=.d)
 -include $(wildcard $(DEPFILES))

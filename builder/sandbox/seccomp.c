@@ -4,12 +4,13 @@
  * Source: moby/profiles seccomp/default.json, with the rows that depend on the architecture put
  * among the others: where such a call does not exist, there is nothing to allow.
  */
+#include "builder/sandbox/seccomp.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 
 #include "base/array.h"
 #include "base/file.h"
-#include "builder/sandbox/sandbox.h"
 
 /* Allowed to every step. */
 static const char allowed[] =
@@ -329,7 +329,7 @@ static void emit_ioctls(struct instructions *out)
 }
 
 /* What stands in front of libseccomp's program; jumps are relative, so it can. */
-static int compile_whole(uint64_t capabilities, struct xb_str *program, struct xb_error *err)
+int xb_seccomp_compile(uint64_t capabilities, struct xb_str *program, struct xb_error *err)
 {
 	struct instructions prefix = { 0 };
 
@@ -340,39 +340,4 @@ static int compile_whole(uint64_t capabilities, struct xb_str *program, struct x
 	(void)xb_str_append(program, prefix.items, prefix.len * sizeof(*prefix.items));
 	xb_array_clear(&prefix);
 	return compile(capabilities, program, err);
-}
-
-/* The program last made: making one takes longer than starting a step. */
-static struct {
-	pthread_mutex_t lock; /* guards the rest */
-	uint64_t capabilities;
-	struct xb_str program; /* empty: none yet */
-} last = { .lock = PTHREAD_MUTEX_INITIALIZER, .program = { .max = XB_MAX_SANDBOX_SPEC } };
-
-static int refresh_last(uint64_t capabilities, struct xb_error *err)
-{
-	int r;
-
-	if (last.program.len > 0 && last.capabilities == capabilities)
-		return 0;
-	xb_str_reset(&last.program);
-	r = compile_whole(capabilities, &last.program, err);
-	if (r < 0)
-		xb_str_reset(&last.program);
-	last.capabilities = capabilities;
-	return r;
-}
-
-int xb_sandbox_default_seccomp(struct xb_sandbox_spec *spec, struct xb_error *err)
-{
-	int r;
-
-	pthread_mutex_lock(&last.lock);
-	r = refresh_last(spec->capabilities, err);
-	if (r >= 0) {
-		xb_str_reset(&spec->seccomp);
-		r = xb_str_append_view(&spec->seccomp, xb_str_view(&last.program));
-	}
-	pthread_mutex_unlock(&last.lock);
-	return r;
 }

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "builder/sandbox/sandbox.h"
+#include "builder/sandbox/seccomp.h"
 #include "tests/unit/need.h"
 
 enum { ALLOWED = 0, KILLED = -1, STUCK = -2 };
@@ -293,6 +294,22 @@ static void test_made_again_is_the_same_and_cheap(void **state)
 	assert_true(b.tv_sec - a.tv_sec < 5);
 }
 
+extern const char xb_seccomp_image[], xb_seccomp_image_end[];
+
+/* What is carried inside xbuild is what this machine's libseccomp makes. */
+static void test_the_filter_made_when_xbuild_was_built(void **state)
+{
+	xb_auto_str struct xb_str made = XB_STR_INIT(XB_MAX_SANDBOX_SPEC);
+	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
+
+	(void)state;
+	make(&spec, XB_SANDBOX_CAPABILITIES);
+	assert_int_equal(xb_seccomp_compile(XB_SANDBOX_CAPABILITIES, &made, NULL), 0);
+	assert_int_equal(spec.seccomp.len, made.len);
+	assert_memory_equal(spec.seccomp.data, made.data, made.len);
+	assert_int_equal((uintptr_t)xb_seccomp_image_end - (uintptr_t)xb_seccomp_image, made.len);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_the_other_modes_of_amd64),
 		cmocka_unit_test(test_capabilities_open_calls),
 		cmocka_unit_test(test_made_again_is_the_same_and_cheap),
+		cmocka_unit_test(test_the_filter_made_when_xbuild_was_built),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
