@@ -105,6 +105,17 @@ in_store() {
 	skopeo inspect --insecure-policy --raw "oci:$STORE" >/dev/null 2>&1 || jq -e '.manifests | length > 0' "$STORE/index.json"
 }
 
+# -t names images; files of an image are none, as with buildx.
+files_have_no_name() {
+	for out in "type=local,dest=$W/nameless" "type=tar,dest=$W/nameless.tar" type=cacheonly; do
+		build --platform linux/amd64 -t nameless:1 -o "$out" "$W/src"
+		! "$XBUILD" images --root "$STORE" | grep nameless || fail "$out: it has a name"
+	done
+	[ -d "$W/nameless" ] && [ -f "$W/nameless.tar" ]
+	build --platform linux/amd64 -t nameless:1 -o "type=local,dest=$W/nameless" -o type=image "$W/src"
+	"$XBUILD" images --root "$STORE" | grep -q nameless:1 || fail "the image has no name"
+}
+
 docker_one_platform() {
 	both_platforms
 	exits 2 build --platform "$PLATFORMS" -o "type=docker,dest=$W/never.tar" "$W/src"
@@ -235,6 +246,7 @@ t "type=tar unpacks into the same tree" root_tar
 t "skopeo lists and copies an index with all platforms" whole_index
 t "buildah starts from the layout" by_buildah
 t "without -o the result is in the store, under its tag" in_store
+t "without an image no name is set" files_have_no_name
 t "type=docker takes one platform" docker_one_platform
 t "type=local,mode=delete: what is not in the result goes" mirrored
 t "an archive that is what it would be is left, and no other" left_alone
