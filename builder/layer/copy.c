@@ -71,21 +71,19 @@ static enum xb_copy_verdict ask(struct copier *c, const char *below, bool is_dir
 
 /* Metadata. */
 
-static uid_t owner_of(const struct copier *c, const struct stat *st)
+void xb_copy_status(const struct xb_copy_options *options, struct stat *st)
 {
-	return c->options->uid >= 0 ? (uid_t)c->options->uid : st->st_uid;
-}
+	mode_t mode = st->st_mode & 07777;
 
-static gid_t group_of(const struct copier *c, const struct stat *st)
-{
-	return c->options->gid >= 0 ? (gid_t)c->options->gid : st->st_gid;
-}
-
-static mode_t mode_of(const struct copier *c, const struct stat *st)
-{
-	if (c->options->change != NULL)
-		return xb_mode_apply(c->options->change, st->st_mode & 07777, S_ISDIR(st->st_mode));
-	return c->options->mode >= 0 ? (mode_t)c->options->mode : st->st_mode & 07777;
+	if (options->uid >= 0)
+		st->st_uid = (uid_t)options->uid;
+	if (options->gid >= 0)
+		st->st_gid = (gid_t)options->gid;
+	if (options->change != NULL)
+		mode = xb_mode_apply(options->change, mode, S_ISDIR(st->st_mode));
+	else if (options->mode >= 0)
+		mode = (mode_t)options->mode;
+	st->st_mode = (st->st_mode & S_IFMT) | mode;
 }
 
 static int owner_failed(uid_t uid, gid_t gid, struct xb_error *err)
@@ -104,13 +102,13 @@ static int owner_failed(uid_t uid, gid_t gid, struct xb_error *err)
 static int set_metadata(const struct copier *c, int fd, const struct stat *st,
 			const struct xb_xattrs *xattrs, struct xb_error *err)
 {
-	uid_t uid = owner_of(c, st);
-	gid_t gid = group_of(c, st);
+	struct stat copy = *st;
 	int r;
 
-	if (fchown(fd, uid, gid) < 0)
-		return owner_failed(uid, gid, err);
-	if (fchmod(fd, mode_of(c, st)) < 0)
+	xb_copy_status(c->options, &copy);
+	if (fchown(fd, copy.st_uid, copy.st_gid) < 0)
+		return owner_failed(copy.st_uid, copy.st_gid, err);
+	if (fchmod(fd, copy.st_mode & 07777) < 0)
 		return xb_error_errno(err, -errno, "setting the mode");
 	/* what a file system or this user may not keep is lost, as in BuildKit */
 	r = xb_xattrs_write(fd, "", xattrs, err);
@@ -129,14 +127,14 @@ static int set_named_metadata(const struct copier *c, const char *name, const st
 			      const struct xb_xattrs *xattrs, struct xb_error *err)
 {
 	struct timespec times[2] = { st->st_mtim, st->st_mtim };
-	uid_t uid = owner_of(c, st);
-	gid_t gid = group_of(c, st);
+	struct stat copy = *st;
 	int r;
 
-	if (fchownat(c->dest, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return owner_failed(uid, gid, err);
+	xb_copy_status(c->options, &copy);
+	if (fchownat(c->dest, name, copy.st_uid, copy.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return owner_failed(copy.st_uid, copy.st_gid, err);
 	if (!S_ISLNK(st->st_mode) &&
-	    fchmodat(c->dest, name, mode_of(c, st), AT_SYMLINK_NOFOLLOW) < 0)
+	    fchmodat(c->dest, name, copy.st_mode & 07777, AT_SYMLINK_NOFOLLOW) < 0)
 		return xb_error_errno(err, -errno, "setting the mode");
 	if (utimensat(c->dest, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return xb_error_errno(err, -errno, "setting the time");
@@ -479,16 +477,23 @@ static int follow(int root, const char *dst, char **ret, struct xb_error *err)
 	return 0;
 }
 
+int xb_copy_destination(int root, const char *path, const struct xb_copy_options *options,
+			struct xb_error *err)
+{
+	const struct xb_parents parents = {
+		.mode = options->mode >= 0 ? (mode_t)options->mode : 0755,
+		.uid = options->uid >= 0 ? (uid_t)options->uid : 0,
+		.gid = options->gid >= 0 ? (gid_t)options->gid : 0,
+		.epoch = options->epoch,
+	};
+
+	return xb_parents_make(root, path, &parents, err);
+}
+
 /* Open the directory `path` of the destination, made when missing. */
 static int open_destination(struct copier *c, int root, const char *path, struct xb_error *err)
 {
-	const struct xb_parents parents = {
-		.mode = c->options->mode >= 0 ? (mode_t)c->options->mode : 0755,
-		.uid = c->options->uid >= 0 ? (uid_t)c->options->uid : 0,
-		.gid = c->options->gid >= 0 ? (gid_t)c->options->gid : 0,
-		.epoch = c->options->epoch,
-	};
-	xb_auto_fd int fd = xb_parents_make(root, path, &parents, err);
+	xb_auto_fd int fd = xb_copy_destination(root, path, c->options, err);
 
 	if (fd < 0)
 		return fd;

@@ -69,6 +69,16 @@ struct xb_copy_options {
 int xb_copy_path(int src_root, const char *src, int dst_root, const char *dst,
 		 const struct xb_copy_options *options, struct xb_error *err);
 
+/** Make the owner and mode of something copied those that its copy has. */
+void xb_copy_status(const struct xb_copy_options *options, struct stat *st);
+/**
+ * Make the directory `path` of `root` and its missing parents as xb_copy_path() does for a
+ * directory that is copied there. Returns an O_PATH descriptor of it. Errors: as
+ * xb_mkdir_in_root().
+ */
+int xb_copy_destination(int root, const char *path, const struct xb_copy_options *options,
+			struct xb_error *err);
+
 /**
  * Copy `name` of the directory `from_dir`, which is what `st` says and no directory, to `to_dir`
  * under the same name, where nothing is or a file that it replaces: all that is kept, kept.

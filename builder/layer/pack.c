@@ -21,6 +21,13 @@
 /* What is read of a tar at once. */
 #define POUR_BYTES ((size_t)256 << 10)
 
+/* A directory of a graft; it has no entry before something in it has one, or it is wanted itself.
+ */
+struct pending {
+	char *path; /* in the tar */
+	struct stat st;
+};
+
 /* A packing under way. */
 struct packer {
 	struct xb_sink *sink;
@@ -34,10 +41,25 @@ struct packer {
 	struct xb_inodes inodes; /* files with several names: index into `paths` */
 	struct xb_strv paths;
 	uint64_t entries;
+	const struct xb_pack_graft *graft; /* NULL: none */
+	struct stat place;		   /* of it */
+	bool odd;			   /* the graft cannot be packed without being copied */
+	struct XB_ARRAY(struct pending) pending;
+	size_t shown; /* how many of `pending` have their entry */
 };
+
+static void pop_pending(struct packer *p)
+{
+	free(p->pending.items[--p->pending.len].path);
+	if (p->shown > p->pending.len)
+		p->shown = p->pending.len;
+}
 
 static void packer_clear(struct packer *p)
 {
+	while (p->pending.len > 0)
+		pop_pending(p);
+	xb_array_clear(&p->pending);
 	xb_sink_free(p->sink);
 	xb_walk_free(p->walk);
 	xb_str_clear(&p->path);
@@ -238,6 +260,188 @@ static int pack_entry(struct packer *p, const struct xb_walk_entry *e, struct xb
 	return pack_leaf(p, e, err);
 }
 
+/* ---- grafts --------------------------------------------------------------------------------- */
+
+/* Whoever asked has to copy first; that is no error. */
+static int be_odd(struct packer *p)
+{
+	p->odd = true;
+	return -ENOTSUP;
+}
+
+static enum xb_copy_verdict ask(struct packer *p, const char *below, bool is_dir)
+{
+	const struct xb_copy_options *how = p->graft->how;
+
+	if (how->filter == NULL)
+		return XB_COPY_TAKE;
+	xb_str_reset(&p->name);
+	xb_str_puts(&p->name, p->graft->path);
+	if (below[0] != '\0' && p->name.len > 0)
+		xb_str_putc(&p->name, '/');
+	xb_str_puts(&p->name, below);
+	return how->filter(how->context, xb_str_text(&p->name), below, is_dir);
+}
+
+/* The entries of the directories around what is packed next. */
+static int show_pending(struct packer *p, struct xb_error *err)
+{
+	int r = 0;
+
+	for (; r >= 0 && p->shown < p->pending.len; p->shown++) {
+		const struct pending *dir = &p->pending.items[p->shown];
+		const struct xb_walk_entry e = { .st = dir->st };
+		struct xb_tar_entry entry = entry_of(p, &e);
+
+		entry.name = dir->path;
+		entry.type = XB_TAR_DIRECTORY;
+		r = put(p, &entry, err);
+	}
+	return r;
+}
+
+static int graft_directory(struct packer *p, const struct xb_walk_entry *e,
+			   enum xb_copy_verdict verdict, struct xb_error *err)
+{
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+
+	*xb_array_push(&p->pending) = (struct pending){
+		.path = xb_format("%s/", xb_str_text(&p->path)),
+		.st = e->st,
+	};
+	if (xb_walk_enter(p->walk, NULL) < 0 ||
+	    xb_xattrs_read(xb_walk_dirfd(p->walk), "", &xattrs, NULL) < 0 || xattrs.len > 0)
+		return be_odd(p);
+	return verdict == XB_COPY_TAKE ? show_pending(p, err) : 0;
+}
+
+static bool is_as_before(int fd, const struct stat *before)
+{
+	struct stat now;
+
+	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+	       now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+	       now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+}
+
+static int graft_file(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_auto_fd int fd =
+		openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	xb_auto_xattrs struct xb_xattrs xattrs = { 0 };
+	struct xb_walk_entry opened = *e;
+	struct xb_tar_entry entry;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != e->st.st_ino ||
+	    xb_xattrs_read(fd, "", &xattrs, NULL) < 0 || xattrs.len > 0)
+		return be_odd(p);
+	opened.st = st;
+	xb_copy_status(p->graft->how, &opened.st);
+	entry = entry_of(p, &opened);
+	entry.type = XB_TAR_FILE;
+	entry.size = (uint64_t)st.st_size;
+	r = put(p, &entry, &cause);
+	if (r >= 0)
+		r = xb_sink_file(p->sink, fd, entry.size, &cause);
+	if (r == -EILSEQ || (r >= 0 && !is_as_before(fd, &st)))
+		return be_odd(p);
+	if (r < 0)
+		xb_error_move(err, &cause);
+	return r;
+}
+
+static int graft_leaf(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	const char *earlier;
+	struct xb_tar_entry entry;
+	int r = show_pending(p, err);
+
+	if (r < 0)
+		return r;
+	earlier = earlier_name(p, e);
+	if (earlier != NULL) {
+		entry = entry_of(p, e);
+		entry.type = XB_TAR_HARDLINK;
+		entry.link = earlier;
+		return put(p, &entry, err);
+	}
+	return S_ISREG(e->st.st_mode) ? graft_file(p, e, err) : pack_symlink(p, e, err);
+}
+
+static int graft_entry(struct packer *p, const char *around, const struct xb_walk_entry *e,
+		       struct xb_error *err)
+{
+	bool is_dir = S_ISDIR(e->st.st_mode);
+	enum xb_copy_verdict verdict = ask(p, e->path, is_dir);
+	struct xb_walk_entry copy = *e;
+
+	if (verdict == XB_COPY_SKIP || (verdict != XB_COPY_TAKE && !is_dir))
+		return 0;
+	if ((!is_dir && !S_ISREG(e->st.st_mode) && !S_ISLNK(e->st.st_mode)) ||
+	    strncmp(e->name, ".wh.", 4) == 0)
+		return be_odd(p);
+	xb_str_reset(&p->path);
+	xb_str_printf(&p->path, "%s%s", around, e->path);
+	xb_copy_status(p->graft->how, &copy.st);
+	return is_dir ? graft_directory(p, &copy, verdict, err) : graft_leaf(p, &copy, err);
+}
+
+/* Returns 1. */
+static int graft_event(struct packer *p, const char *around, const struct xb_walk_entry *e,
+		       struct xb_error *err)
+{
+	int r = 0;
+
+	if (e->event == XB_WALK_LEAVE)
+		pop_pending(p);
+	else
+		r = graft_entry(p, around, e, err);
+	return r < 0 ? r : 1;
+}
+
+/* The contents of the graft, below `around` ("" or with a slash at its end). */
+static int pack_graft(struct packer *p, const char *around, struct xb_error *err)
+{
+	struct xb_walk *walk = p->walk;
+	uint64_t before = p->entries;
+	struct xb_walk_entry e;
+	int r;
+
+	p->walk = NULL;
+	r = xb_walk_new(p->graft->source, &p->walk, NULL);
+	/* where the walk itself fails, copying will say why */
+	r = r < 0 ? be_odd(p) : 1;
+	while (r > 0) {
+		r = xb_walk_next(p->walk, &e, NULL);
+		if (r < 0)
+			r = be_odd(p);
+		else if (r > 0)
+			r = graft_event(p, around, &e, err);
+	}
+	xb_walk_free(p->walk);
+	p->walk = walk;
+	return r == 0 && p->entries == before ? be_odd(p) : r;
+}
+
+static bool is_place(const struct packer *p, const struct stat *st)
+{
+	return p->graft != NULL && st->st_dev == p->place.st_dev && st->st_ino == p->place.st_ino;
+}
+
+static int pack_or_graft(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
+{
+	xb_autofree char *around =
+		S_ISDIR(e->st.st_mode) && is_place(p, &e->st) ? xb_format("%s/", e->path) : NULL;
+	int r = pack_entry(p, e, err);
+
+	return r >= 0 && around != NULL ? pack_graft(p, around, err) : r;
+}
+
 static int put_directory(struct packer *p, struct xb_error *err)
 {
 	xb_autofree char *name = xb_format("%s/", p->directory);
@@ -265,18 +469,31 @@ static int pack_tree(struct packer *p, const struct xb_pack_tree *tree, struct x
 		r = xb_walk_new(tree->fd, &p->walk, err);
 	while (r >= 0 && (r = xb_walk_next(p->walk, &e, err)) > 0)
 		if (e.event == XB_WALK_ENTRY)
-			r = pack_entry(p, &e, err);
+			r = pack_or_graft(p, &e, err);
 	return r;
 }
 
+/* The contents of the tree's root may be the graft's. */
+static int begin_graft(struct packer *p, const struct xb_pack_tree *upper, struct xb_error *err)
+{
+	struct stat st;
+
+	if (p->graft == NULL)
+		return 0;
+	if (fstat(p->graft->place, &p->place) < 0 || fstat(upper->fd, &st) < 0)
+		return xb_error_errno(err, -errno, "looking at the place of a copy");
+	return is_place(p, &st) ? pack_graft(p, "", err) : 0;
+}
+
 static int pack(const struct xb_pack_tree *trees, size_t count, bool translate,
-		const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
-		struct xb_error *err)
+		const struct xb_pack_graft *graft, const struct xb_pack_options *options,
+		int out_fd, struct xb_layer_info *ret, struct xb_error *err)
 {
 	XB_CLEANUP(packer_clear)
 	struct packer p = {
 		.epoch = options->epoch,
 		.translate = translate,
+		.graft = graft,
 		.path = XB_STR_INIT(XB_STR_OWN),
 		.header = XB_STR_INIT(XB_STR_OWN),
 		.name = XB_STR_INIT(XB_STR_OWN),
@@ -284,6 +501,8 @@ static int pack(const struct xb_pack_tree *trees, size_t count, bool translate,
 	struct xb_layer_info info = { 0 };
 	int r = xb_sink_new(options, out_fd, &p.sink, err);
 
+	if (r >= 0)
+		r = begin_graft(&p, trees, err);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = pack_tree(&p, &trees[i], err);
 	/* a tar ends with two blocks of zeros */
@@ -291,6 +510,8 @@ static int pack(const struct xb_pack_tree *trees, size_t count, bool translate,
 		r = xb_sink_zeros(p.sink, (uint64_t)2 * XB_TAR_BLOCK, err);
 	if (r >= 0)
 		r = xb_sink_finish(p.sink, &info, err);
+	if (r < 0 && p.odd)
+		return 1;
 	if (r < 0) {
 		xb_error_fault(err, XB_FAULT_STORE);
 		return xb_error_wrap(err, r, "packing a layer");
@@ -305,14 +526,23 @@ int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_f
 {
 	const struct xb_pack_tree tree = { .fd = upper_fd };
 
-	return pack(&tree, 1, true, options, out_fd, ret, err);
+	return pack(&tree, 1, true, NULL, options, out_fd, ret, err);
+}
+
+int xb_layer_pack_graft(int upper_fd, const struct xb_pack_graft *graft,
+			const struct xb_pack_options *options, int out_fd,
+			struct xb_layer_info *ret, struct xb_error *err)
+{
+	const struct xb_pack_tree tree = { .fd = upper_fd };
+
+	return pack(&tree, 1, true, graft, options, out_fd, ret, err);
 }
 
 int xb_tree_pack(const struct xb_pack_tree *trees, size_t count,
 		 const struct xb_pack_options *options, int out_fd, struct xb_layer_info *ret,
 		 struct xb_error *err)
 {
-	return pack(trees, count, false, options, out_fd, ret, err);
+	return pack(trees, count, false, NULL, options, out_fd, ret, err);
 }
 
 /* All of a file into the sink. */

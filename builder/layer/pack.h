@@ -20,6 +20,7 @@
 #define XB_BUILDER_LAYER_PACK_H
 
 #include "base/error.h"
+#include "builder/layer/copy.h"
 #include "builder/layer/layer.h"
 
 /**
@@ -33,6 +34,24 @@
  */
 int xb_layer_pack(int upper_fd, const struct xb_pack_options *options, int out_fd,
 		  struct xb_layer_info *ret, struct xb_error *err);
+
+/** A directory whose contents are packed as if they had been copied; all is borrowed. */
+struct xb_pack_graft {
+	int place;	  /**< an empty directory of the upper one, where the copy would be */
+	int source;	  /**< the directory that is copied */
+	const char *path; /**< of it, as the filter of `how` knows it; "" for its root */
+	const struct xb_copy_options *how;
+};
+
+/**
+ * As xb_layer_pack(), with what xb_copy_path() would make of a directory in one of its directories:
+ * the same bytes, without the copy. Returns 0, or 1 when the copy has to be made: where nothing
+ * would be copied, and where something has extended attributes, is neither file, directory nor
+ * link, cannot be read, or changed while it was read; `ret` and `err` are untouched then.
+ */
+int xb_layer_pack_graft(int upper_fd, const struct xb_pack_graft *graft,
+			const struct xb_pack_options *options, int out_fd,
+			struct xb_layer_info *ret, struct xb_error *err);
 
 /** A tree and the directory of the tar that it goes into. */
 struct xb_pack_tree {

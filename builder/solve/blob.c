@@ -42,11 +42,26 @@ static int publish(struct xb_ingest *ingest, const struct xb_layer_info *info,
 	return r < 0 ? r : xb_piece_put(memory->store, &info->digest, &memory->made, err);
 }
 
-/* Make a blob of what `pack` reads from `fd`. */
-static int make(struct xb_step_shared *shared, const struct xb_pack_options *how, int fd,
-		int (*pack)(int fd, const struct xb_pack_options *options, int out_fd,
-			    struct xb_layer_info *ret, struct xb_error *err),
-		struct xb_record *record, struct xb_error *err)
+/* What a blob is made of. */
+struct source {
+	int fd; /* a tree, or a tar */
+	bool is_tar;
+	const struct xb_pack_graft *graft; /* of a tree; NULL: none */
+};
+
+static int pack(const struct source *from, const struct xb_pack_options *options, int out_fd,
+		struct xb_layer_info *ret, struct xb_error *err)
+{
+	if (from->is_tar)
+		return xb_tar_pack(from->fd, options, out_fd, ret, err);
+	if (from->graft != NULL)
+		return xb_layer_pack_graft(from->fd, from->graft, options, out_fd, ret, err);
+	return xb_layer_pack(from->fd, options, out_fd, ret, err);
+}
+
+/* Make a blob. Returns 1 for a graft that cannot be packed. */
+static int make(struct xb_step_shared *shared, const struct xb_pack_options *how,
+		const struct source *from, struct xb_record *record, struct xb_error *err)
 {
 	XB_CLEANUP(memory_clear) struct memory memory = { .store = shared->store };
 	const struct xb_pack_memory remember = { &memory, find, made };
@@ -59,11 +74,13 @@ static int make(struct xb_step_shared *shared, const struct xb_pack_options *how
 	options.memory = &remember;
 	options.cancelled = &shared->cancelled;
 	if (r == 0)
-		r = pack(fd, &options, xb_ingest_fd(ingest), &info, err);
+		r = pack(from, &options, xb_ingest_fd(ingest), &info, err);
 	if (r == 0)
 		r = publish(ingest, &info, &memory, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "packing the layer");
+	if (r > 0)
+		return r;
 	record->diff_id = info.diff_id;
 	record->blob = info.digest;
 	record->blob_size = info.size;
@@ -83,7 +100,16 @@ int xb_step_pack(struct xb_step_shared *shared, enum xb_compression compression,
 	int r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
 
 	return r < 0 ? xb_error_wrap(err, r, "packing the layer")
-		     : make(shared, &options, upper, xb_layer_pack, record, err);
+		     : make(shared, &options, &(struct source){ .fd = upper }, record, err);
+}
+
+int xb_step_pack_graft(struct xb_step_shared *shared, int upper, const struct xb_pack_graft *graft,
+		       struct xb_record *record, struct xb_error *err)
+{
+	struct xb_pack_options options = { .epoch = shared->epoch };
+	const struct source from = { .fd = upper, .graft = graft };
+
+	return make(shared, &options, &from, record, err);
 }
 
 int xb_step_repack(struct xb_step_shared *shared, enum xb_compression compression, int level,
@@ -91,7 +117,8 @@ int xb_step_repack(struct xb_step_shared *shared, enum xb_compression compressio
 {
 	struct xb_pack_options options = { .compression = compression, .level = level };
 
-	return make(shared, &options, tar_fd, xb_tar_pack, record, err);
+	return make(shared, &options, &(struct source){ .fd = tar_fd, .is_tar = true }, record,
+		    err);
 }
 
 int xb_step_digest(struct xb_step_shared *shared, struct xb_record *record, struct xb_error *err)

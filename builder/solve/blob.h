@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "builder/cache/record.h"
 #include "builder/layer/layer.h"
+#include "builder/layer/pack.h"
 #include "builder/solve/shared.h"
 
 /**
@@ -15,6 +16,12 @@
  */
 int xb_step_pack(struct xb_step_shared *shared, enum xb_compression compression, int level,
 		 struct xb_record *record, struct xb_error *err);
+/**
+ * As xb_step_pack() in the plain form, of the tree `upper` with a directory in it as if it had been
+ * copied there. Returns 0, or 1 when it has to be copied first: see xb_layer_pack_graft().
+ */
+int xb_step_pack_graft(struct xb_step_shared *shared, int upper, const struct xb_pack_graft *graft,
+		       struct xb_record *record, struct xb_error *err);
 /** As xb_step_pack(), of the tar that is the regular file `tar_fd`. */
 int xb_step_repack(struct xb_step_shared *shared, enum xb_compression compression, int level,
 		   int tar_fd, struct xb_record *record, struct xb_error *err);

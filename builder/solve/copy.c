@@ -10,6 +10,7 @@
 #include "builder/context/select.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/unpack.h"
+#include "builder/solve/blob.h"
 #include "builder/solve/owner.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/work.h"
@@ -484,22 +485,31 @@ static void warn_of_replacing(const struct xb_work *work, int root, const struct
 	post_warnings(work->shared, work->index, &lines);
 }
 
+/* All but the filter; `change` is room for what the options may need. */
+static int set_options(const struct xb_work *work, const struct origin *origin, int root,
+		       struct xb_mode_change *change, struct xb_copy_options *options,
+		       struct xb_error *err)
+{
+	const struct xb_step_copy *copy = &work->step->copy;
+	int r = 0;
+
+	*options = XB_COPY_OPTIONS_INIT;
+	options->mode = copy->mode;
+	options->epoch = work->shared->epoch;
+	if (copy->chmod != NULL) {
+		r = xb_mode_parse(copy->chmod, change, err);
+		options->change = change;
+	}
+	return r == 0 ? set_owner(work, origin, root, options, err) : r;
+}
+
 static int copy_items(const struct xb_work *work, const struct origin *origin,
 		      const struct items *items, int root, struct xb_error *err)
 {
-	const struct xb_step_copy *copy = &work->step->copy;
-	struct xb_copy_options options = XB_COPY_OPTIONS_INIT;
+	struct xb_copy_options options;
 	struct xb_mode_change change;
-	int r = 0;
+	int r = set_options(work, origin, root, &change, &options, err);
 
-	options.mode = copy->mode;
-	options.epoch = work->shared->epoch;
-	if (copy->chmod != NULL) {
-		r = xb_mode_parse(copy->chmod, &change, err);
-		options.change = &change;
-	}
-	if (r == 0)
-		r = set_owner(work, origin, root, &options, err);
 	for (size_t i = 0; r == 0 && i < items->paths.len; i++)
 		r = copy_one(work, &items->paths.items[i], root, &options, err);
 	if (r == 0)
@@ -530,6 +540,78 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 	if (r >= 0 && work->ground != NULL)
 		r = xb_ground_unmake(work->ground, root, err);
 	return r < 0 ? r : 0;
+}
+
+/* ---- packing without a copy ------------------------------------------------------------------ */
+
+/* Whether what is copied may have such an owner: a plain user has but some ids. */
+static bool may_own(int dir, const struct xb_copy_options *options)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 &&
+	       fchown(dir, options->uid >= 0 ? (uid_t)options->uid : st.st_uid,
+		      options->gid >= 0 ? (gid_t)options->gid : st.st_gid) == 0 &&
+	       fchown(dir, st.st_uid, st.st_gid) == 0;
+}
+
+/* The destination in the tree `root`, as it is once something has been put into it, or -1. */
+static int make_place(const struct xb_work *work, int root, const struct xb_copy_options *options)
+{
+	xb_auto_fd int made = -1;
+	int fd;
+
+	if (work->ground != NULL && xb_ground_make(work->ground, root, NULL) < 0)
+		return -1;
+	made = xb_copy_destination(root, work->step->copy.destination, options, NULL);
+	fd = made < 0 ? -1 : openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && (!may_own(fd, options) || futimens(fd, NULL) < 0))
+		xb_cleanup_fd(&fd);
+	return fd;
+}
+
+static int pack_item(const struct xb_work *work, const struct item *item, int root,
+		     struct xb_record *record, struct xb_error *err)
+{
+	const struct origin *origin = item->origin;
+	struct decider decider = { .rules = origin->rules, .select = item->select };
+	xb_auto_str struct xb_str path = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_fd int source = -1;
+	xb_auto_fd int place = -1;
+	struct xb_copy_options options;
+	struct xb_mode_change change;
+	struct xb_pack_graft graft = { .how = &options };
+
+	if (xb_context_resolve(origin->root, origin->rules, item->path, true, &path, NULL) < 0)
+		return 1;
+	source = xb_open_in_root(origin->root, xb_str_text(&path), O_RDONLY | O_DIRECTORY, 0, NULL);
+	if (source < 0 || set_options(work, origin, root, &change, &options, NULL) < 0)
+		return 1;
+	options.filter = filter;
+	options.context = &decider;
+	graft.path = xb_view_is(xb_str_view(&path), ".") ? "" : xb_str_text(&path);
+	place = make_place(work, root, &options);
+	if (place < 0 || filter(&decider, graft.path, "", true) == XB_COPY_SKIP)
+		return 1;
+	graft.place = place;
+	graft.source = source;
+	return xb_step_pack_graft(work->shared, root, &graft, record, err);
+}
+
+int xb_work_copy_packed(const struct xb_work *work, int upper, struct xb_record *record,
+			struct xb_error *err)
+{
+	const struct xb_step_copy *copy = &work->step->copy;
+	XB_CLEANUP(origins_clear) struct origins origins = { .paths = { .owned = -1 } };
+	XB_CLEANUP(items_clear) struct items items = { 0 };
+	int r;
+
+	if (copy->unpack || copy->parents || copy->fetch_count > 0 || copy->file_count > 0 ||
+	    open_origins(work->shared, work->step, work->inputs + 1, &origins, NULL) < 0 ||
+	    expand_sources(&origins, work->step, &items, NULL) < 0 || items.paths.len != 1)
+		return 0;
+	r = pack_item(work, &items.paths.items[0], upper, record, err);
+	return r < 0 ? r : r == 0;
 }
 
 /* Make the directory of WORKDIR in the open tree. */

@@ -21,7 +21,8 @@ struct xb_result_layer {
 	struct xb_digest blob;
 	uint64_t blob_size;	     /**< bytes */
 	char media_type[96];	     /**< OCI's spelling */
-	struct xb_snapshot snapshot; /**< empty: a base image's layer, see trees.h */
+	struct xb_snapshot snapshot; /**< empty: a base image's layer, see trees.h, or one that was
+					packed without a tree, which nobody wants */
 	int64_t created;	     /**< seconds since 1970; 0 for a base image's */
 };
 struct xb_result_layers XB_ARRAY(struct xb_result_layer);

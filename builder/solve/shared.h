@@ -45,6 +45,7 @@ struct xb_step_shared {
 	bool no_network;      /**< steps have no network */
 	struct xb_crew *crew; /**< helps those who pack */
 	const unsigned char *uses; /**< of each step's result: a set of enum xb_result_use */
+	bool layers_only;	   /**< outputs want layers in their plain form, and no trees */
 	struct xb_events *events;
 	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
 	int cancel_fd;	       /**< readable once `cancelled` is set */

@@ -430,12 +430,23 @@ static bool wants_plain(const struct xb_forms *forms)
 	return false;
 }
 
+/* Another form is made from a tree, as is one that is forced. */
+static bool only_plain(const struct xb_forms *forms)
+{
+	for (size_t i = 0; forms != NULL && i < forms->len; i++) {
+		if (!xb_form_is_plain(&forms->items[i]) || forms->items[i].force)
+			return false;
+	}
+	return true;
+}
+
 /* What each result is for. */
 static void set_uses(struct solver *s)
 {
 	const struct xb_plan *plan = s->request->plan;
 	bool plain = wants_plain(s->request->forms);
 
+	s->shared.layers_only = !s->request->files && only_plain(s->request->forms);
 	for (size_t t = 0; t < plan->target_count; t++) {
 		size_t at = plan->targets[t].step;
 

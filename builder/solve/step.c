@@ -223,11 +223,56 @@ static int pack(struct xb_step_shared *shared, size_t index, struct xb_record *r
 		       : xb_step_digest(shared, record, err);
 }
 
-static int execute(struct xb_step_shared *shared, size_t index,
-		   const struct xb_result *const *inputs, const struct xb_ground *ground,
-		   struct xb_record *record, struct xb_error *err)
+/* Whether anything of the step is wanted besides its layer in the plain form. */
+static bool wants_tree(const struct xb_step_shared *shared, size_t index)
 {
-	uint64_t start = xb_clock_monotonic();
+	return !shared->layers_only || shared->uses[index] != XB_RESULT_LAYER;
+}
+
+static void drop_snapshot(struct xb_step_shared *shared, struct xb_record *record)
+{
+	xb_snapshot_discard(shared->store, &record->snapshot);
+	record->snapshot = (struct xb_snapshot){ 0 };
+}
+
+/*
+ * Pack the layer of a copy whose tree nobody wants without making the tree, but for the directories
+ * around it, which are taken away again. Returns 1 when that is done, 0 when the step has to be
+ * carried out.
+ */
+static int pack_without_tree(struct xb_step_shared *shared, size_t index,
+			     const struct xb_result *const *inputs, const struct xb_ground *ground,
+			     struct xb_record *record, struct xb_error *err)
+{
+	const struct xb_step *step = &shared->plan->steps[index];
+	static const struct xb_strv nothing = XB_STRV_INIT;
+	xb_auto_fd int upper = -1;
+	const struct xb_work work = {
+		.shared = shared,
+		.index = index,
+		.step = step,
+		.lowers = &nothing,
+		.inputs = inputs,
+		.ground = ground,
+	};
+	int r;
+
+	if (wants_tree(shared, index) || step->kind != XB_STEP_COPY ||
+	    (ground == NULL && inputs[0] != NULL && !step->copy.link))
+		return 0;
+	r = xb_snapshot_begin(shared->store, &record->snapshot, err);
+	if (r == 0)
+		r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
+	if (r == 0)
+		r = xb_work_copy_packed(&work, upper, record, err);
+	drop_snapshot(shared, record);
+	return r;
+}
+
+static int make_tree_and_pack(struct xb_step_shared *shared, size_t index,
+			      const struct xb_result *const *inputs, const struct xb_ground *ground,
+			      struct xb_record *record, struct xb_error *err)
+{
 	int r = xb_snapshot_begin(shared->store, &record->snapshot, err);
 
 	if (r < 0)
@@ -237,14 +282,24 @@ static int execute(struct xb_step_shared *shared, size_t index,
 		r = xb_step_cancelled(shared, err);
 	if (r == 0)
 		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
+	return r == 0 ? pack(shared, index, record, err) : r;
+}
+
+static int execute(struct xb_step_shared *shared, size_t index,
+		   const struct xb_result *const *inputs, const struct xb_ground *ground,
+		   struct xb_record *record, struct xb_error *err)
+{
+	uint64_t start = xb_clock_monotonic();
+	int r = pack_without_tree(shared, index, inputs, ground, record, err);
+
 	if (r == 0)
-		r = pack(shared, index, record, err);
+		r = make_tree_and_pack(shared, index, inputs, ground, record, err);
 	record->created = shared->epoch >= 0 ? shared->epoch : xb_clock_now();
 	record->duration = xb_clock_monotonic() - start;
-	if (r == 0)
+	if (r >= 0)
 		r = xb_record_put(shared->store, record, err);
 	if (r < 0)
-		xb_snapshot_discard(shared->store, &record->snapshot);
+		drop_snapshot(shared, record);
 	return xb_store_explain(err, r);
 }
 
@@ -407,6 +462,48 @@ static int find_or_make(struct xb_step_shared *shared, size_t index,
 	return r < 0 ? r : put_alias(shared, key, record, err);
 }
 
+/* A layer that was packed without a tree gets one, once for all who want it. */
+static int restore_tree(struct xb_step_shared *shared, size_t index, struct xb_record *record,
+			struct xb_error *err)
+{
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	struct xb_result_layer layer = { 0 };
+	struct xb_record now = { 0 };
+	int r = xb_step_lock(shared, index, record->key, &lock, err);
+
+	if (r == 0)
+		r = xb_record_get(shared->store, record->key, &now, err);
+	if (r > 0 && now.snapshot.id[0] != '\0') {
+		*record = now;
+		return 0;
+	}
+	layer.blob = record->blob;
+	layer.blob_size = record->blob_size;
+	layer.diff_id = record->diff_id;
+	(void)snprintf(layer.media_type, sizeof(layer.media_type), "%s", record->media_type);
+	if (r >= 0)
+		r = xb_trees_restore(shared->store, &layer, shared->max_layer, &record->snapshot,
+				     &warnings, err);
+	post_warnings(shared, index, &warnings);
+	if (r == 0)
+		r = xb_record_put(shared->store, record, err);
+	if (r < 0)
+		drop_snapshot(shared, record);
+	return xb_store_explain(err, r);
+}
+
+static int find_or_make_whole(struct xb_step_shared *shared, size_t index,
+			      const struct xb_result *const *inputs, struct xb_record *record,
+			      bool *ret_cached, struct xb_error *err)
+{
+	int r = find_or_make(shared, index, inputs, record, ret_cached, err);
+
+	if (r < 0 || record->snapshot.id[0] != '\0' || !wants_tree(shared, index))
+		return r;
+	return restore_tree(shared, index, record, err);
+}
+
 static int carry_out_base(struct xb_step_shared *shared, size_t index, struct xb_result *ret,
 			  struct xb_error *err)
 {
@@ -451,7 +548,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 	else if (step->kind == XB_STEP_FETCH)
 		r = xb_store_explain(err, xb_step_fetch(shared, index, ret, err));
 	else
-		r = find_or_make(shared, index, inputs, record, &ret->cached, err);
+		r = find_or_make_whole(shared, index, inputs, record, &ret->cached, err);
 	if (r < 0)
 		return add_place(step, r, err);
 	if (step->kind != XB_STEP_BASE && step->kind != XB_STEP_FETCH) {

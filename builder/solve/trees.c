@@ -75,6 +75,28 @@ static int unpack_into(struct xb_store *store, const struct xb_result_layer *lay
 	return r == 0 ? xb_site_close(&site, err) : r;
 }
 
+int xb_trees_restore(struct xb_store *store, const struct xb_result_layer *layer,
+		     uint64_t max_layer, struct xb_snapshot *ret, struct xb_strv *warnings,
+		     struct xb_error *err)
+{
+	static const struct xb_strv nothing = XB_STRV_INIT;
+	struct xb_snapshot snapshot = { 0 };
+	int r;
+
+	xb_limit_enforce(store);
+	r = xb_snapshot_begin(store, &snapshot, err);
+	if (r == 0)
+		r = unpack_into(store, layer, max_layer, &nothing, &snapshot, warnings, err);
+	if (r == 0)
+		r = xb_snapshot_commit(store, &snapshot, err);
+	if (r < 0) {
+		xb_snapshot_discard(store, &snapshot);
+		return xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text);
+	}
+	*ret = snapshot;
+	return 0;
+}
+
 static int unpack_and_record(struct xb_store *store, const struct xb_result_layer *layer,
 			     uint64_t max_layer, const struct xb_strv *lowers,
 			     struct xb_record *record, struct xb_strv *warnings,

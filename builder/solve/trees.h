@@ -30,6 +30,14 @@ int xb_trees_list(struct xb_store *store, const struct xb_result *result, struct
 		  uint64_t max_layer, struct xb_sight *ret, struct xb_error *err);
 
 /**
+ * Make a snapshot of a layer that was packed without one and needs nothing of what is below it;
+ * `*ret` is for a record to name. Limits and warnings as above.
+ */
+int xb_trees_restore(struct xb_store *store, const struct xb_result_layer *layer,
+		     uint64_t max_layer, struct xb_snapshot *ret, struct xb_strv *warnings,
+		     struct xb_error *err);
+
+/**
  * Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. Where
  * overlays cannot be used, it is a snapshot into which all layers are merged, by hard links.
  */

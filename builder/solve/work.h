@@ -6,6 +6,7 @@
 #define XB_BUILDER_SOLVE_WORK_H
 
 #include "base/digest.h"
+#include "builder/cache/record.h"
 #include "builder/solve/ground.h"
 #include "builder/solve/result.h"
 #include "builder/solve/shared.h"
@@ -28,6 +29,14 @@ struct xb_work {
 int xb_work_run(const struct xb_work *work, struct xb_error *err);
 /** Copy, for COPY and ADD. */
 int xb_work_copy(const struct xb_work *work, struct xb_error *err);
+/**
+ * Pack the layer of a copy that needs nothing of the parent's tree but its ground straight from
+ * what it copies, and write to `record` what it is. Returns 1 when that is done, 0 when the copy
+ * has to be made, on a fresh snapshot: it is of more than one directory, or as
+ * xb_layer_pack_graft() says.
+ */
+int xb_work_copy_packed(const struct xb_work *work, int upper, struct xb_record *record,
+			struct xb_error *err);
 /** Make the directory of WORKDIR. */
 int xb_work_workdir(const struct xb_work *work, struct xb_error *err);
 

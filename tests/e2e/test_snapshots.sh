@@ -155,9 +155,47 @@ listed_base() {
 	same "$(index_digest listed.layout)" "$(index_digest unpacked.layout)" "through a link"
 }
 
+trees_in() { find "$1/snapshots" -mindepth 1 -maxdepth 1 | wc -l; }
+
+# The layer of a copy is packed without a copy, and is the same; a tree is there when it is wanted.
+packed_without_tree() {
+	fresh
+	mkdir -p bare/app/src/deep bare/app/empty bare/app/secret
+	printf 'FROM scratch\nCOPY --chown=3:4 --chmod=g-w app /opt/app/\n' >bare/Dockerfile
+	printf 'app/secret\n!app/secret/not\n' >bare/.dockerignore
+	for f in src/a src/deep/b secret/is secret/not; do echo "$f" >bare/app/$f; done
+	ln bare/app/src/a bare/app/src/also_a
+	ln -s ../a bare/app/src/deep/link
+	truncate -s 300000 bare/app/src/sparse
+	build -o type=oci,dest=bare.layout,tar=false bare
+	same "$(trees_in "$STORE")" 0 "trees without use"
+	# with the tree, in another store, the image is the same; and in this one it is there when asked for
+	build -o type=oci,dest=bare.layout2,tar=false --root "$W/bare.store" -o type=local,dest=bare.out2 bare
+	same "$(trees_in "$W/bare.store")" 1
+	same "$(index_digest bare.layout2)" "$(index_digest bare.layout)"
+	build -o type=local,dest=bare.out bare
+	same "$(trees_in "$STORE")" 1
+	same "$(tool tree bare.out | sha256sum)" "$(tool tree bare.out2 | sha256sum)"
+	same "$(find bare.out -type f -o -type l | sort | tr '\n' ' ')" \
+		"bare.out/opt/app/secret/not bare.out/opt/app/src/a bare.out/opt/app/src/also_a bare.out/opt/app/src/deep/b bare.out/opt/app/src/deep/link bare.out/opt/app/src/sparse "
+	printf 'FROM tiny\nCOPY app /opt/app/\n' >bare/Dockerfile
+	build -o type=oci,dest=bare.tar bare
+	printf 'RUN test "$(cat /opt/app/src/deep/b)" = src/deep/b && ls -l /opt/app/src/a | grep -q root\n' >>bare/Dockerfile
+	build -o type=oci,dest=bare.tar bare 2>log || fail "$(cat log)"
+	# nothing to copy, and what no layer can hold: as ever
+	mkdir -p bare/none && : >bare/app/.wh.x
+	printf 'FROM tiny\nCOPY none /some/where/\n' >bare/Dockerfile
+	build -o type=oci,dest=none.tar bare
+	printf 'FROM scratch\nCOPY app /\n' >bare/Dockerfile
+	! build -o type=oci,dest=none.tar bare 2>log || fail "took .wh.x"
+	grep -q 'cannot be kept in a layer' log
+	"$XBUILD" cache check --root "$STORE"
+}
+
 t "a thousand steps and more, one on the other" many_layers
 t "a base of 600 layers" deep_base
 t "a deep stack as a plain user" deep_as_user
 t "a copy is made once for all platforms" once_for_all
 t "a base that is only copied onto is listed, not unpacked" listed_base
+t "a copy whose tree nobody wants is packed without one" packed_without_tree
 finish

@@ -36,6 +36,7 @@ struct build {
 	bool no_cache;
 	bool no_network;
 	struct xb_forms forms; /* none: plain */
+	bool layers_only;      /* no tree of the result is wanted */
 	bool keep_going;
 	const bool *optional;
 	int stop_fd;
@@ -179,6 +180,7 @@ static inline void try_build(struct build *b, const char *text)
 		.no_network = b->no_network,
 		.jobs = 4,
 		.forms = b->forms.len > 0 ? &b->forms : &plain_alone,
+		.files = !b->layers_only,
 		.keep_going = b->keep_going,
 		.optional = b->optional,
 		.stop_fd = b->stop_fd,

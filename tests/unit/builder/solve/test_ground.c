@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "builder/layer/pack.h"
 #include "builder/layer/unpack.h"
 #include "tests/unit/builder/solve/build.h"
 
@@ -113,16 +114,49 @@ static char *chain_of(struct build *b, const char *before, const char *owner, co
 	return b->r < 0 ? NULL : xb_strdup(xb_result_chain(build_result(b))->text);
 }
 
-/* One copy, both ways. Counts those that both could do, and those found under another tree. */
-static void compare(struct build *b, const char *base, const char *copy, unsigned *worked,
-		    unsigned *found)
+/* What became of many copies. */
+struct counts {
+	unsigned worked; /* that could be done both ways */
+	unsigned found;	 /* of them, that were found under another tree */
+	unsigned packed; /* that were packed without being made */
+};
+
+static const struct xb_result_layer *top(const struct build *b)
+{
+	const struct xb_result_layers *layers = &build_result(b)->layers;
+
+	return &layers->items[layers->len - 1];
+}
+
+/* A tree that was made from its layer gives the layer. */
+static void check_tree(struct build *b)
+{
+	const struct xb_pack_options options = { .epoch = b->epoch };
+	struct xb_layer_info info;
+	xb_auto_fd int fd = -1;
+
+	assert_int_equal(xb_snapshot_open(b->store, &top(b)->snapshot, &fd, NULL), 0);
+	assert_int_equal(xb_layer_pack(fd, &options, -1, &info, NULL), 0);
+	assert_string_equal(info.diff_id.text, top(b)->diff_id.text);
+}
+
+/* One copy, in all ways: apart, where the layer alone is wanted, and on the tree; and its tree. */
+static void compare(struct build *b, const char *base, const char *copy, struct counts *counts)
 {
 	xb_autofree char *other = xb_format("%s\nCOPY --link extra /extra", base);
-	xb_autofree char *apart = chain_of(b, base, "0:0", copy);
-	xb_autofree char *message = xb_strdup(b->err.message);
-	xb_autofree char *plain = chain_of(b, base, "me", copy);
+	xb_autofree char *apart = NULL;
+	xb_autofree char *plain = NULL;
+	xb_autofree char *message = NULL;
 	xb_autofree char *again = NULL;
 	xb_autofree char *plain_again = NULL;
+
+	b->layers_only = true;
+	apart = chain_of(b, base, "0:0", copy);
+	message = xb_strdup(b->err.message);
+	if (apart != NULL)
+		counts->packed += top(b)->snapshot.id[0] == '\0';
+	b->layers_only = false;
+	plain = chain_of(b, base, "me", copy);
 
 	if (apart == NULL || plain == NULL) {
 		if (apart != plain)
@@ -132,9 +166,10 @@ static void compare(struct build *b, const char *base, const char *copy, unsigne
 	}
 	if (strcmp(apart, plain) != 0)
 		fail_msg("%s: other bytes when it stands apart", copy);
-	++*worked;
+	counts->worked++;
 	again = chain_of(b, other, "0:0", copy);
-	*found += again != NULL && build_result(b)->cached;
+	counts->found += again != NULL && build_result(b)->cached;
+	check_tree(b);
 	plain_again = chain_of(b, other, "me", copy);
 	assert_string_equal(again, plain_again);
 }
@@ -143,8 +178,7 @@ static void test_the_bytes_are_those_of_a_plain_copy(void **state)
 {
 	struct build *b = *state;
 	struct rng rng = { .state = 1181783497276652981 };
-	unsigned worked = 0;
-	unsigned found = 0;
+	struct counts counts = { 0 };
 
 	b->epoch = 1600000000;
 	scratch_write("c/extra", "extra");
@@ -166,13 +200,15 @@ static void test_the_bytes_are_those_of_a_plain_copy(void **state)
 		for (int i = 0; i < COPIES; i++) {
 			xb_autofree char *copy = random_copy(&rng, round);
 
-			compare(b, text, copy, &worked, &found);
+			compare(b, text, copy, &counts);
 		}
 	}
-	print_message("%u copies, %u of them found under another tree\n", worked, found);
-	assert_true(worked > ROUNDS);
-	assert_true(found > worked / 4);
-	assert_true(found < worked);
+	print_message("%u copies, %u of them found under another tree, %u packed without one\n",
+		      counts.worked, counts.found, counts.packed);
+	assert_true(counts.worked > ROUNDS);
+	assert_true(counts.found > counts.worked / 4);
+	assert_true(counts.found < counts.worked);
+	assert_true(counts.packed > counts.worked / 10);
 }
 
 /* What everybody writes: a directory of one's own, made before or not, and one of the base's. */
