@@ -296,7 +296,7 @@ DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libc
 	ca-certificates
 DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
 	buildah busybox-static openssh-server uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl \
-	docker-registry \
+	docker-registry curl \
 	faketime gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
 .PHONY: deps deps-test

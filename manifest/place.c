@@ -44,18 +44,26 @@ static int copy_bytes(struct xb_place *to, struct xb_place *from, const struct x
 	return r < 0 ? r : to->ops->put(to, blob, &bytes.source, err);
 }
 
+static int mount(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
+		 bool *ret, struct xb_error *err)
+{
+	if (to->ops->mount == NULL)
+		return 0;
+	if (from->ops->origin != NULL)
+		from = from->ops->origin(from, blob);
+	return to->ops->mount(to, from, blob, ret, err);
+}
+
 int xb_place_copy_blob(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
 		       bool *moved, struct xb_error *err)
 {
 	bool there = false;
 	int r = to->ops->has(to, blob, &there, err);
 
-	if (from->ops->origin != NULL)
-		from = from->ops->origin(from, blob);
 	if (moved != NULL)
 		*moved = false;
-	if (r == 0 && !there && to->ops->mount != NULL)
-		r = to->ops->mount(to, from, blob, &there, err);
+	if (r == 0 && !there)
+		r = mount(to, from, blob, &there, err);
 	if (r < 0 || there)
 		return r;
 	if (moved != NULL)

@@ -58,7 +58,7 @@ struct xb_place_ops {
 	/** (w) Let `tag` mean `document`, whose bytes `bytes` are. */
 	int (*tag)(struct xb_place *place, const char *tag, const struct xb_descriptor *document,
 		   struct xb_view bytes, struct xb_error *err);
-	/** The place that really has a blob, for mounts and streams; NULL: this one. */
+	/** The place that a blob came from, where it may be mounted from; NULL: this one. */
 	struct xb_place *(*origin)(struct xb_place *place, const struct xb_descriptor *blob);
 	/** Release; NULL: there is nothing to do. */
 	void (*free)(struct xb_place *place);

@@ -15,6 +15,7 @@
 #include "builder/cli/report.h"
 #include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
+#include "builder/solve/output_push.h"
 
 /* Outputs that are written at once: more only wait for the disk. */
 #define MOST_OUTPUTS 4
@@ -309,7 +310,7 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 	return r;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------- */
+/* ---- targets that failed ------------------------------------------------------------------- */
 
 /*
  * The plan without targets that have no result, which were allowed to fail; `targets` (room for
@@ -336,9 +337,50 @@ static struct xb_plan without_missing(const struct xb_plan *plan, const struct x
 	return left;
 }
 
-int xb_deliver(const struct xb_build_request *request, const struct xb_results *results,
-	       bool own_files, struct xb_digest *ret, struct xb_strv *ret_kept,
-	       struct xb_error *err)
+/* ---- pushing ------------------------------------------------------------------------------ */
+
+/* An output whose tags move only once everything else has been written. */
+static int push(struct delivery *d, size_t index, const struct xb_registry_opener *opener,
+		struct xb_str *notes, struct xb_error *err)
+{
+	const struct xb_build_request *request = d->request;
+	const struct xb_output_source source = {
+		.store = request->store,
+		.plan = &d->plan,
+		.assembled = image_of(d, index),
+		.names = &request->options.names,
+	};
+	const struct xb_output_push how = {
+		.opener = opener,
+		.sources = request->sources,
+		.allow_drop = request->options.allow_drop,
+		.dry_run = request->options.dry_run,
+		.notes = notes,
+	};
+
+	return xb_output_push(&request->outputs.items[index], &source, &how, err);
+}
+
+static int push_outputs(struct delivery *d, struct xb_registries *registries, struct xb_error *err)
+{
+	const struct xb_outputs *outputs = &d->request->outputs;
+	const struct xb_registry_opener opener = xb_registries_opener(registries);
+	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < outputs->len; i++) {
+		if (xb_output_is_pushed(&outputs->items[i]))
+			r = push(d, i, &opener, &notes, err);
+	}
+	if (!d->request->options.quiet || d->request->options.dry_run)
+		(void)fputs(xb_str_text(&notes), stderr);
+	return r;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------- */
+
+int xb_deliver(struct xb_build_request *request, const struct xb_results *results, bool own_files,
+	       struct xb_digest *ret, struct xb_strv *ret_kept, struct xb_error *err)
 {
 	XB_CLEANUP(delivery_clear)
 	struct delivery d = {
@@ -352,6 +394,8 @@ int xb_deliver(const struct xb_build_request *request, const struct xb_results *
 	r = assemble(&d, results, err);
 	if (r == 0)
 		r = write_outputs(&d, results, own_files, ret_kept, err);
+	if (r == 0)
+		r = push_outputs(&d, &request->registries, err);
 	if (r == 0)
 		r = write_notes(&d, err);
 	if (r == 0 && d.forms.len > 0)

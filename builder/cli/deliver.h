@@ -16,14 +16,13 @@ void xb_deliver_forms(const struct xb_build_request *request, struct xb_forms *r
 /** Whether an output holds the files of the targets and not their layers. */
 bool xb_deliver_files(const struct xb_build_request *request);
 /**
- * Write documents, outputs, and the files of --metadata-file and --iidfile. Targets that may fail
- * and have no result are left out, with a warning. `own_files` as in struct xb_output_source.
- * `ret` gets the digest of the first output's image; it stays empty where there is no image. The
- * files of outputs that were there already are appended to `ret_kept`.
+ * Write documents, outputs, push those that are pushed, and write the files of --metadata-file and
+ * --iidfile. Targets that may fail and have no result are left out, with a warning. `own_files` as
+ * in struct xb_output_source. `ret` gets the digest of the first output's image; it stays empty
+ * where there is no image. The files of outputs that were there already are appended to `ret_kept`.
  */
-int xb_deliver(const struct xb_build_request *request, const struct xb_results *results,
-	       bool own_files, struct xb_digest *ret, struct xb_strv *ret_kept,
-	       struct xb_error *err);
+int xb_deliver(struct xb_build_request *request, const struct xb_results *results, bool own_files,
+	       struct xb_digest *ret, struct xb_strv *ret_kept, struct xb_error *err);
 /** Print that digest to standard output, unless an output went there. */
 void xb_deliver_print(const struct xb_build_request *request, const struct xb_digest *digest);
 

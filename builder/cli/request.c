@@ -18,6 +18,7 @@
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/plan/make.h"
+#include "builder/solve/output_push.h"
 #include "builder/solve/remote.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
@@ -60,7 +61,12 @@ const struct xb_option xb_build_option_table[] = {
 	{ "no-cache-filter", 0, XB_OPTION_LIST, AT(no_cache_filters), "STAGE",
 	  "run every step of these stages" },
 	{ "pull", 0, XB_OPTION_FLAG, AT(pull), NULL,
-	  "take the newest base images (there are no registries yet: nothing to do)" },
+	  "ask registries also for images that the store has a tag of" },
+	{ "push", 0, XB_OPTION_FLAG, AT(push), NULL, "push the result: -o type=registry" },
+	{ "allow-drop", 0, XB_OPTION_FLAG, AT(allow_drop), NULL,
+	  "let pushed tags lose platforms that they have now" },
+	{ "dry-run", 0, XB_OPTION_FLAG, AT(dry_run), NULL,
+	  "push nothing: print what would become of each tag" },
 	{ "load", 0, XB_OPTION_FLAG, AT(load), NULL,
 	  "keep the result in the store, as without -o" },
 	{ "annotation", 0, XB_OPTION_LIST, AT(annotations), "[TYPE:]NAME=VALUE",
@@ -96,13 +102,11 @@ const struct xb_option xb_build_option_table[] = {
 	{ "check", 0, XB_OPTION_FLAG, AT(check), NULL, "--call=check" },
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
-	{ "push", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "allow-drop", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ 0 },
 };
 
@@ -132,6 +136,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 {
 	xb_plan_free(request->plan);
 	xb_sources_free(request->sources);
+	xb_registries_clear(&request->registries);
 	xb_dockerfile_free(request->dockerfile);
 	xb_context_free(request->context);
 	if (request->store != NULL)
@@ -141,7 +146,6 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_array_clear(&request->platforms);
 	xb_array_clear(&request->optional);
 	xb_strv_clear(&request->host_lines);
-	xb_registry_access_clear(&request->registries);
 	xb_secrets_clear(&request->secrets);
 	xb_agent_sources_clear(&request->agents);
 	xb_sandbox_limits_clear(&request->limits);
@@ -301,7 +305,7 @@ static int read_limits(struct xb_build_request *request, struct xb_error *err)
 
 static int read_registries(struct xb_build_request *request, struct xb_error *err)
 {
-	return xb_registry_access_open(&request->options.registries, &request->registries, err);
+	return xb_registries_init(&request->registries, &request->options.registries, err);
 }
 
 static int read_network(struct xb_build_request *request, struct xb_error *err)
@@ -364,6 +368,33 @@ static int check_names(const struct xb_build_options *options, struct xb_error *
 	return 0;
 }
 
+/* `--push` is for images alone: of what -o makes, else the result itself. */
+static void push_outputs(struct xb_build_request *request)
+{
+	struct xb_outputs *outputs = &request->outputs;
+	bool pushed = false;
+
+	for (size_t i = 0; i < outputs->len; i++) {
+		outputs->items[i].push |= outputs->items[i].type == XB_OUTPUT_IMAGE;
+		pushed |= outputs->items[i].push;
+	}
+	if (!pushed)
+		*xb_array_push(outputs) =
+			(struct xb_output){ .type = XB_OUTPUT_REGISTRY, .push = true };
+}
+
+static int check_pushes(const struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_outputs *outputs = &request->outputs;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < outputs->len; i++) {
+		if (outputs->items[i].push)
+			r = xb_output_push_check(&outputs->items[i], &request->options.names, err);
+	}
+	return r;
+}
+
 static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 {
 	const struct xb_strv *texts = &request->options.outputs;
@@ -375,8 +406,12 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 		if (r < 0)
 			return r;
 	}
-	if (texts->len == 0 || request->options.load)
+	if (request->options.push)
+		push_outputs(request);
+	if (request->outputs.len == 0 || request->options.load)
 		*xb_array_push(&request->outputs) = (struct xb_output){ .type = XB_OUTPUT_IMAGE };
+	if (check_pushes(request, err) < 0)
+		return -EINVAL;
 	strategy->no_emulation = request->options.no_emulation;
 	strategy->emulators.overrides = &request->options.emulators;
 	for (size_t i = 0; i < request->options.emulators.len; i++) {
@@ -660,6 +695,19 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 	return r;
 }
 
+static int open_sources(struct xb_build_request *request, struct xb_error *err)
+{
+	struct xb_registry_opener opener;
+	int r = xb_sources_new(request->store, &request->options.build_contexts, &request->sources,
+			       err);
+
+	request->registries.cancel_fd = request->stop_fd;
+	opener = xb_registries_opener(&request->registries);
+	if (r == 0)
+		xb_sources_set_registry(request->sources, &opener, request->options.pull);
+	return r;
+}
+
 int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_build_request *request,
 			  struct xb_error *err)
 {
@@ -670,8 +718,7 @@ int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_buil
 	if (r == 0)
 		r = xb_build_request_store(request, err);
 	if (r == 0)
-		r = xb_sources_new(request->store, &request->options.build_contexts,
-				   &request->sources, err);
+		r = open_sources(request, err);
 	if (r == 0)
 		r = make_plan(request, err);
 	return r;

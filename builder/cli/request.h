@@ -14,7 +14,7 @@
 #include "builder/cli/limits.h"
 #include "builder/cli/options.h"
 #include "builder/cli/parity.h"
-#include "builder/cli/registry_options.h"
+#include "builder/cli/registries.h"
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
 #include "builder/plan/plan.h"
@@ -66,6 +66,9 @@ struct xb_build_options {
 	bool keep_going;
 	bool pull;
 	bool load;
+	bool push;
+	bool allow_drop;
+	bool dry_run;
 	bool quiet;
 	bool no_emulation;
 	bool help;
@@ -94,7 +97,6 @@ struct xb_build_request {
 	struct xb_sandbox_limits limits;
 	struct xb_granted granted;
 	struct xb_strategy_options strategy;
-	struct xb_registry_access registries;
 	const char *default_root; /**< the store where --root does not say another */
 	int stop_fd;		  /**< as in struct xb_invocation */
 	int64_t context_time;	  /**< of a context that is fetched, in seconds, -1: none */
@@ -107,6 +109,7 @@ struct xb_build_request {
 	struct xb_store *store;
 	struct xb_context *context;
 	struct xb_dockerfile *dockerfile; /**< also of a text with a fault: `part` is then set */
+	struct xb_registries registries;
 	struct xb_sources *sources;
 	struct xb_plan *plan;
 };

@@ -30,6 +30,7 @@ static int (*const writers[])(const struct xb_output *, const struct xb_output_s
 	[XB_OUTPUT_IMAGE] = write_image,       [XB_OUTPUT_OCI] = write_oci,
 	[XB_OUTPUT_DOCKER] = write_docker,     [XB_OUTPUT_LOCAL] = xb_output_write_local,
 	[XB_OUTPUT_TAR] = xb_output_write_tar, [XB_OUTPUT_CACHE_ONLY] = write_nothing,
+	[XB_OUTPUT_REGISTRY] = write_nothing, /* it is pushed: output_push.h */
 };
 
 int xb_output_write(const struct xb_output *output, const struct xb_output_source *source,
@@ -51,11 +52,10 @@ int xb_output_write(const struct xb_output *output, const struct xb_output_sourc
 
 /* ---- documents ---------------------------------------------------------------------------- */
 
-/* The names of the build and of this output. */
-static void all_names(const struct xb_output *output, const struct xb_output_source *source,
-		      struct xb_strv *names)
+void xb_output_names(const struct xb_output *output, const struct xb_strv *build,
+		     struct xb_strv *names)
 {
-	xb_strv_append(names, source->names);
+	xb_strv_append(names, build);
 	for (size_t i = 0; i < output->names.len; i++) {
 		if (xb_strv_find(names, output->names.items[i]) < 0)
 			xb_strv_push(names, output->names.items[i]);
@@ -69,7 +69,7 @@ static int write_image(const struct xb_output *output, const struct xb_output_so
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	int r = 0;
 
-	all_names(output, source, &names);
+	xb_output_names(output, source->names, &names);
 	for (size_t i = 0; r == 0 && i < names.len; i++)
 		r = xb_tag_set(source->store, names.items[i], root, err);
 	return r;
@@ -242,7 +242,7 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	xb_auto_export struct xb_export files = { 0 };
 	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
 
-	all_names(output, source, &names);
+	xb_output_names(output, source->names, &names);
 	if (output->tag != NULL)
 		xb_strv_push(&tags, output->tag);
 	if (r == 0 && output->directory)
@@ -262,7 +262,7 @@ static int write_docker(const struct xb_output *output, const struct xb_output_s
 	xb_auto_export struct xb_export files = { 0 };
 	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
 
-	all_names(output, source, &names);
+	xb_output_names(output, source->names, &names);
 	if (r == 0)
 		r = xb_export_docker(store, &source->assembled->root, &names, &files, err);
 	if (r == 0)

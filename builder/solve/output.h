@@ -17,6 +17,9 @@ void xb_outputs_clear(struct xb_outputs *outputs);
  */
 int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_error *err);
 
+/** Append the names that an output's image gets: those of the build, then its own, each once. */
+void xb_output_names(const struct xb_output *output, const struct xb_strv *build,
+		     struct xb_strv *names);
 /** The word for a type. */
 const char *xb_output_type_name(enum xb_output_type type);
 /** Whether an output holds an image, and so needs layers to be packed. */

@@ -16,6 +16,7 @@ static const struct {
 	bool image; /* it holds layers */
 } types[] = {
 	[XB_OUTPUT_IMAGE] = { "image", false, false, true },
+	[XB_OUTPUT_REGISTRY] = { "registry", false, false, true },
 	[XB_OUTPUT_OCI] = { "oci", true, false, true },
 	[XB_OUTPUT_DOCKER] = { "docker", true, true, true },
 	[XB_OUTPUT_LOCAL] = { "local", true, false, false },
@@ -47,7 +48,8 @@ void xb_outputs_clear(struct xb_outputs *outputs)
 static int usage(struct xb_error *err, const char *text, const char *what)
 {
 	(void)xb_error_set(err, -EINVAL, "-o %s: %s", text, what);
-	(void)xb_error_hint(err, "write type=oci|docker|local|tar|image|cacheonly,dest=PATH");
+	(void)xb_error_hint(err,
+			    "write type=registry|oci|docker|local|tar|image|cacheonly,dest=PATH");
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
 
@@ -151,6 +153,13 @@ static int set_field(struct xb_output *output, struct xb_view key, struct xb_vie
 	}
 	if (xb_view_is(key, "platform-split"))
 		return set_split(output, value);
+	if (xb_view_is(key, "push"))
+		return set_bool(&output->push, value, false);
+	if (xb_view_is(key, "push-by-digest"))
+		return set_bool(&output->push_by_digest, value, false);
+	/* the digest is printed and in the metadata, asked for or not */
+	if (xb_view_is(key, "name-canonical"))
+		return set_bool(&(bool){ false }, value, false);
 	return set_form(output, key, value);
 }
 
@@ -183,6 +192,10 @@ static int check_output(const struct xb_output *output, const char *text, bool t
 		return usage(err, text, "dest= is missing");
 	if (directory && output->dest != NULL && strcmp(output->dest, "-") == 0)
 		return usage(err, text, "a directory cannot go to standard output");
+	if (output->push && output->type != XB_OUTPUT_IMAGE && output->type != XB_OUTPUT_REGISTRY)
+		return usage(err, text, "push= is for type=image and type=registry");
+	if (output->push_by_digest && !output->push)
+		return usage(err, text, "push-by-digest= is for what is pushed");
 	if (output->mirror && output->type != XB_OUTPUT_LOCAL)
 		return usage(err, text, "mode=delete is for type=local");
 	if (output->annotate.len > 0 && !types[output->type].image)
@@ -226,6 +239,7 @@ int xb_output_parse(const char *text, struct xb_outputs *outputs, struct xb_erro
 	}
 	if (r < 0)
 		return usage(err, text, "a quote does not end");
+	output->push |= output->type == XB_OUTPUT_REGISTRY;
 	return check_output(output, text, typed, err);
 }
 

@@ -19,6 +19,7 @@ struct xb_context_memory;
 /** The types of `-o`. */
 enum xb_output_type {
 	XB_OUTPUT_IMAGE,     /**< kept in the store under its names */
+	XB_OUTPUT_REGISTRY,  /**< pushed under its names */
 	XB_OUTPUT_OCI,	     /**< an OCI layout, as a directory or a tar */
 	XB_OUTPUT_DOCKER,    /**< what `docker load` takes; one platform */
 	XB_OUTPUT_LOCAL,     /**< the files, in a directory */
@@ -43,8 +44,10 @@ struct xb_output {
 	struct xb_form form;  /**< of the layers of an image */
 	struct xb_strv names; /**< `name=`: image names besides those of the build */
 	struct xb_annotate
-		annotate; /**< `annotation.NAME=` and the like: besides those of the build */
-	char *tag;	  /**< `tag=`: the name of the layout's entry, NULL: from the image names */
+		annotate;    /**< `annotation.NAME=` and the like: besides those of the build */
+	bool push;	     /**< `push=` of type=image; always of type=registry */
+	bool push_by_digest; /**< `push-by-digest=`: no tag is moved */
+	char *tag; /**< `tag=`: the name of the layout's entry, NULL: from the image names */
 };
 struct xb_outputs XB_ARRAY(struct xb_output);
 

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "builder/cache/blob.h"
+#include "base/pool.h"
+#include "builder/cache/place.h"
 #include "builder/cache/tag.h"
 #include "builder/plan/fetch.h"
 #include "builder/solve/remote.h"
 #include "manifest/place_layout.h"
 #include "manifest/reference.h"
+#include "manifest/registry/place.h"
 #include "platforms/host.h"
 
 #define LAYOUT_SCHEME "oci-layout://"
@@ -25,25 +27,38 @@ struct named {
 	char *image;		    /* the image that it is another name of, or NULL */
 	char *url;		    /* of something elsewhere, or NULL */
 	struct xb_layout *layout;
-	char *tag; /* within the layout, NULL: its only one */
+	struct xb_layout_place place; /* the layout */
+	char *tag;		      /* within the layout, NULL: its only one */
 };
 struct named_list XB_ARRAY(struct named);
 
-/* An image that was found, with the layout that has its blobs. */
+/* A repository of a registry, read through the store. */
+struct repository {
+	char *name;
+	struct xb_place *remote;
+	struct xb_store_place place;
+};
+struct repositories XB_ARRAY(struct repository *);
+
+/* An image that was found, with the place that has its blobs. */
 struct found {
 	char *name;
 	struct xb_platform platform;
 	bool any; /* it may be an image for another platform */
 	struct xb_image *image;
-	const struct xb_layout *layout;
+	struct xb_place *place;
 };
 struct found_list XB_ARRAY(struct found);
 
 struct xb_sources {
 	struct xb_store *store;
-	struct xb_layout *store_layout; /* opened when a tag of the store is first used */
+	struct xb_store_place tagged; /* the store, for its tags */
 	struct named_list named;
 	struct found_list found;
+	struct repositories repositories;
+	struct xb_registry_opener opener;
+	struct xb_registry *registry; /* once one is looked for */
+	bool fresh;		      /* tags of the store do not count */
 	struct xb_fetch_options fetch;
 };
 
@@ -132,6 +147,8 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 	if (strncmp(value, LAYOUT_SCHEME, strlen(LAYOUT_SCHEME)) == 0) {
 		split_layout(value + strlen(LAYOUT_SCHEME), &dir, &named->tag);
 		r = xb_layout_open(dir, &named->layout, err);
+		if (r == 0)
+			named->place = xb_layout_place(named->layout);
 	} else if (strncmp(value, IMAGE_SCHEME, strlen(IMAGE_SCHEME)) == 0) {
 		/* looked for when it is needed, not before */
 		named->image = xb_strdup(value + strlen(IMAGE_SCHEME));
@@ -165,6 +182,7 @@ int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct x
 	xb_auto_sources struct xb_sources *sources = xb_calloc(1, sizeof(*sources));
 
 	sources->store = store;
+	sources->tagged = xb_store_place(store);
 	sources->fetch.cancel_fd = -1;
 	for (size_t i = 0; i < named->len; i++) {
 		struct xb_view value = xb_view(named->items[i]);
@@ -204,9 +222,14 @@ void xb_sources_free(struct xb_sources *sources)
 		xb_image_clear(sources->found.items[i].image);
 		free(sources->found.items[i].image);
 	}
+	for (size_t i = 0; i < sources->repositories.len; i++) {
+		free(sources->repositories.items[i]->name);
+		xb_place_free(sources->repositories.items[i]->remote);
+		free(sources->repositories.items[i]);
+	}
+	xb_array_clear(&sources->repositories);
 	xb_array_clear(&sources->named);
 	xb_array_clear(&sources->found);
-	xb_layout_free(sources->store_layout);
 	free(sources);
 }
 
@@ -216,7 +239,7 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* `text` is NAME or NAME::PLATFORM, and an entry with a platform is only found by the latter. */
-static const struct named *find_named(const struct xb_sources *sources, const char *text)
+static struct named *find_named(const struct xb_sources *sources, const char *text)
 {
 	xb_autofree char *name = NULL;
 	xb_autofree char *platform = NULL;
@@ -226,7 +249,7 @@ static const struct named *find_named(const struct xb_sources *sources, const ch
 		return NULL;
 	reference = normal_reference(name);
 	for (size_t i = 0; i < sources->named.len; i++) {
-		const struct named *named = &sources->named.items[i];
+		struct named *named = &sources->named.items[i];
 
 		if (!same_text(named->platform, platform))
 			continue;
@@ -239,17 +262,7 @@ static const struct named *find_named(const struct xb_sources *sources, const ch
 	return NULL;
 }
 
-static int no_such_image(const char *name, struct xb_error *err)
-{
-	(void)xb_error_set(err, -ENOENT,
-			   "no image called %s among the build contexts and the store's tags, and "
-			   "registries are not supported yet",
-			   name);
-	(void)xb_error_hint(err, "give it with --build-context %s=oci-layout://DIR[:TAG]", name);
-	return xb_error_fault(err, XB_FAULT_REGISTRY);
-}
-
-/* The store's tag of that name, in its own spelling or normalised. */
+/* The store's tag of that name, in its own spelling or normalised; NULL: there is none. */
 static int find_tag(struct xb_sources *sources, const char *name, char **ret_digest,
 		    struct xb_error *err)
 {
@@ -257,26 +270,79 @@ static int find_tag(struct xb_sources *sources, const char *name, char **ret_dig
 	xb_auto_tags struct xb_tags tags = { 0 };
 	int r = xb_tag_list(sources->store, &tags, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < tags.len; i++) {
+	for (size_t i = 0; r == 0 && *ret_digest == NULL && i < tags.len; i++) {
 		xb_autofree char *other = normal_reference(tags.items[i].name);
 
 		if (strcmp(tags.items[i].name, name) == 0 ||
-		    (reference != NULL && other != NULL && strcmp(reference, other) == 0)) {
+		    (reference != NULL && other != NULL && strcmp(reference, other) == 0))
 			*ret_digest = xb_strdup(tags.items[i].descriptor.digest.text);
-			return 0;
-		}
 	}
-	return no_such_image(name, err);
+	return r;
 }
 
-/* Which layout and which name in it `name` means. */
-static int locate(struct xb_sources *sources, const char *name, const struct xb_layout **ret_layout,
+static struct repository *find_repository(struct xb_sources *sources, const char *name)
+{
+	for (size_t i = 0; i < sources->repositories.len; i++) {
+		if (strcmp(sources->repositories.items[i]->name, name) == 0)
+			return sources->repositories.items[i];
+	}
+	return NULL;
+}
+
+/* The repository that `ref` is in, each once. */
+static int open_repository(struct xb_sources *sources, const struct xb_reference *ref,
+			   struct xb_place **ret, struct xb_error *err)
+{
+	xb_autofree char *name = xb_reference_name(ref);
+	struct repository *repository = find_repository(sources, name);
+	int r = 0;
+
+	if (sources->registry == NULL)
+		r = sources->opener.open(sources->opener.context, &sources->registry, err);
+	if (r < 0)
+		return r;
+	if (repository == NULL) {
+		repository = xb_calloc(1, sizeof(*repository));
+		repository->name = XB_STEAL(name);
+		repository->remote = xb_registry_place_new(sources->registry, ref);
+		repository->place = xb_store_place_before(sources->store, repository->remote);
+		*xb_array_push(&sources->repositories) = repository;
+	}
+	*ret = &repository->place.place;
+	return 0;
+}
+
+/* In a registry: `*ret_tag` is a digest where the name has one, else its tag. */
+static int locate_remote(struct xb_sources *sources, const char *name, struct xb_place **ret,
+			 char **ret_tag, struct xb_error *err)
+{
+	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
+	int r = xb_reference_parse(xb_view(name), &ref, err);
+
+	if (r < 0) {
+		(void)xb_error_fault(err, XB_FAULT_SOURCE);
+		return r;
+	}
+	if (sources->opener.open == NULL) {
+		(void)xb_error_set(err, -ENOENT,
+				   "no image called %s among the build contexts and the store's "
+				   "tags, and registries are not asked",
+				   name);
+		(void)xb_error_hint(err, "give it with --build-context %s=oci-layout://DIR[:TAG]",
+				    name);
+		return xb_error_fault(err, XB_FAULT_REGISTRY);
+	}
+	xb_reference_complete(&ref);
+	*ret_tag = xb_strdup(xb_digest_empty(&ref.digest) ? ref.tag : ref.digest.text);
+	return open_repository(sources, &ref, ret, err);
+}
+
+/* Which place and which name in it `name` means. */
+static int locate(struct xb_sources *sources, const char *name, struct xb_place **ret,
 		  char **ret_tag, struct xb_error *err)
 {
-	const struct named *named = find_named(sources, name);
-	int r;
+	struct named *named = find_named(sources, name);
+	int r = 0;
 
 	if (named != NULL && named->image != NULL) {
 		name = named->image;
@@ -284,17 +350,17 @@ static int locate(struct xb_sources *sources, const char *name, const struct xb_
 	}
 	/* A name of a name of an image is not followed: it might lead in a circle. */
 	if (named != NULL && named->layout != NULL) {
-		*ret_layout = named->layout;
+		*ret = &named->place.place;
 		*ret_tag = xb_strdup(named->tag);
 		return 0;
 	}
-	r = find_tag(sources, name, ret_tag, err);
-	if (r == 0 && sources->store_layout == NULL)
-		r = xb_layout_open_at(xb_store_dirfd(sources->store), ".", &sources->store_layout,
-				      err);
+	if (!sources->fresh)
+		r = find_tag(sources, name, ret_tag, err);
 	if (r < 0)
 		return r;
-	*ret_layout = sources->store_layout;
+	if (*ret_tag == NULL)
+		return locate_remote(sources, name, ret, ret_tag, err);
+	*ret = &sources->tagged.place;
 	return 0;
 }
 
@@ -316,7 +382,7 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 {
 	struct xb_sources *sources = context;
 	const struct found *known = find_found(sources, name, platform, any);
-	const struct xb_layout *layout = NULL;
+	struct xb_place *place = NULL;
 	xb_autofree char *tag = NULL;
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 	struct found *found;
@@ -326,17 +392,17 @@ static int source_image(void *context, const char *name, const struct xb_platfor
 		*ret = known->image;
 		return 0;
 	}
-	r = locate(sources, name, &layout, &tag, err);
+	r = locate(sources, name, &place, &tag, err);
 	if (r == 0)
-		r = any ? xb_image_load_any(XB_PLACE_OF(layout), tag, platform, &image, err)
-			: xb_image_load(XB_PLACE_OF(layout), tag, platform, &image, err);
+		r = any ? xb_image_load_any(place, tag, platform, &image, err)
+			: xb_image_load(place, tag, platform, &image, err);
 	if (r < 0)
 		return r;
 	found = xb_array_push(&sources->found);
 	found->name = xb_strdup(name);
 	found->platform = *platform;
 	found->any = any;
-	found->layout = layout;
+	found->place = place;
 	found->image = xb_alloc(sizeof(*found->image));
 	*found->image = image;
 	image = XB_IMAGE_INIT;
@@ -375,6 +441,33 @@ void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_opti
 	sources->fetch = *how;
 }
 
+void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
+			     bool fresh)
+{
+	sources->opener = *opener;
+	sources->fresh = fresh;
+}
+
+static bool has_layer(const struct found *found, const struct xb_digest *digest)
+{
+	for (size_t i = 0; i < found->image->manifest.layers.len; i++) {
+		if (xb_digest_eq(&found->image->manifest.layers.items[i].digest, digest))
+			return true;
+	}
+	return false;
+}
+
+struct xb_place *xb_sources_origin(const struct xb_sources *sources, const struct xb_digest *digest)
+{
+	for (size_t i = 0; i < sources->found.len; i++) {
+		const struct found *found = &sources->found.items[i];
+
+		if (found->place->ops->origin != NULL && has_layer(found, digest))
+			return found->place->ops->origin(found->place, NULL);
+	}
+	return NULL;
+}
+
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
 {
 	return (struct xb_plan_sources){
@@ -393,24 +486,25 @@ const struct xb_context *xb_sources_directory(const struct xb_sources *sources, 
 	return named != NULL ? named->context : NULL;
 }
 
-static int import_blob(struct xb_store *store, const struct xb_layout *layout,
-		       const struct xb_descriptor *blob, struct xb_error *err)
-{
-	xb_auto_fd int fd = -1;
-	int r;
+/* The layers of an image on their way into the store. */
+struct import {
+	struct xb_store *store;
+	const struct found *found;
+};
 
-	if (xb_blob_has(store, &blob->digest))
-		return 0;
-	r = xb_layout_blob_open(layout, &blob->digest, blob->size, &fd, err);
-	if (r == 0)
-		r = xb_blob_import(store, fd, &blob->digest, blob->size, err);
-	return r;
+static int import_layer(void *context, size_t number, struct xb_error *err)
+{
+	const struct import *import = context;
+
+	return xb_store_fetch_blob(import->store, import->found->place,
+				   &import->found->image->manifest.layers.items[number], err);
 }
 
 int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
 		      struct xb_error *err)
 {
 	const struct found *found = NULL;
+	int r;
 
 	for (size_t i = 0; i < sources->found.len && found == NULL; i++) {
 		if (sources->found.items[i].image == image)
@@ -418,14 +512,9 @@ int xb_sources_import(const struct xb_sources *sources, const struct xb_image *i
 	}
 	if (found == NULL)
 		return xb_error_set(err, -EINVAL, "an image of other sources");
-	for (size_t i = 0; i < image->manifest.layers.len; i++) {
-		int r = import_blob(sources->store, found->layout, &image->manifest.layers.items[i],
-				    err);
-
-		if (r < 0)
-			return xb_error_wrap(err, r, "base image %s", found->name);
-	}
-	return 0;
+	r = xb_pool_each(image->manifest.layers.len, import_layer,
+			 &(struct import){ sources->store, found }, err);
+	return r < 0 ? xb_error_wrap(err, r, "base image %s", found->name) : 0;
 }
 
 void xb_sources_remember(struct xb_sources *sources)

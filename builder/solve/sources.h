@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Where a build's base images and directories come from: names given by --build-context, then the
- * tags of the store.
+ * tags of the store, then registries.
  *
  * Images are found while planning, on one thread; afterwards the object does not change and
  * workers may use it.
@@ -14,7 +14,9 @@
 #include "builder/context/context.h"
 #include "builder/fetch/fetch.h"
 #include "builder/plan/plan.h"
+#include "builder/solve/opener.h"
 
+struct xb_place;
 struct xb_sources;
 
 /**
@@ -35,6 +37,16 @@ XB_DEFINE_CLEANUP(xb_sources_cleanup, struct xb_sources, xb_sources_free)
 
 /** How times of things from elsewhere are fetched for the planner; all is borrowed. */
 void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_options *how);
+
+/**
+ * Look for images in registries, too. With `fresh` they are asked even for what the store has a tag
+ * of.
+ */
+void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
+			     bool fresh);
+/** The repository that the blob of an image came from, borrowed; NULL: it is from none. */
+struct xb_place *xb_sources_origin(const struct xb_sources *sources,
+				   const struct xb_digest *digest);
 
 /** The view that the planner takes. */
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);

@@ -88,7 +88,7 @@ static char *written(enum xb_progress_mode mode, bool summary)
 		xb_event_clear(&event);
 	}
 	if (summary)
-		xb_progress_summary(progress);
+		xb_progress_summary(progress, &(struct xb_strv){ 0 });
 	xb_progress_free(progress);
 	return capture_end();
 }

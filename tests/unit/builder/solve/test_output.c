@@ -108,8 +108,9 @@ static void test_bad(void **state)
 		{ "type=local,dest=x,annotation.k=v", "of images" },
 		{ "type=oci,dest=x,", "not known" },
 		{ ",type=oci,dest=x", "not known" },
-		{ "type=oci,dest=x,push", "not known" },
-		{ "type=registry", "does not fit" },
+		{ "type=oci,dest=x,push", "push= is for type=image and type=registry" },
+		{ "type=image,push-by-digest=true", "push-by-digest= is for what is pushed" },
+		{ "type=image,push=maybe", "a value that does not fit" },
 		{ "type=oci,\"dest=x", "quote" },
 		/* a directory is nothing that standard output could be */
 		{ "type=local,dest=-", "standard output" },

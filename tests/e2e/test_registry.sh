@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Registries: what is pushed others copy with all platforms, what others push is built from, and
+# no tag loses a platform by accident. The registry is Debian's docker-registry, on loopback.
+. "$(dirname "$0")/lib.sh"
+need userns overlay docker-registry skopeo python3 curl
+tiny_base
+
+# serve NAME: start a registry on a free port; its address goes to $W/NAME.at
+serve() {
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	cat >"$W/$1.yml" <<-EOF
+		version: 0.1
+		storage: {filesystem: {rootdirectory: $W/$1.data}, delete: {enabled: true}}
+		http: {addr: "127.0.0.1:$port"}
+		log: {level: error}
+	EOF
+	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
+	SERVERS="$SERVERS $!"
+	until curl -s -o /dev/null "http://127.0.0.1:$port/v2/"; do sleep 0.05; done
+	echo "localhost:$port" >"$W/$1.at"
+}
+SERVERS=
+# shellcheck disable=SC2086
+trap 'kill $SERVERS 2>/dev/null; clean_up' EXIT
+serve plain
+REG=$(cat "$W/plain.at")
+
+# requests METHOD PATH: how often that was asked for
+requests() { grep -c "\"$1 $2" "$W/plain.log" || :; }
+# remote_digest NAME: what a tag means, by another client
+remote_digest() { skopeo inspect --tls-verify=false --raw "docker://$1" | sha256sum | sed 's/^\([0-9a-f]*\).*/sha256:\1/'; }
+# platforms_of NAME
+platforms_of() {
+	skopeo inspect --tls-verify=false --raw "docker://$1" |
+		jq -r '[.manifests[].platform.architecture] | sort | join(" ")'
+}
+
+head -c 300000 /dev/urandom >"$W/data"
+dockerfile "$W/app" <<'EOF'
+FROM scratch
+ARG TARGETARCH
+COPY data /data-$TARGETARCH
+EOF
+mv "$W/data" "$W/app/data"
+TWO=linux/amd64,linux/arm64
+build_app() { "$XBUILD" build --root "$W/store" --progress=plain "$@" "$W/app"; }
+
+pushed() {
+	build_app --platform $TWO -t "$REG/team/app:1" --push >"$W/digest" 2>"$W/err"
+	says "$REG/team/app:1: (none) -> $(cat "$W/digest") +linux/amd64 +linux/arm64"
+	same "$(remote_digest "$REG/team/app:1")" "$(cat "$W/digest")" "digest of the tag"
+	skopeo copy -q --all --src-tls-verify=false "docker://$REG/team/app:1" "oci:$W/copied:1"
+	same "$(index_digest "$W/copied")" "$(cat "$W/digest")" "digest after skopeo's copy"
+}
+
+again() {
+	before=$(requests PUT /v2/team/app/blobs)
+	[ "$before" -gt 0 ] || fail "no blob was sent at all"
+	build_app --platform $TWO -t "$REG/team/app:1" --push
+	same "$(requests PUT /v2/team/app/blobs)" "$before" "blobs sent a second time"
+}
+
+built_from() {
+	skopeo copy -q --all --dest-tls-verify=false "oci:$TINY:tiny" "docker://$REG/lib/tiny:1"
+	dockerfile "$W/from" <<-EOF
+		FROM $REG/lib/tiny:1
+		RUN echo made > /made
+		COPY --from=$REG/team/app:1 /data-* /
+	EOF
+	"$XBUILD" build --root "$W/store2" --progress=plain --platform linux/amd64 \
+		-o "type=local,dest=$W/files" -o "type=registry,name=$REG/team/made" "$W/from"
+	same "$(cat "$W/files/made")" made
+	cmp "$W/files/data-amd64" "$W/app/data"
+	[ "$(requests POST '/v2/team/made/blobs/uploads/?mount=sha256:[0-9a-f]*&from=lib/tiny')" -ge 1 ] ||
+		fail "the base's layers were not mounted"
+	skopeo copy -q --src-tls-verify=false "docker://$REG/team/made" "oci:$W/made:1"
+}
+
+by_digest() {
+	digest=$(remote_digest "$REG/lib/tiny:1")
+	echo "FROM $REG/lib/tiny@$digest" >"$W/from/Dockerfile"
+	"$XBUILD" build --root "$W/store2" --platform linux/amd64 -o type=cacheonly "$W/from"
+	echo "FROM $REG/lib/tiny@sha256:$(printf %064d 7)" >"$W/from/Dockerfile"
+	exits 3 "$XBUILD" build --root "$W/store2" --platform linux/amd64 -o type=cacheonly "$W/from"
+	says 404 "FROM $REG/lib/tiny@"
+}
+
+not_lost() {
+	before=$(remote_digest "$REG/team/app:1")
+	exits 7 build_app --platform linux/amd64 -t "$REG/team/app:new" -t "$REG/team/app:1" --push
+	says "$REG/team/app:1 has an image for linux/arm64 now and would lose it" "--allow-drop"
+	same "$(remote_digest "$REG/team/app:1")" "$before" "the tag"
+	build_app -q --platform linux/amd64 -t "$REG/team/app:1" --push --allow-drop --dry-run 2>"$W/err"
+	says "$REG/team/app:1: $before -> " " -linux/arm64"
+	same "$(remote_digest "$REG/team/app:1")" "$before" "the tag after --dry-run"
+	! skopeo inspect --tls-verify=false "docker://$REG/team/app:new" || fail "a tag has moved"
+	build_app --platform linux/amd64 -t "$REG/team/app:1" --push --allow-drop
+	[ "$(remote_digest "$REG/team/app:1")" != "$before" ] || fail "--allow-drop moved nothing"
+	build_app --platform $TWO -t "$REG/team/app:1" --push
+	same "$(platforms_of "$REG/team/app:1")" "amd64 arm64"
+}
+
+without_tag() {
+	build_app --platform $TWO >"$W/digest" \
+		-o "type=image,\"name=$REG/team/nameless\",push-by-digest=true,name-canonical=true,push=true"
+	same "$(remote_digest "$REG/team/nameless@$(cat "$W/digest")")" "$(cat "$W/digest")"
+	! curl -sf "http://$REG/v2/team/nameless/manifests/latest" || fail "a tag was made"
+}
+
+misused() {
+	exits 2 build_app --push
+	says "no name" "-t REGISTRY/NAME:TAG"
+	exits 2 build_app --push -t "$REG/team/app@sha256:$(printf %064d 0)"
+	exits 2 build_app -o "type=registry,push-by-digest=true,name=$REG/team/app:1"
+	says "gives no tag"
+	exits 6 build_app --push -t "localhost:1/team/app:1"
+	says "localhost:1"
+}
+
+t "what is pushed others copy, all platforms of it" pushed
+t "what is there is not sent again" again
+t "images of a registry are built from, and mounted when their layers are pushed" built_from
+t "a base by digest is that, or an error" by_digest
+t "no tag loses a platform unless that is allowed" not_lost
+t "an image is pushed without a tag" without_tag
+t "mistakes are told before anything is built" misused
+finish
