@@ -2,30 +2,10 @@
 #include "manifest/registry/answer.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "base/http_header.h"
-#include "base/http_request.h"
-#include "base/json.h"
 #include "manifest/media.h"
-
-bool xb_registry_says(struct xb_view body, const char *code)
-{
-	xb_auto_json json_t *root = NULL;
-	json_t *entry;
-	size_t i;
-
-	if (xb_json_parse(body, XB_MAX_HTTP_TEXT, &root, NULL) < 0)
-		return false;
-	json_array_foreach(json_object_get(root, "errors"), i, entry)
-	{
-		const char *text = json_string_value(json_object_get(entry, "code"));
-
-		if (text != NULL && strcmp(text, code) == 0)
-			return true;
-	}
-	return false;
-}
 
 int xb_registry_digest(const struct xb_strv *headers, struct xb_digest *ret, struct xb_error *err)
 {

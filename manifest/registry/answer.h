@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a registry's answers say, in headers and in the documents of errors. Pure functions over
- * bytes that a stranger sent; headers as base/http_header.h keeps them.
+ * What the headers of a registry's answers say, as base/http_header.h keeps them. Pure functions
+ * over bytes that a stranger sent; for words of errors see words.h.
  *
  * Source: OCI distribution-spec 1.1; RFC 8288.
  */
 #ifndef XB_MANIFEST_REGISTRY_ANSWER_H
 #define XB_MANIFEST_REGISTRY_ANSWER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
-
-/** Whether the document of errors in `body` has one of this code ("DIGEST_INVALID"). */
-bool xb_registry_says(struct xb_view body, const char *code);
 
 /** Docker-Content-Digest: 1 with `*ret`, 0 without one, -EPROTO when it is none or there are two.
  */
