@@ -18,7 +18,7 @@ stop_registries() {
 }
 trap stop_registries EXIT
 
-# start_registry NAME [tls]: one that wants user:s3cret; its port is in $W/NAME.port
+# start_registry NAME [tls [CA]]: one that wants user:s3cret, and a certificate of CA; its port is in $W/NAME.port
 start_registry() {
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	cat >"$W/$1.yml" <<-END
@@ -29,9 +29,8 @@ start_registry() {
 		http:
 		  addr: 127.0.0.1:$port
 	END
-	if [ "${2:-}" = tls ]; then
-		printf '  tls: { certificate: %s/reg.crt, key: %s/reg.key }\n' "$W" "$W" >>"$W/$1.yml"
-	fi
+	[ -z "${2:-}" ] || printf '  tls: { certificate: %s, key: %s%s }\n' \
+		"$W/reg.crt" "$W/reg.key" "${3:+, clientcas: [ $3 ]}" >>"$W/$1.yml"
 	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
 	echo $! >>"$W/pids"
 	echo "$port" >"$W/$1.port"
@@ -60,8 +59,10 @@ print("user:" + crypt.crypt("s3cret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds
 (cd "$W" && make_certificates) >"$W/openssl.log" 2>&1
 start_registry plain
 start_registry tls tls
+start_registry mutual tls "$W/ca.pem"
 PLAIN=127.0.0.1:$(cat "$W/plain.port")
 TLS=localhost:$(cat "$W/tls.port")
+MUTUAL=localhost:$(cat "$W/mutual.port")
 
 login() {
 	printf 's3cret\n' | "$XBUILD" login -u user --password-stdin "$@"
@@ -176,6 +177,22 @@ with_other_ca() {
 	login --registry-ca "$TLS=other.pem" "$TLS"
 }
 t "TLS by the certificates that are given, and no other" tls
+
+certs_d() {
+	export XDG_CONFIG_HOME="$W/xdg"
+	mkdir -p "xdg/docker/certs.d/$TLS" "xdg/containers/certs.d/$MUTUAL"
+	cp ca.pem "xdg/docker/certs.d/$TLS/ca.crt"
+	login "$TLS" | grep -qF "user at $TLS"
+	# a registry that wants a certificate of ours, too
+	without() { login --registry-ca ca.pem --registry-ca "$MUTUAL=ca.pem" "$MUTUAL"; }
+	fails 6 "$MUTUAL" without
+	login --registry-ca "$MUTUAL=ca.pem" --registry-cert "$MUTUAL=reg.crt,reg.key" "$MUTUAL"
+	cp ca.pem "xdg/containers/certs.d/$MUTUAL/ca.crt"
+	cp reg.crt "xdg/containers/certs.d/$MUTUAL/client.cert"
+	cp reg.key "xdg/containers/certs.d/$MUTUAL/client.key"
+	login "$MUTUAL" | grep -qF "user at $MUTUAL"
+}
+t "TLS by the machine's certs.d, with a certificate of our own" certs_d
 
 helper() {
 	mkdir -p bin config2
