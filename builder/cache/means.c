@@ -14,16 +14,19 @@
 #include "builder/cache/snapshot.h"
 #include "builder/cache/state.h"
 
+/* In the store's directory: what xb_means_copies() leaves where it finds no marks of overlays. */
+#define MARKS_NAME "snapshots.marks"
+
 void xb_means_choose(struct xb_store *store, enum xb_means means)
 {
 	XB_STORE_LOCKED(store);
 	store->means = (int)means;
-	store->means_known = means != XB_MEANS_AUTO;
+	store->means_known = false;
 }
 
 /* The directories of an attempt, all in a snapshot that is then discarded. */
 struct attempt {
-	int top; /* the snapshot's work directory */
+	int top; /* the snapshot's work directory, borrowed */
 	int lower;
 	int upper;
 	int work;
@@ -31,7 +34,6 @@ struct attempt {
 
 static void attempt_clear(struct attempt *a)
 {
-	xb_cleanup_fd(&a->top);
 	xb_cleanup_fd(&a->lower);
 	xb_cleanup_fd(&a->upper);
 	xb_cleanup_fd(&a->work);
@@ -120,69 +122,131 @@ static int mount_and_use(const struct attempt *a, struct xb_error *err)
 	return r < 0 ? xb_error_errno(err, r, "an overlay's marks") : 0;
 }
 
-/* Returns 0 when overlays can be used, 1 when not, with the reason in `why`, or a negative errno.
- */
-static int try_overlay(struct xb_store *store, const struct xb_snapshot *place,
-		       struct xb_error *why, struct xb_error *err)
+/* Whether the file system takes what an overlay would leave: a device 0/0 and an attribute. */
+static bool takes_marks(int dir)
 {
-	XB_CLEANUP(attempt_clear) struct attempt a = { -1, -1, -1, -1 };
-	int r = xb_snapshot_open_work(store, place, &a.top, err);
-
-	if (r < 0)
-		return r;
-	r = make_directories(&a);
-	if (r < 0)
-		return xb_store_errno(err, r, "trying an overlay in %s", store->root);
-	return mount_and_use(&a, why) < 0 ? 1 : 0;
+	return mknodat(dir, "gone", S_IFCHR, makedev(0, 0)) == 0 &&
+	       fsetxattr(dir, "user.overlay.opaque", "y", 1, 0) == 0;
 }
 
-static int probe(struct xb_store *store, char **ret_why, struct xb_error *err)
+/* What was found out. */
+struct finding {
+	bool copies;
+	bool marks; /* overlay's own can be had */
+	char *why;  /* no overlay, where nobody asked for copies */
+};
+
+static int look_around(struct xb_store *store, int place, bool overlays, struct finding *ret,
+		       struct xb_error *err)
 {
+	XB_CLEANUP(attempt_clear) struct attempt a = { place, -1, -1, -1 };
 	xb_auto_error struct xb_error why = XB_ERROR_INIT;
-	struct xb_snapshot place = { 0 };
-	int r = xb_snapshot_begin(store, &place, err);
+	int r = make_directories(&a);
+
+	if (r < 0)
+		return xb_store_errno(err, r, "trying an overlay in %s", store->root);
+	ret->copies = !overlays || mount_and_use(&a, &why) < 0;
+	if (overlays && ret->copies)
+		ret->why = xb_strdup(why.message);
+	ret->marks = !ret->copies || takes_marks(a.lower);
+	return 0;
+}
+
+/* Try it, in a snapshot that is then discarded. */
+static int probe(struct xb_store *store, bool overlays, struct finding *ret, struct xb_error *err)
+{
+	xb_auto_fd int place = -1;
+	struct xb_snapshot snapshot = { 0 };
+	int r = xb_snapshot_begin(store, &snapshot, err);
 
 	if (r < 0)
 		return r;
-	r = try_overlay(store, &place, &why, err);
-	xb_snapshot_discard(store, &place);
-	if (r > 0)
-		*ret_why = xb_strdup(why.message);
+	r = xb_snapshot_open_work(store, &snapshot, &place, err);
+	if (r >= 0)
+		r = look_around(store, place, overlays, ret, err);
+	xb_snapshot_discard(store, &snapshot);
 	return r;
 }
 
-/* Two threads that ask at once both try; the first answer counts. */
-static void remember(struct xb_store *store, bool copies, char *why)
+static bool has_own_marks(const struct xb_store *store)
 {
-	XB_STORE_LOCKED(store);
-	if (store->means_known) {
-		free(why);
-		return;
-	}
-	store->means_known = true;
-	store->means = copies ? (int)XB_MEANS_COPY : (int)XB_MEANS_OVERLAY;
-	store->means_why = why;
+	return faccessat(store->dirfd, MARKS_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* 1, 0, or -1 when it is not known. */
-static int known(struct xb_store *store)
+/* Before the first of them is made. */
+static int note_own_marks(const struct xb_store *store, struct xb_error *err)
+{
+	xb_auto_fd int fd =
+		openat(store->dirfd, MARKS_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fsync(fd) < 0 || fsync(store->dirfd) < 0)
+		return xb_store_errno(err, -errno, "making %s/" MARKS_NAME, store->root);
+	return 0;
+}
+
+static int refuse_overlay(const struct xb_store *store, struct xb_error *err)
+{
+	(void)xb_error_set(err, -ENOTSUP,
+			   "the snapshots of %s have marks that no overlay knows: it was begun "
+			   "where the file system takes none of overlays",
+			   store->root);
+	(void)xb_error_hint(err, "name another store with --root, or leave --snapshots out");
+	return xb_error_fault(err, XB_FAULT_STORE);
+}
+
+static int find_out(struct xb_store *store, enum xb_means wanted, struct finding *ret,
+		    struct xb_error *err)
+{
+	int r;
+
+	if (has_own_marks(store)) {
+		if (wanted == XB_MEANS_OVERLAY)
+			return refuse_overlay(store, err);
+		ret->copies = true;
+		ret->why = xb_strdup("its snapshots were begun without");
+		return 0;
+	}
+	if (wanted == XB_MEANS_OVERLAY)
+		return 0;
+	r = probe(store, wanted == XB_MEANS_AUTO, ret, err);
+	return r == 0 && ret->copies && !ret->marks ? note_own_marks(store, err) : r;
+}
+
+/* Two threads that ask at once both try; the first answer counts. */
+static int remember(struct xb_store *store, struct finding *found)
 {
 	XB_STORE_LOCKED(store);
+	if (!store->means_known) {
+		store->means_known = true;
+		store->means = found->copies ? (int)XB_MEANS_COPY : (int)XB_MEANS_OVERLAY;
+		store->means_why = XB_STEAL(found->why);
+	}
+	free(found->why);
+	return store->means == (int)XB_MEANS_COPY;
+}
+
+/* 1, 0, or -1 when it is not known; then what is wanted. */
+static int known(struct xb_store *store, enum xb_means *ret_wanted)
+{
+	XB_STORE_LOCKED(store);
+	*ret_wanted = (enum xb_means)store->means;
 	return store->means_known ? store->means == (int)XB_MEANS_COPY : -1;
 }
 
 int xb_means_copies(struct xb_store *store, struct xb_error *err)
 {
-	xb_autofree char *why = NULL;
-	int r = known(store);
+	struct finding found = { 0 };
+	enum xb_means wanted;
+	int r = known(store, &wanted);
 
 	if (r >= 0)
 		return r;
-	r = probe(store, &why, err);
-	if (r < 0)
+	r = find_out(store, wanted, &found, err);
+	if (r < 0) {
+		free(found.why);
 		return r;
-	remember(store, r > 0, XB_STEAL(why));
-	return known(store);
+	}
+	return remember(store, &found);
 }
 
 char *xb_means_notice(struct xb_store *store)

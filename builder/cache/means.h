@@ -6,6 +6,11 @@
  *
  * Which it is is found out once in a process, when it is first asked for: a build that finds all of
  * its steps done never asks. Thread-safe.
+ *
+ * Where the store's file system takes no marks of overlays either (builder/layer/whiteout.h), the
+ * file `snapshots.marks` of the store says so, and is there before the first snapshot that may have
+ * other ones: whatever becomes of the machine or of the store, that one is not used with overlays
+ * any more.
  */
 #ifndef XB_BUILDER_CACHE_MEANS_H
 #define XB_BUILDER_CACHE_MEANS_H
@@ -26,9 +31,10 @@ enum xb_means {
 void xb_means_choose(struct xb_store *store, enum xb_means means);
 
 /**
- * Whether trees are copied: 1, 0 when overlays are mounted, or a negative errno when the store has
- * no room for an attempt. An attempt mounts an overlay in the store, removes a file and makes a
- * directory anew in it, and looks at what that leaves.
+ * Whether trees are copied: 1, 0 when overlays are mounted, or a negative errno: the store has no
+ * room for an attempt, or overlays are wanted and its snapshots have marks that these do not know
+ * (-ENOTSUP). An attempt mounts an overlay in the store, removes a file and makes a directory anew
+ * in it, and looks at what that leaves.
  */
 int xb_means_copies(struct xb_store *store, struct xb_error *err);
 

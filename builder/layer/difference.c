@@ -93,7 +93,7 @@ static int make_level(struct taker *t, struct xb_error *err)
 	xb_cleanup_fd(&t->dest);
 	t->dest = fd;
 	t->made++;
-	r = level->opaque ? xb_whiteout_opaque(fd) : 0;
+	r = level->opaque ? xb_whiteout_make_opaque(fd) : 0;
 	return r < 0 ? xb_error_errno(err, r, "marking the directory %s", level->name) : 0;
 }
 
@@ -159,13 +159,22 @@ static int strip(int dirfd, const char *name, struct xb_error *err)
 	return n < 0 && errno != ENOTSUP ? xb_error_errno(err, -errno, "listing attributes") : 0;
 }
 
-static int refuse_whiteout(const struct xb_walk_entry *e, struct xb_error *err)
+/* What a snapshot has for names that are gone cannot be in it as a file. */
+static int refuse_mark(const struct xb_walk_entry *e, struct xb_error *err)
 {
-	(void)xb_error_set(err, -EINVAL,
-			   "%s cannot be kept in a layer: a device 0/0 stands for a removed file",
-			   e->path);
-	(void)xb_error_hint(err, "remove the file in the step that makes it");
+	(void)xb_error_set(err, -EINVAL, "%s cannot be kept in a layer: %s", e->path,
+			   xb_whiteout_is(&e->st)
+				   ? "a device 0/0 stands for a removed file there"
+				   : "names that begin with .wh. stand for removed files there");
+	(void)xb_error_hint(err, "remove or rename the file in the step that makes it");
 	return xb_error_fault(err, XB_FAULT_STEP);
+}
+
+/* Such a socket is left where it is: no layer would have it. */
+static bool is_refused(const struct xb_walk_entry *e)
+{
+	return (xb_whiteout_is(&e->st) && S_ISCHR(e->st.st_mode)) ||
+	       strncmp(e->name, ".wh.", strlen(".wh.")) == 0;
 }
 
 static int move(struct taker *t, const struct xb_walk_entry *e, struct xb_error *err)
@@ -241,8 +250,6 @@ static int take_leaf(struct taker *t, const struct xb_walk_entry *e, const struc
 	xb_listed_of(e->dirfd, e->name, &e->st, &is);
 	if (was != NULL && xb_listed_unchanged(was, &is))
 		return 0;
-	if (xb_whiteout_is(&e->st))
-		return refuse_whiteout(e, err);
 	if (was != NULL && S_ISDIR(was->mode))
 		r = skip_below(t, e->path, err);
 	return r < 0 ? r : move(t, e, err);
@@ -252,7 +259,7 @@ static int take_entry(struct taker *t, const struct xb_walk_entry *e, struct xb_
 {
 	struct xb_listed was;
 	bool known;
-	int r = put_gone_before(t, e->path, err);
+	int r = is_refused(e) ? refuse_mark(e, err) : put_gone_before(t, e->path, err);
 
 	if (r < 0)
 		return r;

@@ -54,7 +54,7 @@ static int enter(struct merger *m, const struct xb_walk_entry *e, struct xb_erro
 	if (r < 0)
 		return r;
 	from = xb_walk_dirfd(m->walk);
-	r = make_directory(m->dest, name, !xb_xattr_opaque(from), err);
+	r = make_directory(m->dest, name, !xb_whiteout_is_opaque(from), err);
 	if (r < 0)
 		return r;
 	fd = openat(m->dest, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -99,6 +99,8 @@ static int merge_entry(struct merger *m, const struct xb_walk_entry *e, struct x
 		return leave(m, e, err);
 	if (S_ISDIR(e->st.st_mode))
 		return enter(m, e, err);
+	if (xb_whiteout_is_opaque_mark(e->dirfd, e->name))
+		return 0;
 	r = xb_remove_tree_at(m->dest, e->name, err);
 	return r < 0 || xb_whiteout_is(&e->st) ? r : put_leaf(m, e, err);
 }

@@ -16,6 +16,7 @@
 #include "builder/layer/sink.h"
 #include "builder/layer/tarwrite.h"
 #include "builder/layer/walk.h"
+#include "builder/layer/whiteout.h"
 #include "builder/layer/xattrs.h"
 
 /* What is read of a tar at once. */
@@ -127,7 +128,7 @@ static int pack_directory(struct packer *p, const struct xb_walk_entry *e, struc
 	entry.type = XB_TAR_DIRECTORY;
 	entry.xattrs = &xattrs;
 	r = put(p, &entry, err);
-	if (r >= 0 && p->translate && xb_xattr_opaque(xb_walk_dirfd(p->walk)))
+	if (r >= 0 && p->translate && xb_whiteout_is_opaque(xb_walk_dirfd(p->walk)))
 		r = put_mark(p, xb_str_view(&name), ".wh..opq", err);
 	return r;
 }
@@ -241,17 +242,26 @@ static int refuse_reserved(const struct xb_walk_entry *e, struct xb_error *err)
 	return -EINVAL;
 }
 
+/* What no tar has, and what is no file but a mark of the snapshot. */
+static bool is_left_out(const struct packer *p, const struct xb_walk_entry *e)
+{
+	if (p->translate)
+		return (S_ISSOCK(e->st.st_mode) && !xb_whiteout_is(&e->st)) ||
+		       xb_whiteout_is_opaque_mark(e->dirfd, e->name);
+	return S_ISSOCK(e->st.st_mode);
+}
+
 static int pack_entry(struct packer *p, const struct xb_walk_entry *e, struct xb_error *err)
 {
 	struct xb_view dir = { e->path, (size_t)(e->name - e->path) };
 
-	if (S_ISSOCK(e->st.st_mode))
+	if (is_left_out(p, e))
 		return 0;
 	xb_str_reset(&p->path);
 	if (p->directory != NULL)
 		xb_str_printf(&p->path, "%s/", p->directory);
 	xb_str_puts(&p->path, e->path);
-	if (p->translate && S_ISCHR(e->st.st_mode) && e->st.st_rdev == 0)
+	if (p->translate && xb_whiteout_is(&e->st))
 		return put_mark(p, dir, e->name, err);
 	if (p->translate && strncmp(e->name, ".wh.", 4) == 0)
 		return refuse_reserved(e, err);

@@ -168,10 +168,3 @@ int xb_xattrs_write(int dirfd, const char *name, const struct xb_xattrs *list, s
 	}
 	return refused;
 }
-
-bool xb_xattr_opaque(int fd)
-{
-	char value;
-
-	return fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
-}

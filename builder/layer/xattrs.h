@@ -52,7 +52,4 @@ int xb_xattrs_read(int dirfd, const char *name, struct xb_xattrs *ret, struct xb
 int xb_xattrs_write(int dirfd, const char *name, const struct xb_xattrs *list,
 		    struct xb_error *err);
 
-/** Whether the open directory of an overlay's upper hides what is below it. */
-bool xb_xattr_opaque(int fd);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "builder/cache/means.h"
 #include "builder/layer/difference.h"
+#include "builder/layer/lean.h"
 #include "builder/layer/listing.h"
 #include "builder/layer/merge.h"
 #include "builder/layer/tree.h"
@@ -62,6 +63,21 @@ static int copy(struct xb_site *site, struct xb_error *err)
 	return 0;
 }
 
+/* The file system's time: that of the snapshot, which has just been made. */
+static int read_clock(struct xb_site *site, struct xb_error *err)
+{
+	xb_auto_fd int upper = -1;
+	struct stat st;
+	int r = xb_snapshot_open(site->store, &site->snapshot, &upper, err);
+
+	if (r < 0)
+		return r;
+	if (fstat(upper, &st) < 0)
+		return xb_error_errno(err, -errno, "looking at a snapshot");
+	site->begun = st.st_mtim;
+	return 0;
+}
+
 int xb_site_open(struct xb_store *store, const struct xb_snapshot *snapshot,
 		 const struct xb_strv *lowers, bool process, struct xb_site *ret,
 		 struct xb_error *err)
@@ -78,9 +94,11 @@ int xb_site_open(struct xb_store *store, const struct xb_snapshot *snapshot,
 		.lowers = lowers,
 		.upper = xb_str_steal(&upper),
 		.work = xb_str_steal(&work),
+		.process = process,
 	};
+	r = read_clock(ret, err);
 	/* an empty tree is the snapshot itself, but for mount points */
-	if (lowers->len > 0 || process)
+	if (r == 0 && (lowers->len > 0 || process))
 		r = xb_means_copies(store, err);
 	return r > 0 ? copy(ret, err) : r;
 }
@@ -106,23 +124,35 @@ void xb_site_spec(const struct xb_site *site, struct xb_sandbox_spec *spec)
 	spec->work = xb_strdup(site->work);
 }
 
-int xb_site_close(struct xb_site *site, struct xb_error *err)
+/* Move what the work has changed out of the copy. */
+static int take(const struct xb_site *site, int upper, struct xb_error *err)
 {
-	xb_auto_fd int upper = -1;
 	xb_auto_fd int work = -1;
 	xb_auto_fd int tree = -1;
-	int r;
+	int r = xb_snapshot_open_work(site->store, &site->snapshot, &work, err);
 
-	if (site->tree == NULL)
-		return 0;
-	r = xb_snapshot_open(site->store, &site->snapshot, &upper, err);
-	if (r >= 0)
-		r = xb_snapshot_open_work(site->store, &site->snapshot, &work, err);
 	if (r >= 0)
 		r = tree = xb_site_mount(site, err);
 	if (r >= 0)
 		r = xb_points_remove(work, POINTS_NAME, tree, err);
 	return r < 0 ? r : xb_difference_take(tree, work, upper, err);
+}
+
+int xb_site_close(struct xb_site *site, struct xb_error *err)
+{
+	const struct xb_strv *lowers = site->lowers;
+	xb_auto_fd int upper = -1;
+	int r = 0;
+
+	if (site->tree == NULL && !site->process)
+		return 0;
+	r = xb_snapshot_open(site->store, &site->snapshot, &upper, err);
+	if (r >= 0 && site->tree != NULL)
+		r = take(site, upper, err);
+	if (r >= 0 && site->process)
+		r = xb_lean_make(upper, (const char *const *)xb_strv_argv(lowers), lowers->len,
+				 &site->begun, err);
+	return r;
 }
 
 int xb_site_scratch(struct xb_store *store, const struct xb_snapshot *snapshot,

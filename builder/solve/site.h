@@ -14,6 +14,9 @@
 #ifndef XB_BUILDER_SOLVE_SITE_H
 #define XB_BUILDER_SOLVE_SITE_H
 
+#include <stdbool.h>
+#include <time.h>
+
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "builder/cache/snapshot.h"
@@ -26,7 +29,9 @@ struct xb_site {
 	const struct xb_strv *lowers; /**< absolute paths, top first; borrowed */
 	char *upper;		      /**< absolute paths of the snapshot's directories */
 	char *work;
-	char *tree; /**< that of the copy; NULL: none */
+	char *tree;	       /**< that of the copy; NULL: none */
+	bool process;	       /**< a process of others' works in it */
+	struct timespec begun; /**< what it changes has this time or a later one */
 };
 
 #define XB_SITE_INIT ((struct xb_site){ 0 })
@@ -43,7 +48,10 @@ int xb_site_open(struct xb_store *store, const struct xb_snapshot *snapshot,
 int xb_site_mount(const struct xb_site *site, struct xb_error *err);
 /** Make the tree the root of a step. */
 void xb_site_spec(const struct xb_site *site, struct xb_sandbox_spec *spec);
-/** The work is done: everything that it changed is moved to the snapshot, unless it is there. */
+/**
+ * The work is done: everything that it changed is moved to the snapshot, unless it is there. What a
+ * process opened for writing and did not write is taken out of it (builder/layer/lean.h).
+ */
 int xb_site_close(struct xb_site *site, struct xb_error *err);
 /** Release the memory; the snapshot is the caller's to commit or discard. */
 void xb_site_clear(struct xb_site *site);
