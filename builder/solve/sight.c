@@ -76,7 +76,7 @@ static int take_directory(int dir, const char *name, struct xb_sight *to)
 	/* the uppermost says all of it */
 	if (to->fds.len == 0 && has_attributes(fd))
 		return -EINVAL;
-	opaque = xb_xattr_opaque(fd);
+	opaque = xb_whiteout_is_opaque(fd);
 	xb_sight_push(to, XB_STEAL_FD(fd));
 	return !opaque;
 }
