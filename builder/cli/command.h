@@ -33,6 +33,10 @@ xb_command xb_cmd_dump;
 xb_command xb_cmd_images;
 /** xbuild tag SOURCE TARGET */
 xb_command xb_cmd_tag;
+/** xbuild push NAME… */
+xb_command xb_cmd_push;
+/** xbuild pull NAME… */
+xb_command xb_cmd_pull;
 /** xbuild rmi NAME… */
 xb_command xb_cmd_rmi;
 /** xbuild login [OPTIONS] [HOST] */

@@ -27,6 +27,8 @@ static const struct {
 	{ "images", xb_cmd_images, false, "list the store's images" },
 	{ "tag", xb_cmd_tag, false, "give an image of the store another name" },
 	{ "rmi", xb_cmd_rmi, false, "remove names from the store" },
+	{ "push", xb_cmd_push, false, "push images of the store to registries" },
+	{ "pull", xb_cmd_pull, false, "pull images from registries into the store" },
 	{ "login", xb_cmd_login, false, "keep a password for a registry" },
 	{ "logout", xb_cmd_logout, false, "forget it" },
 	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },

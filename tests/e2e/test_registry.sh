@@ -108,6 +108,23 @@ without_tag() {
 	! curl -sf "http://$REG/v2/team/nameless/manifests/latest" || fail "a tag was made"
 }
 
+store_and_back() {
+	build_app --platform $TWO -t "$REG/kept:1" >"$W/digest"
+	"$XBUILD" push --root "$W/store" "$REG/kept:1" >"$W/said" 2>"$W/err"
+	says "(none) -> $(cat "$W/digest") +linux/amd64 +linux/arm64"
+	same "$(cat "$W/said")" "$(cat "$W/digest")"
+	"$XBUILD" pull --root "$W/store3" "$REG/kept:1" >"$W/said"
+	same "$(cat "$W/said")" "$(cat "$W/digest")"
+	"$XBUILD" images --root "$W/store3" | grep -q "^$REG/kept:1 .*linux/amd64.*linux/arm64" || fail "it is not in the store"
+	"$XBUILD" cache check --root "$W/store3"
+	build_app --platform linux/arm64 -t "$REG/kept:1"
+	exits 7 "$XBUILD" push --root "$W/store" "$REG/kept:1"
+	says "would lose" linux/amd64
+	exits 8 "$XBUILD" push --root "$W/store" "$REG/none:1"
+	exits 6 "$XBUILD" pull --root "$W/store3" localhost:1/none:1
+	exits 3 "$XBUILD" pull --root "$W/store3" "$REG/none:1"
+}
+
 misused() {
 	exits 2 build_app --push
 	says "no name" "-t REGISTRY/NAME:TAG"
@@ -124,5 +141,6 @@ t "images of a registry are built from, and mounted when their layers are pushed
 t "a base by digest is that, or an error" by_digest
 t "no tag loses a platform unless that is allowed" not_lost
 t "an image is pushed without a tag" without_tag
+t "images of the store are pushed and pulled" store_and_back
 t "mistakes are told before anything is built" misused
 finish
