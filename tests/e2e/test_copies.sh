@@ -141,7 +141,7 @@ plain_user() {
 	same "$(index_digest "$USER_HOME/c")" "$(index_digest "$USER_HOME/o")"
 }
 
-# mounted TYPE OPTIONS: the store is on a file system of its own, which goes with this test.
+# A script whose mounts go with it, for stores on file systems of their own.
 inside_mount() { # SCRIPT
 	has root || skip "only root can mount" root
 	unshare -m sh -euc "mkdir -p mnt && $1" || fail "in a mount namespace: $1"
@@ -153,6 +153,18 @@ on_tmpfs() {
 		"$XBUILD" build --root mnt/store --snapshots=copy --build-context "tiny=oci-layout://$TINY:tiny" \
 			--platform linux/amd64 -o type=oci,tar=false,dest=by.tmpfs,name=x changes'
 	same "$(index_digest by.tmpfs)" "$(index_digest by.overlay)"
+}
+
+# A file system without attributes, as some that are reached over a network.
+without_attributes() {
+	export XBUILD TINY
+	inside_mount 'mount -t ramfs none mnt && mkdir -m 700 mnt/store && : >mnt/f &&
+		! setfattr -n user.x -v 1 mnt/f 2>/dev/null &&
+		"$XBUILD" build --root mnt/store --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
+			--platform linux/amd64 -o type=oci,tar=false,dest=by.ramfs,name=x changes 2>err || { cat err; exit 1; }
+		"$XBUILD" cache check --root mnt/store && [ -e mnt/store/snapshots.marks ]'
+	grep -q "an overlay cannot be used" err || fail "nobody says that trees are copied"
+	same "$(index_digest by.ramfs)" "$(index_digest by.overlay)"
 }
 
 # An overlay takes no whiteouts: the store's snapshots have marks of their own, and keep to copies.
@@ -268,6 +280,7 @@ t "one store takes both, in turn" both_in_one_store
 t "a machine that refuses overlays is found out" refused_mounts
 t "a plain user on such a machine" plain_user
 t "a store on a tmpfs" on_tmpfs
+t "a store on a file system without attributes" without_attributes
 t "a store on an overlay" on_overlay
 t "steps of another architecture" emulated
 t "xbuild run" run_an_image
