@@ -49,6 +49,8 @@ struct row {
 	unsigned begins;     /* how often the body began; 0: any */
 	const char *message; /* what has to be in the error */
 	const char *origin;  /* port of it in the answer */
+	uint64_t from;	     /* of the request */
+	bool redirected;     /* likewise */
 };
 
 /* what a row does not say is zero */
@@ -185,6 +187,24 @@ static const struct row rows[] = {
 	{ "cut each time",
 	  { { OK(5) "\r\nhe" }, { OK(5) "\r\nhe" }, { OK(5) "\r\nhe" } },
 	  .r = -ECONNRESET },
+	{ "the rest of a body",
+	  { { PART("4-9/10") "\r\nolleh!", "Range: bytes=4-|!If-Range" } },
+	  .from = 4,
+	  .status = 206,
+	  .body = "olleh!" },
+	{ "all of a body whose rest was asked for",
+	  { { WHOLE, "Range: bytes=4-" } },
+	  .from = 4,
+	  .body = "0123456789" },
+	{ "a rest that is cut is asked for by the caller",
+	  { { PART("4-9/10") TAGGED "\r\noll" } },
+	  .from = 4,
+	  .r = -ECONNRESET },
+	{ "a URL of another origin's answer gets no credentials",
+	  { { HELLO, NO_BASIC } },
+	  .authorization = "Basic dTpzM2NyZXQ=",
+	  .redirected = true,
+	  .body = "hello" },
 	{ "chunks that are cut",
 	  { { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel" }, { HELLO } },
 	  .body = "hello" },
@@ -531,6 +551,8 @@ static void check_row(void **state)
 	request.url = url;
 	request.method = row->method;
 	request.authorization = row->authorization;
+	request.from = row->from;
+	request.redirected = row->redirected;
 	request.headers = &headers;
 	request.context = &ends;
 	request.begin = begin;

@@ -120,12 +120,14 @@ static unsigned start(const char *cert, const char *how, const char *reply)
 }
 
 /* One request; returns its result, and the body's size where it worked. */
-static int request_of(const char *url, struct xb_http_response *response, struct xb_error *err)
+static int request_of(const char *url, const struct xb_http_tls *tls,
+		      struct xb_http_response *response, struct xb_error *err)
 {
 	xb_auto_http struct xb_http *http = NULL;
 	struct xb_http_request request = XB_HTTP_REQUEST_INIT;
 
 	request.url = url;
+	request.tls = tls;
 	request.attempts = 2;
 	request.pause_ms = 1;
 	assert_int_equal(xb_http_new(&http, NULL), 0);
@@ -140,6 +142,8 @@ struct row {
 	const char *trust; /* SSL_CERT_FILE */
 	const char *trust_dir;
 	int r;
+	const char *ca; /* of the request alone */
+	bool insecure;	/* likewise */
 };
 
 static const struct row rows[] = {
@@ -155,6 +159,11 @@ static const struct row rows[] = {
 	{ "a body that ends with the connection", "good", "", unbounded, "ca.pem", NULL, 0 },
 	{ "one that somebody on the way has cut", "good", "cut", longer, "ca.pem", NULL,
 	  -ECONNRESET },
+	{ "the request names its maker", "good", "", hello, NULL, NULL, 0, "ca.pem" },
+	{ "the request names its maker, for another host", "other", "", hello, NULL, NULL,
+	  -EKEYREJECTED, "ca.pem" },
+	{ "the request names no file", "good", "", hello, NULL, NULL, -EKEYREJECTED, "none" },
+	{ "whatever comes is believed", "old", "", hello, NULL, NULL, 0, NULL, true },
 	{ "a redirect to http", "good", "",
 	  "HTTP/1.1 302 x\r\nLocation: http://localhost:1/x\r\nContent-Length: 0\r\n\r\n", "ca.pem",
 	  NULL, -EPERM },
@@ -179,11 +188,13 @@ static void check_row(void **state)
 	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	xb_autofree char *url = NULL;
+	xb_autofree char *ca = row->ca != NULL ? xb_format("%s/%s", scratch, row->ca) : NULL;
+	const struct xb_http_tls tls = { .ca_file = ca, .insecure = row->insecure };
 	int r;
 
 	url = xb_format("https://localhost:%u/f", start(row->cert, row->how, row->reply));
 	trust(row);
-	r = request_of(url, &response, &err);
+	r = request_of(url, &tls, &response, &err);
 	if (r != row->r)
 		fail_msg("%d instead of %d: %s", r, row->r, err.message != NULL ? err.message : "");
 	if (r == 0) {
@@ -212,7 +223,7 @@ static void from_http_to_https(void **state)
 	script[0].reply = reply;
 	server_start(&plain, script);
 	url = xb_format("http://localhost:%u/f", plain.ports[0]);
-	assert_int_equal(request_of(url, &response, NULL), 0);
+	assert_int_equal(request_of(url, NULL, &response, NULL), 0);
 	server_finish(&plain);
 	assert_int_equal(response.size, 5);
 	assert_int_equal(strncmp(response.origin, "https://", 8), 0);
