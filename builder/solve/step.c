@@ -425,7 +425,8 @@ static int find_ground(struct xb_step_shared *shared, size_t index,
 static int put_alias(struct xb_step_shared *shared, const char *key, const struct xb_record *record,
 		     struct xb_error *err)
 {
-	struct xb_record alias = { .created = record->created, .duration = record->duration };
+	/* when it was put, and not the image's time: whoever collects goes by it */
+	struct xb_record alias = { .created = xb_clock_now(), .duration = record->duration };
 
 	(void)snprintf(alias.title, sizeof(alias.title), "%s", record->title);
 	(void)snprintf(alias.key, sizeof(alias.key), "%s", key);

@@ -30,6 +30,7 @@ MILLION = os.environ.get("XB_BENCH_MILLION", "") not in ("", "0")
 ONLY = [name for name in os.environ.get("XB_BENCH_ONLY", "").split(",") if name]
 STEPS = 5 if QUICK else 40
 FILES, BYTES = (200, 12_000_000) if QUICK else (5000, 304_000_000)
+BASE_FILES, BASE_BYTES = (200, 5_000_000) if QUICK else (3000, 75_000_000)
 MANY = 2000 if QUICK else 100_000
 BIG = 50_000_000 if QUICK else 1_000_000_000
 EIGHT = "linux/amd64,linux/arm64,linux/arm/v7,linux/arm/v6,linux/386,linux/ppc64le,linux/s390x,linux/riscv64"
@@ -286,6 +287,87 @@ def eight_platforms(where):
     target("COPY alone, 8 platforms : 1 platform", 1.2, eight / one)
 
 
+def base_layout():
+    """An image of eight platforms whose layers differ, of as many files as a small distribution has."""
+    lines = ["FROM scratch", "ARG TARGETARCH TARGETVARIANT", "COPY base-$TARGETARCH$TARGETVARIANT /"]
+    where = context("basemaker", lines)
+    floor_tool("tree", path("basemaker", "files"), BASE_FILES, BASE_BYTES)
+    for name in EIGHT.split(","):
+        tree = path("basemaker", "base-" + "".join(name.split("/")[1:]))
+        subprocess.run(["cp", "-al", path("basemaker", "files"), tree], check=True)
+        with open(os.path.join(tree, "first"), "w", encoding="utf-8") as f:
+            f.write(name)
+    subprocess.run(xbuild(where, EIGHT, "-o", f"type=oci,dest={path('base')},tar=false,name=base", store="makerstore"),
+                   check=True, stdout=subprocess.DEVNULL)
+    remove("basemaker", "makerstore")
+    return ["--build-context", f"base=oci-layout://{path('base')}:base"]
+
+
+def native_layer():
+    """The file of the base's layer for this platform."""
+    def document(digest):
+        with open(path("base", "blobs", *digest.split(":")), encoding="utf-8") as f:
+            return json.load(f)
+    with open(path("base", "index.json"), encoding="utf-8") as f:
+        manifests = document(json.load(f)["manifests"][0]["digest"])["manifests"]
+    architecture = PLATFORMS[0].split("/")[1]
+    found = next(m for m in manifests if m["platform"]["architecture"] == architecture)
+    return path("base", "blobs", *document(found["digest"])["layers"][0]["digest"].split(":"))
+
+
+def fresh_directory(name):
+    remove(name)
+    os.mkdir(path(name))
+
+
+def untar():
+    fresh_directory("untarred")
+    return timed("tar", "-C", path("untarred"), "-xzf", native_layer())
+
+
+def copies_on_bases(where, base):
+    with open(os.path.join(where, "Dockerfile"), "w", encoding="utf-8") as f:
+        f.write("FROM base\nCOPY tree /tree\n")
+    took = {}
+    for count, platforms in (1, PLATFORMS[0]), (8, EIGHT):
+        name = f"COPY of {FILES} files on a base, {count} platform{'s' if count > 1 else ''}"
+        took[count, "cold"] = row(f"{name}, bases new", "xbuild", xbuild(where, platforms, *base), empty)
+        took[count, "warm"] = row(f"{name}, bases known", "xbuild", xbuild(where, platforms, *base), edit("copy"))
+        empty()
+    for state, what in ("warm", "known"), ("cold", "new"):
+        target(f"COPY on a base, 8 platforms : 1 platform, bases {what}", 1.2, took[8, state] / took[1, state])
+
+
+def unpacking(base):
+    """A base whose tree is wanted for one file. Others get it in a layout of its own: umoci takes no index."""
+    native = PLATFORMS[0]
+    subprocess.run(xbuild(context("alone", ["FROM base"]), native, *base, "-o",
+                          f"type=oci,dest={path('single')},tar=false,name=base", store="makerstore"),
+                   check=True, stdout=subprocess.DEVNULL)
+    remove("alone", "makerstore")
+    name = f"a base of {BASE_FILES} files unpacked"
+    plain = floor("tar -xzf of the base's layer", untar)
+    took = row(f"{name}, one file copied", "xbuild",
+               xbuild(context("unpack", ["FROM base AS base", "FROM scratch", "COPY --from=base /first /"]), native,
+                      *base), empty)
+    target(f"{name} : tar -xzf", 1.5, took / plain)
+    if shutil.which("umoci"):
+        row(name, "umoci", ["umoci", "unpack", "--image", f"{path('single')}:base", path("bundle")],
+            lambda: remove("bundle"), PEER_RUNS)
+    if HAVE_PEER:
+        row(name, "buildah", ["buildah", *PEER, "pull", "-q", f"oci:{path('single')}:base"],
+            lambda: remove("b", "br"), PEER_RUNS)
+
+
+def bases():
+    where = context("copy", ["FROM base", "COPY tree /tree"])
+    floor_tool("tree", os.path.join(where, "tree"), FILES, BYTES)
+    base = base_layout()
+    copies_on_bases(where, base)
+    unpacking(base)
+    remove("copy", "unpack", "base", "single", "untarred", "bundle", "store", "x.tar", "b", "br")
+
+
 def many_files():
     where = context("many", ["FROM tiny", "COPY tree /tree"])
     floor_tool("small", os.path.join(where, "tree"), MANY)
@@ -349,7 +431,7 @@ def main():
     print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
           f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
     print(f"{'':56} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
-    for section in (tiny_steps, plain_user, independent_steps, copying, many_files, big_file, growth):
+    for section in (tiny_steps, plain_user, independent_steps, copying, bases, many_files, big_file, growth):
         if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
             section()
     show_targets()
