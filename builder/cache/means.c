@@ -79,7 +79,7 @@ static int use(int view)
 	if (unlinkat(view, "f", 0) < 0 || unlinkat(view, "d/f", 0) < 0 ||
 	    unlinkat(view, "d", AT_REMOVEDIR) < 0 || mkdirat(view, "d", 0700) < 0)
 		return -errno;
-	return faccessat(view, "d/f", F_OK, 0) == 0 ? -EIO : 0;
+	return faccessat(view, "d/f", F_OK, 0) == 0 ? -ENOTSUP : 0;
 }
 
 /* Whether the upper directory tells of it in the form that snapshots have. */
@@ -136,6 +136,18 @@ struct finding {
 	char *why;  /* no overlay, where nobody asked for copies */
 };
 
+/* What says nothing about overlays: another attempt may succeed. */
+static bool is_passing(int r)
+{
+	static const int codes[] = { -EMFILE, -ENFILE, -ENOMEM, -EIO, -ENOSPC, -EDQUOT, -EINTR };
+
+	for (size_t i = 0; i < XB_COUNT(codes); i++) {
+		if (codes[i] == r)
+			return true;
+	}
+	return false;
+}
+
 static int look_around(struct xb_store *store, int place, bool overlays, struct finding *ret,
 		       struct xb_error *err)
 {
@@ -145,7 +157,12 @@ static int look_around(struct xb_store *store, int place, bool overlays, struct 
 
 	if (r < 0)
 		return xb_store_errno(err, r, "trying an overlay in %s", store->root);
-	ret->copies = !overlays || mount_and_use(&a, &why) < 0;
+	r = overlays ? mount_and_use(&a, &why) : 0;
+	if (is_passing(r)) {
+		xb_error_move(err, &why);
+		return xb_store_wrap(err, r, "trying an overlay in %s", store->root);
+	}
+	ret->copies = !overlays || r < 0;
 	if (overlays && ret->copies)
 		ret->why = xb_strdup(why.message);
 	ret->marks = !ret->copies || takes_marks(a.lower);

@@ -175,7 +175,7 @@ static int open_files(struct xb_store *store, struct xb_error *err)
 
 	if (r >= 0 && store->layout == NULL)
 		r = open_layout(store, err);
-	if (r >= 0)
+	if (r >= 0 && store->db == NULL)
 		r = xb_db_open(store, err);
 	return r;
 }
