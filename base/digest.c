@@ -221,6 +221,17 @@ void xb_hasher_number(struct xb_hasher *h, uint64_t number)
 	add_u64(h, number);
 }
 
+void xb_hasher_list(struct xb_hasher *h, const char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	xb_hasher_number(h, n);
+	for (size_t i = 0; i < n; i++)
+		xb_hasher_field(h, xb_view(list[i]));
+}
+
 struct xb_digest xb_hasher_finish(struct xb_hasher *h)
 {
 	unsigned char bytes[EVP_MAX_MD_SIZE];

@@ -68,6 +68,8 @@ void xb_hasher_add(struct xb_hasher *h, const void *data, size_t len);
 void xb_hasher_field(struct xb_hasher *h, struct xb_view field);
 /** Add a number as a field of 8 big-endian bytes. */
 void xb_hasher_number(struct xb_hasher *h, uint64_t number);
+/** Add a list that ends with NULL: how many there are, as a number, and each as a field. */
+void xb_hasher_list(struct xb_hasher *h, const char *const *list);
 /** The digest of everything added; the hasher starts afresh. */
 struct xb_digest xb_hasher_finish(struct xb_hasher *h);
 

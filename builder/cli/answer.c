@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cli/answer.h"
+#include "builder/cli/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,14 +46,6 @@ static json_t *base64(struct xb_view text)
 
 	xb_http_base64(text, &out);
 	return json_string(xb_str_text(&out));
-}
-
-static void print_json(const json_t *object)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-
-	if (xb_json_write_pretty(object, &text, NULL) == 0)
-		(void)fputs(xb_str_text(&text), stdout);
 }
 
 static json_t *warning(const struct xb_finding *finding)
@@ -112,7 +105,7 @@ void xb_answer_check(const struct xb_build_request *request, const struct xb_che
 	xb_json_set_new(object, "sources", sources);
 	if (fault->code != 0)
 		xb_json_set_new(object, "buildError", build_error(request->dockerfile, fault));
-	print_json(object);
+	(void)xb_report_json(object, NULL);
 }
 
 static json_t *outline_item(const struct xb_outline_item *item, const char *name)
@@ -160,7 +153,7 @@ void xb_answer_outline(const struct xb_build_request *request, const struct xb_o
 	set_items(object, "ssh", &outline->agents, "name");
 	set_items(object, "cache", &outline->caches, "ID");
 	set_sources(object, request->dockerfile);
-	print_json(object);
+	(void)xb_report_json(object, NULL);
 }
 
 static json_t *target(const struct xb_dockerfile *dockerfile, const struct xb_stage *stage)
@@ -189,7 +182,7 @@ void xb_answer_targets(const struct xb_dockerfile *dockerfile)
 		(void)json_array_append_new(targets, target(dockerfile, &dockerfile->stages[i]));
 	xb_json_set_new(object, "targets", targets);
 	set_sources(object, dockerfile);
-	print_json(object);
+	(void)xb_report_json(object, NULL);
 }
 
 /* ---- tables ------------------------------------------------------------------------------- */

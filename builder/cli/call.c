@@ -10,19 +10,8 @@
 
 /* ---- the option --------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static int usage(struct xb_error *err, const char *format,
-						       ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "use --call=check, outline, targets or build, and ,format=json");
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
+/* What is to be done about a word that is not known. */
+#define HINT "use --call=check, outline, targets or build, and ,format=json"
 
 static int read_kind(struct xb_view word, struct xb_call *ret, struct xb_error *err)
 {
@@ -41,7 +30,7 @@ static int read_kind(struct xb_view word, struct xb_call *ret, struct xb_error *
 		ret->kind = kinds[i].kind;
 		return 0;
 	}
-	return usage(err, "--call %.*s is not known", XB_VIEW_ARGS(word));
+	return xb_error_usage(err, HINT, "--call %.*s is not known", XB_VIEW_ARGS(word));
 }
 
 static int read_field(struct xb_view field, struct xb_call *ret, struct xb_error *err)
@@ -61,7 +50,7 @@ static int read_field(struct xb_view field, struct xb_call *ret, struct xb_error
 		if (ret->ignore_status || xb_view_is(value, "false") || xb_view_is(value, "0"))
 			return 0;
 	}
-	return usage(err, "--call: %.*s is not known", XB_VIEW_ARGS(field));
+	return xb_error_usage(err, HINT, "--call: %.*s is not known", XB_VIEW_ARGS(field));
 }
 
 int xb_call_parse(const char *text, bool check, struct xb_call *ret, struct xb_error *err)
@@ -76,7 +65,8 @@ int xb_call_parse(const char *text, bool check, struct xb_call *ret, struct xb_e
 			return r;
 	}
 	if (check && call.kind != XB_CALL_CHECK)
-		return usage(err, "--check and --call %s ask for different things", text);
+		return xb_error_usage(err, HINT, "--check and --call %s ask for different things",
+				      text);
 	*ret = call;
 	return 0;
 }

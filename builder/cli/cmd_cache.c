@@ -16,6 +16,7 @@
 #include "builder/cli/cache_filter.h"
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
+#include "builder/cli/report.h"
 
 #define MICROSECONDS 1000000
 
@@ -57,16 +58,6 @@ static const struct xb_option option_table[] = {
 static bool as_json(const struct cache_options *options)
 {
 	return options->format != NULL;
-}
-
-static int print_json(const json_t *value, struct xb_error *err)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	int r = xb_json_write_pretty(value, &text, err);
-
-	if (r >= 0)
-		(void)fputs(xb_str_text(&text), stdout);
-	return r;
 }
 
 /* Bytes as people read them, in the units of `du -h`. */
@@ -149,7 +140,7 @@ static int du_json(const struct sum *sums, uint64_t tags, struct xb_error *err)
 		xb_json_set_u64(part, "reclaimable", sums[i].reclaimable);
 		xb_json_set_new(object, sums[i].name, part);
 	}
-	return print_json(object, err);
+	return xb_report_json(object, err);
 }
 
 static int du(struct xb_store *store, const struct cache_options *options, struct xb_error *err)
@@ -250,7 +241,7 @@ static int ls(struct xb_store *store, const struct cache_options *options, struc
 		else
 			print_item(item);
 	}
-	return as_json(options) ? print_json(array, err) : 0;
+	return as_json(options) ? xb_report_json(array, err) : 0;
 }
 
 /* ---- prune ---------------------------------------------------------------------------------- */
@@ -281,7 +272,7 @@ static int prune_json(const struct xb_store_pruned *pruned, bool dry_run, json_t
 	xb_json_set_u64(object, "bytes", pruned->bytes);
 	xb_json_set_u64(object, "left", pruned->left);
 	xb_json_set_new(object, "items", json_incref(items));
-	return print_json(object, err);
+	return xb_report_json(object, err);
 }
 
 static void print_pruned(const struct xb_store_pruned *pruned, bool dry_run)
@@ -384,7 +375,7 @@ static int check_json(const struct xb_verified *verified, json_t *flaws, struct 
 	xb_json_set_u64(object, "records", verified->records);
 	xb_json_set_u64(object, "tags", verified->tags);
 	xb_json_set_new(object, "flaws", json_incref(flaws));
-	return print_json(object, err);
+	return xb_report_json(object, err);
 }
 
 static int check_verdict(const struct xb_verified *verified, bool repair, struct xb_error *err)

@@ -4,17 +4,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "builder/cli/report.h"
 #include "builder/cli/request.h"
 #include "builder/dockerfile/dump.h"
-
-static int print_json(const json_t *value, struct xb_error *err)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	int r = xb_json_write_pretty(value, &text, err);
-
-	(void)fputs(xb_str_text(&text), stdout);
-	return r;
-}
 
 static int print_piece(void *context, struct xb_view text)
 {
@@ -41,7 +33,7 @@ static int dump_plan(const struct xb_invocation *invocation, struct xb_build_req
 	if (r < 0)
 		return r;
 	plan = xb_plan_to_json(request->plan);
-	return print_json(plan, err);
+	return xb_report_json(plan, err);
 }
 
 /* The configs as planned: without the layers and history that only a build knows. */
@@ -62,7 +54,7 @@ static int dump_config(const struct xb_invocation *invocation, struct xb_build_r
 		if (r == 0)
 			xb_json_set_new(configs, xb_platform_name(&target->platform).text, config);
 	}
-	return r < 0 ? r : print_json(configs, err);
+	return r < 0 ? r : xb_report_json(configs, err);
 }
 
 static const struct {

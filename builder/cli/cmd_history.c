@@ -11,6 +11,7 @@
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
+#include "builder/cli/report.h"
 
 #define NS_PER_SECOND 1e9
 
@@ -76,16 +77,6 @@ static double seconds_of(const json_t *object)
 	return (double)number_of(object, "nanoseconds") / NS_PER_SECOND;
 }
 
-static int print_json(const json_t *value, struct xb_error *err)
-{
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	int r = xb_json_write_pretty(value, &text, err);
-
-	if (r >= 0)
-		(void)fputs(xb_str_text(&text), stdout);
-	return r;
-}
-
 static json_t *parse(const char *id, const char *what)
 {
 	json_t *object = NULL;
@@ -136,7 +127,7 @@ static int ls(struct xb_store *store, const struct history_options *options, str
 		return xb_history_each(store, print_build, NULL, err);
 	}
 	r = xb_history_each(store, add_build, array, err);
-	return r < 0 ? r : print_json(array, err);
+	return r < 0 ? r : xb_report_json(array, err);
 }
 
 /* ---- inspect -------------------------------------------------------------------------------- */
@@ -193,7 +184,7 @@ static int inspect(struct xb_store *store, const struct history_options *options
 	int r = find(store, options, id, &build, err);
 
 	if (r < 0 || options->format != NULL)
-		return r < 0 ? r : print_json(build, err);
+		return r < 0 ? r : xb_report_json(build, err);
 	print_field(build, "Id:", "id");
 	print_field(build, "Started:", "started");
 	print_field(build, "Status:", "status");

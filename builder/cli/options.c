@@ -4,19 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-__attribute__((format(printf, 2, 3))) static int usage(struct xb_error *err, const char *format,
-						       ...)
-{
-	xb_autofree char *message = NULL;
-	va_list args;
-
-	va_start(args, format);
-	message = xb_vformat(format, args);
-	va_end(args);
-	(void)xb_error_set(err, -EINVAL, "%s", message);
-	(void)xb_error_hint(err, "see the options with --help");
-	return xb_error_fault(err, XB_FAULT_USAGE);
-}
+/* What is to be done about a word that is not known. */
+#define HINT "see the options with --help"
 
 static const struct xb_option *find_long(const struct xb_option *table, struct xb_view name)
 {
@@ -55,7 +44,8 @@ static int set_flag(const struct xb_option *option, const char *value, void *mem
 		    struct xb_error *err)
 {
 	if (xb_option_bool(value, member) < 0)
-		return usage(err, "--%s takes no value but true or false", option->name);
+		return xb_error_usage(err, HINT, "--%s takes no value but true or false",
+				      option->name);
 	return 0;
 }
 
@@ -77,7 +67,7 @@ static int set(const struct xb_option *option, const char *value, void *target,
 	case XB_OPTION_LATER:
 		break;
 	}
-	return usage(err, "--%s is not supported yet", option->name);
+	return xb_error_usage(err, HINT, "--%s is not supported yet", option->name);
 }
 
 static bool takes_value(const struct xb_option *option)
@@ -95,7 +85,7 @@ static int take(const struct xb_option *option, const char *shown, const char *v
 
 	if (value == NULL && takes_value(option)) {
 		if (next == NULL)
-			return usage(err, "%s needs a value", shown);
+			return xb_error_usage(err, HINT, "%s needs a value", shown);
 		value = next;
 		used = 2;
 	}
@@ -112,7 +102,7 @@ static int parse_long(const struct xb_option *table, char *const *argv, void *ta
 	const struct xb_option *option = find_long(table, (struct xb_view){ name, len });
 
 	if (option == NULL)
-		return usage(err, "unknown option --%.*s", (int)len, name);
+		return xb_error_usage(err, HINT, "unknown option --%.*s", (int)len, name);
 	return take(option, argv[0], name[len] == '=' ? name + len + 1 : NULL, argv[1], target,
 		    err);
 }
@@ -132,7 +122,7 @@ static int parse_short(const struct xb_option *table, char *const *argv, void *t
 		const char *value = NULL;
 
 		if (option == NULL)
-			return usage(err, "unknown option %s", shown);
+			return xb_error_usage(err, HINT, "unknown option %s", shown);
 		if (letter[1] == '=')
 			value = letter + 2;
 		else if (takes_value(option) && letter[1] != '\0')
@@ -202,7 +192,8 @@ int xb_option_size(const char *option, const char *text, uint64_t *ret, struct x
 		number.len--;
 	}
 	if (xb_view_parse_u64(number, INT64_MAX >> shift, &value) < 0 || value == 0)
-		return usage(err, "%s %s is not a size such as 500M or 20G", option, text);
+		return xb_error_usage(err, HINT, "%s %s is not a size such as 500M or 20G", option,
+				      text);
 	*ret = value << shift;
 	return 0;
 }

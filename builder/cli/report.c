@@ -51,3 +51,13 @@ int xb_report_status(const struct xb_error *err)
 		return XB_FAULT_INTERNAL;
 	return err->fault == XB_FAULT_NONE ? XB_FAULT_INTERNAL : (int)err->fault;
 }
+
+int xb_report_json(const json_t *value, struct xb_error *err)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	int r = xb_json_write_pretty(value, &text, err);
+
+	if (r >= 0)
+		(void)fputs(xb_str_text(&text), stdout);
+	return r;
+}

@@ -19,17 +19,6 @@ static void hash_text(struct xb_hasher *h, const char *text)
 	xb_hasher_field(h, xb_view(text));
 }
 
-static void hash_list(struct xb_hasher *h, const char *const *list)
-{
-	size_t n = 0;
-
-	while (list[n] != NULL)
-		n++;
-	xb_hasher_number(h, n);
-	for (size_t i = 0; i < n; i++)
-		xb_hasher_field(h, xb_view(list[i]));
-}
-
 static void hash_parent(struct xb_hasher *h, const struct xb_steps *steps, size_t parent)
 {
 	hash_text(h, parent == XB_STEP_NONE ? NULL : steps->items[parent].identity.text);
@@ -51,7 +40,7 @@ static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 	xb_hasher_number(h, copy->origin);
 	hash_parent(h, steps, copy->origin == XB_COPY_STEP ? copy->from : XB_STEP_NONE);
 	hash_text(h, copy->from_name);
-	hash_list(h, copy->sources);
+	xb_hasher_list(h, copy->sources);
 	xb_hasher_number(h, copy->fetch_count);
 	for (size_t i = 0; i < copy->fetch_count; i++) {
 		const struct xb_copy_fetch *fetch = &copy->fetches[i];
@@ -64,7 +53,7 @@ static void hash_copy(struct xb_hasher *h, const struct xb_steps *steps,
 	xb_hasher_number(h, copy->file_count);
 	for (size_t i = 0; i < copy->file_count; i++)
 		hash_file(h, &copy->files[i]);
-	hash_list(h, copy->excludes);
+	xb_hasher_list(h, copy->excludes);
 	hash_text(h, copy->destination);
 	hash_text(h, copy->chown);
 	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
@@ -77,7 +66,7 @@ static const char *env_digest(struct xb_steps *steps, const char *const *env)
 	if (steps->env != env) {
 		xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
 
-		hash_list(h, env);
+		xb_hasher_list(h, env);
 		steps->env_digest = xb_hasher_finish(h);
 		steps->env = env;
 	}
@@ -91,15 +80,15 @@ static void hash_run(struct xb_hasher *h, struct xb_steps *steps, const struct x
 
 	(void)xb_platform_format(&step->platform, &platform);
 	hash_text(h, xb_str_text(&platform));
-	hash_list(h, run->argv);
+	xb_hasher_list(h, run->argv);
 	hash_text(h, env_digest(steps, run->env));
-	hash_list(h, run->proxy);
+	xb_hasher_list(h, run->proxy);
 	hash_text(h, run->cwd);
 	hash_text(h, run->user);
 	hash_text(h, run->hostname);
 	xb_hasher_number(h, run->no_network);
 	xb_hasher_number(h, run->insecure);
-	hash_list(h, run->devices);
+	xb_hasher_list(h, run->devices);
 	hash_file(h, run->script);
 	xb_hasher_number(h, run->mount_count);
 	for (size_t i = 0; i < run->mount_count; i++) {

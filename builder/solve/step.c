@@ -21,31 +21,20 @@
 /* What a step's key begins with. */
 #define XB_STEP_KEY "step:"
 
-static void hash_list(struct xb_hasher *h, const char *const *list)
-{
-	size_t n = 0;
-
-	while (list[n] != NULL)
-		n++;
-	xb_hasher_number(h, n);
-	for (size_t i = 0; i < n; i++)
-		xb_hasher_field(h, xb_view(list[i]));
-}
-
 static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 		     const struct xb_step_shared *shared)
 {
 	static const char *const none[] = { NULL };
 
 	xb_hasher_field(h, xb_view(xb_platform_name(&step->platform).text));
-	hash_list(h, step->run.argv);
-	hash_list(h, step->run.env);
+	xb_hasher_list(h, step->run.argv);
+	xb_hasher_list(h, step->run.env);
 	xb_hasher_field(h, xb_view(step->run.cwd));
 	xb_hasher_field(h, xb_view(step->run.user));
 	xb_hasher_field(h, xb_view(step->run.hostname));
 	xb_hasher_number(h, shared->no_network || step->run.no_network);
-	hash_list(h,
-		  shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts) : none);
+	xb_hasher_list(h, shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts)
+						: none);
 	xb_hasher_number(h, step->run.script != NULL);
 	if (step->run.script != NULL) {
 		xb_hasher_field(h, xb_view(step->run.script->name));
@@ -61,7 +50,7 @@ static void hash_limits(struct xb_hasher *h, const struct xb_step_run *run,
 			const struct xb_sandbox_limits *limits)
 {
 	xb_hasher_number(h, run->insecure);
-	hash_list(h, run->devices);
+	xb_hasher_list(h, run->devices);
 	xb_hasher_number(h, limits != NULL ? limits->shm_size : 0);
 	xb_hasher_number(h, limits != NULL ? limits->rlimits.len : 0);
 	for (size_t i = 0; limits != NULL && i < limits->rlimits.len; i++) {

@@ -129,7 +129,7 @@ on_odd_base() { # DEST; more options before it
 }
 
 snapshots_of() { # KIND
-	"$XBUILD" cache ls --root "$STORE" | grep -c "$1" || true
+	"$XBUILD" cache ls --root "$STORE" | sed -n "/$1/p" | wc -l
 }
 
 # The same bytes whether the base was unpacked or only listed, and nothing is unpacked for it.

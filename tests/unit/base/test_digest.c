@@ -157,10 +157,33 @@ static void checksums_of_downloads_may_be_sha384(void **state)
 	assert_int_equal(xb_digest_parse_checksum(xb_view(found.text + 7), &digest, &err), -EINVAL);
 }
 
+/* A list is told from its members alone, and from one that is cut elsewhere. */
+static void test_lists(void **state)
+{
+	const char *const lists[][3] = { { "ab", "c" }, { "a", "bc" }, { "abc" }, { NULL } };
+	struct xb_digest digests[XB_COUNT(lists)];
+	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
+	struct xb_digest by_hand;
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(lists); i++) {
+		xb_hasher_list(h, lists[i]);
+		digests[i] = xb_hasher_finish(h);
+		for (size_t k = 0; k < i; k++)
+			assert_false(xb_digest_eq(&digests[i], &digests[k]));
+	}
+	xb_hasher_number(h, 2);
+	xb_hasher_field(h, XB_VIEW("ab"));
+	xb_hasher_field(h, XB_VIEW("c"));
+	by_hand = xb_hasher_finish(h);
+	assert_true(xb_digest_eq(&by_hand, &digests[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksums_of_downloads_may_be_sha384),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(known_answers_come_out),
 		cmocka_unit_test(a_hasher_verifies_what_the_digest_says),
 		cmocka_unit_test(a_valid_digest_is_read),
