@@ -20,6 +20,7 @@
 #include "manifest/media.h"
 #include "manifest/registry/registry.h"
 #include "tests/unit/base/http_server.h"
+#include "tests/unit/scratch.h"
 
 #define CASES "tests/unit/manifest/registry/cases"
 
@@ -172,7 +173,7 @@ static void set_reply(struct sample *c, struct server_step *step, char *reply)
 /* A reply's status: its headers and body follow. */
 static void begin_reply(struct sample *c, struct server_step *step, struct xb_view text)
 {
-	set_reply(c, step, xb_format("HTTP/1.1 %.*s\r\n", XB_VIEW_ARGS(text)));
+	set_reply(c, step, xb_format("HTTP/1.1 %.*s\r\nConnection: close\r\n", XB_VIEW_ARGS(text)));
 }
 
 static void add_header(struct sample *c, struct server_step *step, struct xb_view text)
@@ -536,20 +537,38 @@ static void end_run(struct run *run)
 	free(run->other);
 }
 
+/* The second port is a mirror of the first. */
+static void use_mirror(const struct server *server)
+{
+	xb_autofree char *text = xb_format("[[registry]]\nlocation = '127.0.0.1:%u'\n"
+					   "[[registry.mirror]]\nlocation = '127.0.0.1:%u'\n",
+					   server->ports[0], server->ports[1]);
+
+	scratch_write("registries.conf", text);
+	(void)setenv("CONTAINERS_REGISTRIES_CONF", scratch_path("registries.conf"), 1);
+}
+
 static void check_case(void **state)
 {
 	const struct sample *c = *state;
+	const char *what = c->what;
 	xb_auto_registry_hosts struct xb_registry_hosts *hosts = NULL;
-	const struct xb_registry_hosts_options options = { 0 };
+	struct xb_registry_hosts_options options = { .no_files = true };
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	struct server server;
 	struct run run;
 	int r;
 
-	assert_int_equal(xb_registry_hosts_load(&options, &hosts, NULL), 0);
+	(void)unsetenv("CONTAINERS_REGISTRIES_CONF");
 	server_start(&server, c->steps);
+	if (strncmp(what, "mirrored ", 9) == 0) {
+		use_mirror(&server);
+		what += 9;
+		options.no_files = false;
+	}
+	assert_int_equal(xb_registry_hosts_load(&options, &hosts, NULL), 0);
 	begin_run(&run, &server, hosts);
-	r = run_verb(&run, c->what, &err);
+	r = run_verb(&run, what, &err);
 	server_stop(&server);
 	if (server.failure[0] != '\0')
 		fail_msg("%s: %s\n%s", c->name, server.failure,
@@ -573,5 +592,5 @@ int main(void)
 		tests[i] = (struct CMUnitTest){ .name = all.items[i].name,
 						.test_func = check_case,
 						.initial_state = &all.items[i] };
-	return _cmocka_run_group_tests("registry", tests, all.len, NULL, NULL);
+	return _cmocka_run_group_tests("registry", tests, all.len, scratch_setup, scratch_teardown);
 }
