@@ -252,3 +252,30 @@ binfmt_state() {
 		esac
 	done
 }
+
+# serve_registry NAME [YAML]: start Debian's docker-registry on a port of its own choice on loopback, with
+# these members of its configuration's `http` and then others; waits until it listens. Its port goes to
+# $W/NAME.port, its log to $W/NAME.log; it ends with the file.
+serve_registry() {
+	cat >"$W/$1.yml" <<-EOF
+		version: 0.1
+		log: { level: info }
+		storage: { filesystem: { rootdirectory: $W/$1.data }, delete: { enabled: true } }
+		http:
+		  addr: 127.0.0.1:0
+	EOF
+	printf '%s\n' "${2:-}" >>"$W/$1.yml"
+	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
+	echo $! >>"$W/registries"
+	trap 'stop_registries; clean_up' EXIT
+	until sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$W/$1.log" | grep . >"$W/$1.port"; do
+		kill -0 $! || fail "$(cat "$W/$1.log")"
+		sleep 0.05
+	done
+}
+
+stop_registries() {
+	while read -r pid; do
+		kill "$pid" 2>/dev/null
+	done <"$W/registries"
+}

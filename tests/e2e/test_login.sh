@@ -10,39 +10,11 @@ export no_proxy=127.0.0.1,localhost
 mkdir "$HOME"
 FILE=$HOME/.docker/config.json
 
-stop_registries() {
-	for pid in $(cat "$W/pids" 2>/dev/null); do
-		kill "$pid"
-	done
-	clean_up
-}
-trap stop_registries EXIT
-
-# start_registry NAME [tls [CA]]: one that wants user:s3cret, and a certificate of CA; its port is in $W/NAME.port
+# start_registry NAME [tls [CA]]: one that wants user:s3cret, and a certificate of CA
 start_registry() {
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$W/$1.yml" <<-END
-		version: 0.1
-		log: { level: error }
-		storage: { filesystem: { rootdirectory: $W/$1 } }
-		auth: { htpasswd: { realm: test, path: $W/htpasswd } }
-		http:
-		  addr: 127.0.0.1:$port
-	END
-	[ -z "${2:-}" ] || printf '  tls: { certificate: %s, key: %s%s }\n' \
-		"$W/reg.crt" "$W/reg.key" "${3:+, clientcas: [ $3 ]}" >>"$W/$1.yml"
-	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
-	echo $! >>"$W/pids"
-	echo "$port" >"$W/$1.port"
-	python3 - "$port" <<-'END'
-		import socket, sys, time
-		for _ in range(100):
-		    try:
-		        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
-		        break
-		    except OSError:
-		        time.sleep(0.1)
-	END
+	[ -z "${2:-}" ] || tls="  tls: { certificate: $W/reg.crt, key: $W/reg.key${3:+, clientcas: [ $3 ]} }"
+	serve_registry "$1" "${2:+$tls
+}auth: { htpasswd: { realm: test, path: $W/htpasswd } }"
 }
 
 make_certificates() {
@@ -229,5 +201,30 @@ elsewhere() {
 	jq -e '.auths == {}' "$REGISTRY_AUTH_FILE"
 }
 t "what another file has is told" elsewhere
+
+# A build pushes to a registry by TLS and builds from it, with a password that shows up nowhere.
+builds() {
+	export DOCKER_CONFIG="$W/config4"
+	image=$TLS/team/app:1
+	try() { "$XBUILD" build --root "$W/store" --progress=plain --registry-ca "$TLS=$W/ca.pem" "$@"; }
+	dockerfile made <<-END
+		FROM scratch
+		COPY Dockerfile /
+	END
+	dockerfile from <<-END
+		FROM $image
+		COPY Dockerfile /from
+	END
+	fails 6 "there are no credentials for it" try --push -t "$image" made
+	fails 6 "there are no credentials for it" try -o type=cacheonly from
+	login "$TLS" --registry-ca "$TLS=$W/ca.pem"
+	try --platform linux/amd64,linux/arm64 --push -t "$image" made >out 2>&1
+	try --platform linux/arm64 -o type=local,dest=files from >>out 2>&1
+	cmp files/Dockerfile made/Dockerfile
+	fails 6 "it wants TLS" "$XBUILD" build --root "$W/store" --push -t "$image" made
+	! grep -qF s3cret out
+	! grep -rqF -e s3cret -e "$(printf user:s3cret | base64)" store
+}
+t "builds push and pull with it, by TLS" builds
 
 finish

@@ -6,25 +6,8 @@
 need userns overlay docker-registry skopeo python3 curl
 tiny_base
 
-# serve NAME: start a registry on a free port; its address goes to $W/NAME.at
-serve() {
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$W/$1.yml" <<-EOF
-		version: 0.1
-		storage: {filesystem: {rootdirectory: $W/$1.data}, delete: {enabled: true}}
-		http: {addr: "127.0.0.1:$port"}
-		log: {level: error}
-	EOF
-	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
-	SERVERS="$SERVERS $!"
-	until curl -s -o /dev/null "http://127.0.0.1:$port/v2/"; do sleep 0.05; done
-	echo "localhost:$port" >"$W/$1.at"
-}
-SERVERS=
-# shellcheck disable=SC2086
-trap 'kill $SERVERS 2>/dev/null; clean_up' EXIT
-serve plain
-REG=$(cat "$W/plain.at")
+serve_registry plain
+REG=localhost:$(cat "$W/plain.port")
 
 # requests METHOD PATH: how often that was asked for
 requests() { grep -c "\"$1 $2" "$W/plain.log" || :; }
