@@ -13,12 +13,12 @@
 #include "builder/cache/limit.h"
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/context.h"
+#include "builder/cli/outputs.h"
 #include "builder/cli/report.h"
 #include "builder/cli/snapshots.h"
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/plan/make.h"
-#include "builder/solve/output_push.h"
 #include "builder/solve/remote.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
@@ -368,50 +368,22 @@ static int check_names(const struct xb_build_options *options, struct xb_error *
 	return 0;
 }
 
-/* `--push` is for images alone: of what -o makes, else the result itself. */
-static void push_outputs(struct xb_build_request *request)
-{
-	struct xb_outputs *outputs = &request->outputs;
-	bool pushed = false;
-
-	for (size_t i = 0; i < outputs->len; i++) {
-		outputs->items[i].push |= outputs->items[i].type == XB_OUTPUT_IMAGE;
-		pushed |= outputs->items[i].push;
-	}
-	if (!pushed)
-		*xb_array_push(outputs) =
-			(struct xb_output){ .type = XB_OUTPUT_REGISTRY, .push = true };
-}
-
-static int check_pushes(const struct xb_build_request *request, struct xb_error *err)
-{
-	const struct xb_outputs *outputs = &request->outputs;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < outputs->len; i++) {
-		if (outputs->items[i].push)
-			r = xb_output_push_check(&outputs->items[i], &request->options.names, err);
-	}
-	return r;
-}
-
 static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 {
-	const struct xb_strv *texts = &request->options.outputs;
+	const struct xb_outputs_options options = {
+		.outputs = &request->options.outputs,
+		.names = &request->options.names,
+		.push = request->options.push,
+		.load = request->options.load,
+	};
+
+	return xb_outputs_read(&options, &request->outputs, err);
+}
+
+static int read_strategy(struct xb_build_request *request, struct xb_error *err)
+{
 	struct xb_strategy_options *strategy = &request->strategy;
 
-	for (size_t i = 0; i < texts->len; i++) {
-		int r = xb_output_parse(texts->items[i], &request->outputs, err);
-
-		if (r < 0)
-			return r;
-	}
-	if (request->options.push)
-		push_outputs(request);
-	if (request->outputs.len == 0 || request->options.load)
-		*xb_array_push(&request->outputs) = (struct xb_output){ .type = XB_OUTPUT_IMAGE };
-	if (check_pushes(request, err) < 0)
-		return -EINVAL;
 	strategy->no_emulation = request->options.no_emulation;
 	strategy->emulators.overrides = &request->options.emulators;
 	for (size_t i = 0; i < request->options.emulators.len; i++) {
@@ -479,9 +451,9 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms, read_hosts,	  read_secrets,	  read_limits,
-		read_network,	read_jobs,	  read_max_layer, read_outputs,
-		read_parity,	read_cache_limit, read_snapshots, read_registries,
+		read_platforms,	  read_hosts,	  read_secrets,	   read_limits,	  read_network,
+		read_jobs,	  read_max_layer, read_outputs,	   read_strategy, read_parity,
+		read_cache_limit, read_snapshots, read_registries,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);
