@@ -122,13 +122,6 @@ static int mount_and_use(const struct attempt *a, struct xb_error *err)
 	return r < 0 ? xb_error_errno(err, r, "an overlay's marks") : 0;
 }
 
-/* Whether the file system takes what an overlay would leave: a device 0/0 and an attribute. */
-static bool takes_marks(int dir)
-{
-	return mknodat(dir, "gone", S_IFCHR, makedev(0, 0)) == 0 &&
-	       fsetxattr(dir, "user.overlay.opaque", "y", 1, 0) == 0;
-}
-
 /* What was found out. */
 struct finding {
 	bool copies;
@@ -148,24 +141,46 @@ static bool is_passing(int r)
 	return false;
 }
 
+/* Whether the file system takes what an overlay would leave: a device 0/0 and an attribute. */
+static int takes_marks(int dir)
+{
+	int r = mknodat(dir, "gone", S_IFCHR, makedev(0, 0)) < 0 ||
+				fsetxattr(dir, "user.overlay.opaque", "y", 1, 0) < 0
+			? -errno
+			: 1;
+
+	return r > 0 || is_passing(r) ? r : 0;
+}
+
+/* `r` is what came of using an overlay. What it cannot leave on this file system it fails with EIO
+ * for, which then is no passing fault. */
+static bool is_passing_there(int r, int marks)
+{
+	return is_passing(r) && !(r == -EIO && marks == 0);
+}
+
 static int look_around(struct xb_store *store, int place, bool overlays, struct finding *ret,
 		       struct xb_error *err)
 {
 	XB_CLEANUP(attempt_clear) struct attempt a = { place, -1, -1, -1 };
 	xb_auto_error struct xb_error why = XB_ERROR_INIT;
+	int marks;
 	int r = make_directories(&a);
 
 	if (r < 0)
 		return xb_store_errno(err, r, "trying an overlay in %s", store->root);
 	r = overlays ? mount_and_use(&a, &why) : 0;
-	if (is_passing(r)) {
+	marks = r == 0 && overlays ? 1 : takes_marks(a.lower);
+	if (marks < 0)
+		return xb_store_errno(err, marks, "trying an overlay's marks in %s", store->root);
+	if (is_passing_there(r, marks)) {
 		xb_error_move(err, &why);
 		return xb_store_wrap(err, r, "trying an overlay in %s", store->root);
 	}
 	ret->copies = !overlays || r < 0;
 	if (overlays && ret->copies)
 		ret->why = xb_strdup(why.message);
-	ret->marks = !ret->copies || takes_marks(a.lower);
+	ret->marks = marks == 1;
 	return 0;
 }
 

@@ -33,6 +33,8 @@ xb_command xb_cmd_dump;
 xb_command xb_cmd_images;
 /** xbuild tag SOURCE TARGET */
 xb_command xb_cmd_tag;
+/** xbuild manifest inspect|copy */
+xb_command xb_cmd_manifest;
 /** xbuild push NAME… */
 xb_command xb_cmd_push;
 /** xbuild pull NAME… */

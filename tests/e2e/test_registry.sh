@@ -8,6 +8,8 @@ tiny_base
 
 serve_registry plain
 REG=localhost:$(cat "$W/plain.port")
+serve_registry second
+REG2=localhost:$(cat "$W/second.port")
 
 # requests METHOD PATH: how often that was asked for
 requests() { grep -c "\"$1 $2" "$W/plain.log" || :; }
@@ -108,6 +110,33 @@ store_and_back() {
 	exits 3 "$XBUILD" pull --root "$W/store3" "$REG/none:1"
 }
 
+copied() {
+	digest=$(remote_digest "$REG/team/app:1")
+	"$XBUILD" manifest copy --root "$W/store3" "$REG/team/app:1" "$REG/other/app:2" >"$W/said"
+	same "$(cat "$W/said")" "$digest"
+	same "$(remote_digest "$REG/other/app:2")" "$digest"
+	same "$(requests PUT /v2/other/app/blobs)" 0 "blobs sent within one registry"
+	"$XBUILD" manifest copy --root "$W/store3" "$REG2/a:1" "$REG/x:1" 2>"$W/err" && fail "there is no such image"
+	"$XBUILD" manifest copy --root "$W/store3" "$REG/team/app:1" "$REG2/far/app:1"
+	same "$(remote_digest "$REG2/far/app:1")" "$digest"
+	"$XBUILD" manifest copy --root "$W/store3" "$REG2/far/app:1" "oci:$W/near:1"
+	same "$(index_digest "$W/near" 1)" "$digest"
+	tool verify "$W/near" 1
+	"$XBUILD" manifest copy --root "$W/store3" "oci:$W/near:1" "$REG2/back:1"
+	same "$(remote_digest "$REG2/back:1")" "$digest"
+	[ -z "$(ls -A "$W/store3/ingest")" ] || fail "something was left in the store"
+	exits 7 "$XBUILD" manifest copy --root "$W/store3" "oci:$TINY:tiny@$(tiny_amd64)" "$REG2/far/app:1"
+	says "would lose" linux/arm64
+}
+tiny_amd64() { "$XBUILD" manifest inspect --root "$W/store3" "oci:$TINY:tiny" | awk '$1 == "linux/amd64" { print $2 }'; }
+
+inspected() {
+	"$XBUILD" manifest inspect --root "$W/store3" "$REG/team/app:1" >"$W/table"
+	grep -q "^linux/arm64 .*sha256:.* 1 .*0\.3 MB" "$W/table" || fail "$(cat "$W/table")"
+	same "$("$XBUILD" manifest inspect --raw --root "$W/store3" "$REG/team/app:1" | sha256sum | cut -c1-64)" \
+		"$(remote_digest "$REG/team/app:1" | cut -c8-)"
+}
+
 misused() {
 	exits 2 build_app --push
 	says "no name" "-t REGISTRY/NAME:TAG"
@@ -125,5 +154,7 @@ t "a base by digest is that, or an error" by_digest
 t "no tag loses a platform unless that is allowed" not_lost
 t "an image is pushed without a tag" without_tag
 t "images of the store are pushed and pulled" store_and_back
+t "images are copied between registries and layouts as they are" copied
+t "images anywhere are looked at" inspected
 t "mistakes are told before anything is built" misused
 finish
