@@ -297,22 +297,22 @@ def base_layout():
         subprocess.run(["cp", "-al", path("basemaker", "files"), tree], check=True)
         with open(os.path.join(tree, "first"), "w", encoding="utf-8") as f:
             f.write(name)
-    subprocess.run(xbuild(where, EIGHT, "-o", f"type=oci,dest={path('base')},tar=false,name=base", store="makerstore"),
+    subprocess.run(xbuild(where, EIGHT, "-o", f"type=oci,dest={path('layout')},tar=false,name=base", store="makerstore"),
                    check=True, stdout=subprocess.DEVNULL)
     remove("basemaker", "makerstore")
-    return ["--build-context", f"base=oci-layout://{path('base')}:base"]
+    return ["--build-context", f"base=oci-layout://{path('layout')}:base"]
 
 
 def native_layer():
     """The file of the base's layer for this platform."""
     def document(digest):
-        with open(path("base", "blobs", *digest.split(":")), encoding="utf-8") as f:
+        with open(path("layout", "blobs", *digest.split(":")), encoding="utf-8") as f:
             return json.load(f)
-    with open(path("base", "index.json"), encoding="utf-8") as f:
+    with open(path("layout", "index.json"), encoding="utf-8") as f:
         manifests = document(json.load(f)["manifests"][0]["digest"])["manifests"]
     architecture = PLATFORMS[0].split("/")[1]
     found = next(m for m in manifests if m["platform"]["architecture"] == architecture)
-    return path("base", "blobs", *document(found["digest"])["layers"][0]["digest"].split(":"))
+    return path("layout", "blobs", *document(found["digest"])["layers"][0]["digest"].split(":"))
 
 
 def fresh_directory(name):
@@ -365,7 +365,7 @@ def bases():
     base = base_layout()
     copies_on_bases(where, base)
     unpacking(base)
-    remove("copy", "unpack", "base", "single", "untarred", "bundle", "store", "x.tar", "b", "br")
+    remove("copy", "unpack", "layout", "single", "untarred", "bundle", "store", "x.tar", "b", "br")
 
 
 def many_files():
