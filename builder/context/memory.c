@@ -53,8 +53,10 @@ struct xb_context_memory {
 	size_t known_count;
 	size_t *slots;	      /* where the keys that begin with each number start; SLOTS + 1 */
 	atomic_uchar *used;   /* a bit for each of `known` */
-	pthread_mutex_t lock; /* guards `fresh` */
+	pthread_mutex_t lock; /* guards all below */
 	struct entries fresh; /* a file that two steps read at once is in it twice */
+	size_t *fresh_slots;  /* open addressing: a place in `fresh` plus one, or 0 */
+	size_t fresh_size;    /* of the table, a power of two, at least twice the entries */
 };
 
 static int64_t nanoseconds(const struct timespec *t)
@@ -188,6 +190,7 @@ void xb_context_memory_free(struct xb_context_memory *m)
 	(void)pthread_mutex_destroy(&m->lock);
 	free(m->used);
 	free(m->slots);
+	free(m->fresh_slots);
 	xb_array_clear(&m->fresh);
 	free(m);
 }
@@ -222,6 +225,46 @@ static const struct entry *search(const struct xb_context_memory *m, const unsig
 	return NULL;
 }
 
+/* Where the table has `key`, or would have it; there is always room. */
+static size_t *fresh_slot(const struct xb_context_memory *m, const unsigned char key[16])
+{
+	uint64_t start;
+
+	memcpy(&start, key, sizeof(start));
+	for (size_t i = (size_t)start;; i++) {
+		size_t *slot = &m->fresh_slots[i & (m->fresh_size - 1)];
+
+		if (*slot == 0 || memcmp(m->fresh.items[*slot - 1].key, key, 16) == 0)
+			return slot;
+	}
+}
+
+/* Make room for one more. */
+static void grow_fresh(struct xb_context_memory *m)
+{
+	enum { LEAST = 256 };
+
+	if (m->fresh_size > 0 && m->fresh.len < m->fresh_size / 2)
+		return;
+	free(m->fresh_slots);
+	m->fresh_size = m->fresh_size > 0 ? m->fresh_size * 2 : LEAST;
+	m->fresh_slots = xb_calloc(m->fresh_size, sizeof(*m->fresh_slots));
+	for (size_t i = 0; i < m->fresh.len; i++)
+		*fresh_slot(m, m->fresh.items[i].key) = i + 1;
+}
+
+/* What this build read before: its other platforms and keys ask again. */
+static bool find_fresh(struct xb_context_memory *m, const unsigned char key[16],
+		       struct xb_digest *ret)
+{
+	LOCKED(m);
+	size_t slot = m->fresh_size > 0 ? *fresh_slot(m, key) : 0;
+
+	if (slot > 0)
+		digest_text(m->fresh.items[slot - 1].digest, ret);
+	return slot > 0;
+}
+
 bool xb_context_memory_find(struct xb_context_memory *m, const struct stat *st,
 			    struct xb_digest *ret)
 {
@@ -229,12 +272,12 @@ bool xb_context_memory_find(struct xb_context_memory *m, const struct stat *st,
 	unsigned char key[16];
 	size_t index;
 
-	if (m == NULL || m->known_count == 0)
+	if (m == NULL)
 		return false;
 	make_key(st, key);
-	entry = search(m, key);
+	entry = m->known_count > 0 ? search(m, key) : NULL;
 	if (entry == NULL)
-		return false;
+		return find_fresh(m, key, ret);
 	digest_text(entry->digest, ret);
 	index = (size_t)(entry - m->known);
 	atomic_fetch_or_explicit(&m->used[index / 8], (unsigned char)(1 << index % 8),
@@ -264,7 +307,9 @@ void xb_context_memory_add(struct xb_context_memory *m, const struct stat *befor
 	make_key(after, entry.key);
 	digest_bytes(digest, entry.digest);
 	LOCKED(m);
+	grow_fresh(m);
 	*xb_array_push(&m->fresh) = entry;
+	*fresh_slot(m, entry.key) = m->fresh.len;
 }
 
 /* ---- saving --------------------------------------------------------------------------------- */

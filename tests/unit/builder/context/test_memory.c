@@ -88,6 +88,36 @@ static void a_file_is_known_until_it_changes(void **state)
 	assert_false(knows("file", &digest));
 }
 
+/* The platforms of a build, and a step's two keys, ask for the same files. */
+static void what_a_build_has_read_it_knows(void **state)
+{
+	enum { MANY = 3000 };
+	xb_auto_context_memory struct xb_context_memory *m = NULL;
+	struct xb_digest digest;
+	struct stat st;
+
+	(void)state;
+	write_file("file", TEXT);
+	wait_a_moment();
+	m = open_memory();
+	st = look("file");
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < MANY; i++) {
+			struct xb_digest own = xb_digest_of(&i, sizeof(i));
+
+			st.st_ino = i + 1;
+			assert_int_equal(xb_context_memory_find(m, &st, &digest), round > 0);
+			if (round > 0)
+				assert_string_equal(digest.text, own.text);
+			else
+				xb_context_memory_add(m, &st, &st, &own);
+		}
+	}
+	st.st_ino = MANY + 1;
+	assert_false(xb_context_memory_find(m, &st, &digest));
+	assert_false(xb_context_memory_find(NULL, &st, &digest));
+}
+
 static void a_file_of_this_moment_is_not_remembered(void **state)
 {
 	struct xb_digest digest;
@@ -207,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_known_until_it_changes),
+		TEST(what_a_build_has_read_it_knows),
 		TEST(a_file_of_this_moment_is_not_remembered),
 		TEST(a_file_that_changed_meanwhile_is_not_remembered),
 		TEST(a_damaged_memory_is_empty),
