@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -238,6 +239,25 @@ static int say_why(const char *path, int r, struct xb_error *err)
 	return xb_error_errno(err, r, "exec: %s", path);
 }
 
+/*
+ * execve(), waiting a second at most for a file that is being written. The builder wrote it and has
+ * closed it, but a child that another of its threads is starting right now has the descriptor until
+ * it executes its own program.
+ */
+static void try_to_execute(const char *file, char *const *argv, char *const *envp)
+{
+	enum { TIMES = 200 };
+	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+
+	for (int i = 0; i < TIMES; i++) {
+		execve(file, argv, envp);
+		if (errno != ETXTBSY)
+			return;
+		(void)nanosleep(&pause, NULL);
+		errno = ETXTBSY;
+	}
+}
+
 /* Try `name` in each directory of `path`, as execvp() does. */
 static int exec_on_path(const char *path, char *const *argv, char *const *envp,
 			struct xb_error *err)
@@ -250,7 +270,7 @@ static int exec_on_path(const char *path, char *const *argv, char *const *envp,
 
 		file = dir.len > 0 ? xb_format("%.*s/%s", XB_VIEW_ARGS(dir), argv[0])
 				   : xb_format("./%s", argv[0]);
-		execve(file, argv, envp);
+		try_to_execute(file, argv, envp);
 		if (errno == EACCES)
 			found = -EACCES;
 		if (errno == EACCES || errno == ENOTDIR || errno == ENAMETOOLONG ||
@@ -274,7 +294,7 @@ static int exec_program(const struct xb_sandbox_spec *spec, struct xb_error *err
 	if (strchr(argv[0], '/') == NULL)
 		r = exec_on_path(path != NULL ? path : DEFAULT_PATH, argv, envp, err);
 	else {
-		execve(argv[0], argv, envp);
+		try_to_execute(argv[0], argv, envp);
 		r = say_why(argv[0], -errno, err);
 	}
 	(void)xb_error_fault(err, XB_FAULT_STEP);

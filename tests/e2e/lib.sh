@@ -265,7 +265,8 @@ serve_registry() {
 		  addr: 127.0.0.1:0
 	EOF
 	printf '%s\n' "${2:-}" >>"$W/$1.yml"
-	docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
+	# its settings can come from REGISTRY_ variables, and Podman has one of that name
+	env -u REGISTRY_AUTH_FILE docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
 	echo $! >>"$W/registries"
 	trap 'stop_registries; clean_up' EXIT
 	until sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$W/$1.log" | grep . >"$W/$1.port"; do
