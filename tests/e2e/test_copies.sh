@@ -37,13 +37,13 @@ write_changes() { # DIR
 		RUN --mount=type=bind,from=other,source=/,target=/other,rw --mount=type=bind,source=more,target=/in/more \
 			cat /in/more/two /other/of-other > /two && echo lost > /other/lost && rm /other/bin/busybox
 		# copies: on nothing, over something, into what is there
-		WORKDIR /work/here
+		WORKDIR /place/here
 		COPY one .
 		COPY --chown=3:4 more /g/
 		COPY one /l/first
 		COPY --from=other / /e
-		ADD --chmod=600 one /work/here/one
-		RUN --mount=type=bind,from=other,target=/l2 cat /l2/of-other /work/here/one > /all && rm /work/here/one
+		ADD --chmod=600 one /place/here/one
+		RUN --mount=type=bind,from=other,target=/l2 cat /l2/of-other /place/here/one > /all && rm /place/here/one
 		FROM scratch AS bare
 		COPY --from=made / /
 		RUN rm /all

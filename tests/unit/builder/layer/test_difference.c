@@ -147,7 +147,7 @@ static char *difference_after(const char *script)
 {
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	xb_autofree char *base = xb_format("%s/base", scratch);
-	xb_autofree char *path = xb_format("%s/c/work/tree", scratch);
+	xb_autofree char *path = xb_format("%s/%s/%s/tree", scratch, "c", "work");
 	xb_auto_str struct xb_str list = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_fd int tree = -1;
 
