@@ -278,6 +278,10 @@ campaign-crash: all $(O)/tests/crash/meddle ## kills, failing calls and power cu
 	$(call crash,cut,$(CRASH_CUTS))
 	$(call crash,crowd,$(CRASH_CROWDS))
 
+.PHONY: campaign-registry
+campaign-registry: all ## a hundred pushes and pulls through faults, kills at each request (minutes)
+	$(Q)XBUILD=$(abspath $(O)/xbuild) XB_FLAKY_ROUNDS=100 XB_FLAKY_STRIDE=1 sh tests/e2e/test_flaky.sh
+
 .PHONY: cases
 cases: all ## judge builds by other projects' cases (XB_CORPORA)
 	$(Q)XBUILD=$(abspath $(O)/xbuild) sh tests/cases.sh

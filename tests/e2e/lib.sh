@@ -265,6 +265,7 @@ serve_registry() {
 		  addr: 127.0.0.1:0
 	EOF
 	printf '%s\n' "${2:-}" >>"$W/$1.yml"
+	: >"$W/$1.log"
 	# its settings can come from REGISTRY_ variables, and Podman has one of that name
 	env -u REGISTRY_AUTH_FILE docker-registry serve "$W/$1.yml" >"$W/$1.log" 2>&1 &
 	echo $! >>"$W/registries"

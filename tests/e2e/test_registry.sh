@@ -130,6 +130,67 @@ copied() {
 }
 tiny_amd64() { "$XBUILD" manifest inspect --root "$W/store3" "oci:$TINY:tiny" | awk '$1 == "linux/amd64" { print $2 }'; }
 
+# remote.example does not exist: what is built is what its mirror holds, and nothing else is asked
+mirrored() {
+	cat >"$W/registries.conf" <<-EOF
+		[[registry]]
+		prefix = "remote.example/lib"
+		location = "remote.example/lib"
+		[[registry.mirror]]
+		location = "$REG2/none"
+		insecure = true
+		[[registry.mirror]]
+		location = "$REG/lib"
+		insecure = true
+	EOF
+	skopeo copy -q --all --dest-tls-verify=false "oci:$TINY:tiny" "docker://$REG/lib/tiny:mirrored"
+	dockerfile "$W/mirror" <<-EOF
+		FROM remote.example/lib/tiny:mirrored
+		RUN echo made > /made
+	EOF
+	CONTAINERS_REGISTRIES_CONF=$W/registries.conf "$XBUILD" build --root "$W/store4" --progress=plain \
+		--platform linux/amd64 -o "type=local,dest=$W/mirrored" "$W/mirror"
+	same "$(cat "$W/mirrored/made")" made
+	grep -q 'GET /v2/none/tiny/manifests/mirrored\|HEAD /v2/none/tiny/manifests/mirrored' "$W/second.log" ||
+		fail "the first mirror was not asked first"
+	printf 'FROM remote.example/lib/tiny:none\n' >"$W/mirror/Dockerfile"
+	CONTAINERS_REGISTRIES_CONF=$W/registries.conf exits 6 "$XBUILD" build --root "$W/store4" \
+		--platform linux/amd64 -o type=cacheonly "$W/mirror"
+	says remote.example
+}
+
+# What buildah pushes is built from, and what is pushed here buildah pulls and pushes on as it is.
+round_trip() {
+	has buildah || skip "buildah is not installed" tools
+	set -- --root "$W/b" --runroot "$W/br" --storage-driver vfs
+	for arch in amd64 arm64; do
+		mkdir -p "$W/trip"
+		echo "$arch" >"$W/trip/arch"
+		printf 'FROM scratch\nCOPY arch /arch\n' >"$W/trip/Dockerfile"
+		buildah "$@" bud -q --isolation chroot --arch $arch --manifest trip "$W/trip"
+	done
+	buildah "$@" manifest push -q --all --tls-verify=false trip "docker://$REG/trip/theirs:1"
+	printf 'FROM %s/trip/theirs:1\nCOPY more /more\n' "$REG" >"$W/trip/Dockerfile"
+	echo more >"$W/trip/more"
+	"$XBUILD" build --root "$W/store5" --progress=plain --platform $TWO -t "$REG/trip/ours:1" --push \
+		-o "type=local,dest=$W/tripped" "$W/trip" >"$W/digest"
+	same "$(cat "$W/tripped/linux_arm64/arch")" arm64
+	same "$(cat "$W/tripped/linux_amd64/arch")" amd64
+	for arch in amd64 arm64; do
+		buildah "$@" pull -q --tls-verify=false --arch $arch "docker://$REG/trip/ours:1" >"$W/id"
+		where=$(buildah "$@" from "$(cat "$W/id")")
+		root=$(buildah "$@" mount "$where")
+		same "$(cat "$root/arch" "$root/more")" "$(printf '%s\nmore' $arch)"
+		buildah "$@" rm "$where" >/dev/null
+	done
+	buildah "$@" manifest create back >/dev/null
+	buildah "$@" manifest add --all --tls-verify=false back "docker://$REG/trip/ours:1" >/dev/null
+	buildah "$@" manifest push -q --all --tls-verify=false back "docker://$REG2/trip/back:1"
+	members() { skopeo inspect --tls-verify=false --raw "docker://$1" | jq -c '[.manifests[].digest] | sort'; }
+	same "$(members "$REG2/trip/back:1")" "$(members "$REG/trip/ours:1")" "manifests that buildah pushed on"
+	same "$(remote_digest "$REG/trip/ours:1")" "$(cat "$W/digest")"
+}
+
 inspected() {
 	"$XBUILD" manifest inspect --root "$W/store3" "$REG/team/app:1" >"$W/table"
 	grep -q "^linux/arm64 .*sha256:.* 1 .*0\.3 MB" "$W/table" || fail "$(cat "$W/table")"
@@ -155,6 +216,8 @@ t "no tag loses a platform unless that is allowed" not_lost
 t "an image is pushed without a tag" without_tag
 t "images of the store are pushed and pulled" store_and_back
 t "images are copied between registries and layouts as they are" copied
+t "an image comes from the first mirror that has it" mirrored
+t "buildah's images are built from, and it carries ours on as they are" round_trip
 t "images anywhere are looked at" inspected
 t "mistakes are told before anything is built" misused
 finish
