@@ -23,6 +23,7 @@ TINY = os.environ["XB_BENCH_TINY"]
 PLATFORMS = os.environ["XB_BENCH_PLATFORMS"].split(",")
 USER_HOME = os.environ.get("XB_BENCH_USER_HOME", "")
 EMULATOR = os.environ.get("XB_BENCH_EMULATOR", "")
+REGISTRY = os.environ.get("XB_BENCH_REGISTRY", "")
 QUICK = os.environ.get("XB_BENCH_QUICK", "") not in ("", "0")
 RUNS = 1 if QUICK else int(os.environ.get("XB_BENCH_RUNS", "5"))
 PEER_RUNS = 1 if QUICK else int(os.environ.get("XB_BENCH_PEER_RUNS", "1"))
@@ -32,6 +33,7 @@ STEPS = 5 if QUICK else 40
 FILES, BYTES = (200, 12_000_000) if QUICK else (5000, 304_000_000)
 BASE_FILES, BASE_BYTES = (200, 5_000_000) if QUICK else (3000, 75_000_000)
 MANY = 2000 if QUICK else 100_000
+LAYERS, LAYER = 4, 4_000_000 if QUICK else 62_500_000
 BIG = 50_000_000 if QUICK else 1_000_000_000
 EIGHT = "linux/amd64,linux/arm64,linux/arm/v7,linux/arm/v6,linux/386,linux/ppc64le,linux/s390x,linux/riscv64"
 MB = 1 << 20
@@ -404,6 +406,67 @@ def growth():
     target(f"time per file, 10^{last} : 10^{last - 1} files, unchanged", 1.2, costs[last][1] / costs[last - 1][1])
 
 
+def empty_registry():
+    """Also out of the way first: what is asked meanwhile is not there."""
+    if os.path.lexists(os.environ["XB_BENCH_REGISTRY_DATA"]):
+        os.rename(os.environ["XB_BENCH_REGISTRY_DATA"], path("trash", str(next(trash))))
+
+
+def image_of_layers():
+    """An image of two platforms in the store and, as `published`, in a layout: layers that do not get smaller."""
+    fresh_directory("layers")
+    for number, platform_name in itertools.product(range(LAYERS), ("amd64", "arm64")):
+        floor_tool("big", path("layers", f"{platform_name}-{number}"), LAYER)
+    where = context("layers", ["FROM scratch", "ARG TARGETARCH",
+                               *(f"COPY $TARGETARCH-{number} /" for number in range(LAYERS))])
+    subprocess.run([XBUILD, "build", "-q", "--root", path("store"), "--platform", "linux/amd64,linux/arm64", "-o",
+                    f"type=image,name={REGISTRY}/bench/image:1", "-o",
+                    f"type=oci,dest={path('published')},tar=false,name=image", where],
+                   check=True, stdout=subprocess.DEVNULL)
+    remove("layers")
+
+
+def registry():
+    """Pushes and pulls over loopback; the registry itself takes its part of the processors each time."""
+    if not REGISTRY:
+        return
+    os.makedirs(path("trash"), exist_ok=True)
+    image_of_layers()
+    there, layout = f"docker://{REGISTRY}/bench/image:1", f"oci:{path('published')}:image"
+    name = f"an image of {2 * LAYERS * LAYER // 1_000_000} MB, 2 platforms"
+    pushed = row(f"{name}, pushed", "xbuild", [XBUILD, "push", "--root", path("store"), f"{REGISTRY}/bench/image:1"],
+                 empty_registry)
+    peers = {"skopeo": row(f"{name}, pushed", "skopeo",
+                           ["skopeo", "copy", "-q", "--all", "--dest-tls-verify=false", layout, there],
+                           empty_registry)}
+    if HAVE_PEER:
+        subprocess.run(["buildah", *PEER, "manifest", "create", "list"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["buildah", *PEER, "manifest", "add", "--all", "list", layout], check=True,
+                       stdout=subprocess.DEVNULL)
+        peers["buildah"] = row(f"{name}, pushed", "buildah", ["buildah", *PEER, "manifest", "push", "-q", "--all",
+                                                             "--tls-verify=false", "list", there], empty_registry)
+    row(f"{name}, pushed again", "xbuild", [XBUILD, "push", "--root", path("store"), f"{REGISTRY}/bench/image:1"])
+    for tool, took in peers.items():
+        target(f"{name}, pushed, xbuild : {tool}", 1, pushed / took)
+    pulling(name, there)
+    remove("store", "published", "b", "br")
+
+
+def pulling(name, there):
+    pulled = row(f"{name}, pulled", "xbuild", [XBUILD, "pull", "--root", path("pulled"), f"{REGISTRY}/bench/image:1"],
+                 lambda: remove("pulled"))
+    took = row(f"{name}, pulled", "skopeo",
+               ["skopeo", "copy", "-q", "--all", "--src-tls-verify=false", there, f"oci:{path('copied')}:image"],
+               lambda: remove("copied"))
+    target(f"{name}, pulled, xbuild : skopeo", 1, pulled / took)
+    if HAVE_PEER:
+        # which takes one platform at a time, and unpacks it
+        took = row(f"{name}, one pulled and unpacked", "buildah",
+                   ["buildah", *PEER, "pull", "-q", "--tls-verify=false", there], lambda: remove("b", "br"))
+        target(f"{name}, both pulled by xbuild : one by buildah", 1, pulled / took)
+    remove("pulled", "copied")
+
+
 def show_targets():
     builders = [(entry["builder"], entry["name"]) for entry in rows if "builder" in entry]
     if builders:
@@ -431,7 +494,7 @@ def main():
     print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
           f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
     print(f"{'':56} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
-    for section in (tiny_steps, plain_user, independent_steps, copying, bases, many_files, big_file, growth):
+    for section in (tiny_steps, plain_user, independent_steps, copying, bases, many_files, big_file, growth, registry):
         if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
             section()
     show_targets()

@@ -23,4 +23,9 @@ if has newuidmap; then
 	export XB_BENCH_USER_HOME
 fi
 mkdir "$XB_BENCH_WORK"
+if has docker-registry && has skopeo; then
+	serve_registry registry
+	XB_BENCH_REGISTRY=localhost:$(cat "$W/registry.port")
+	export XB_BENCH_REGISTRY XB_BENCH_REGISTRY_DATA="$W/registry.data"
+fi
 python3 "$BENCH/bench.py"
