@@ -379,8 +379,10 @@ static int catch_signals(const struct xb_sandbox_spec *spec, struct xb_error *er
 	fd = signalfd(-1, &wanted, SFD_CLOEXEC);
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "catching signals");
+	/* Out of reach of what is sent to the builder's group. No session: the kernel's scheduler
+	 * shares out time by sessions first, and would set the step back against the builder. */
 	if (!spec->terminal)
-		(void)setsid(); /* fails for the leader of a group, who is out of reach as well */
+		(void)setpgid(0, 0);
 	return fd;
 }
 
