@@ -90,9 +90,16 @@ struct init_places XB_ARRAY(struct init_place);
 int init_stubs_find(int view, struct init_places *places, struct xb_error *err);
 /**
  * Make in the empty directory `stubs` what `places` lack in `view`. Directories that `view` has
- * get the same owner, mode, times and attributes there.
+ * get the same owner, mode, times and attributes there. With a negative `view` all of them are
+ * made, as new ones: for a layer below all others, where what those have hides it.
  */
 int init_stubs_make(int view, int stubs, const struct init_places *places, struct xb_error *err);
+
+/**
+ * Whether stubs can be made without a view, in the hope that no link of the image leads elsewhere:
+ * all paths are plain names.
+ */
+bool init_stubs_can_guess(const struct init_places *places);
 
 /* init_points.c */
 

@@ -195,63 +195,56 @@ static bool is_empty(int dirfd)
 	return entries == 2;
 }
 
-/*
- * Nothing is above the lower directories yet, and they alone can tell what will be missing: an
- * overlay that can be written to takes many times longer to make and is made once then, not twice.
- * Makes the stubs that are needed. Returns the first kind of view worth trying.
- */
-static int look_ahead(struct parts *p, struct init_places *places, struct xb_error *err)
+/* Make the view in one way; returns how many places it lacks. */
+static int try_view(struct parts *p, enum stub_layer how, struct init_places *places, int *ret_view,
+		    struct xb_error *err)
 {
-	const struct xb_overlay o = {
-		.lowers = p->lowers + 1,
-		.lower_count = p->lower_count + 1,
-		.upper = -1,
-		.work = -1,
-		.attributes = root_attributes(p->spec),
-	};
-	xb_auto_fd int view = -1;
+	/* closed first: two overlays must not share an upper directory */
+	xb_cleanup_fd(ret_view);
+	forget_view(p->work);
+	*ret_view = make_view(p, how, err);
+	if (*ret_view < 0)
+		return xb_error_wrap(err, *ret_view, "putting the step's root together");
+	return init_stubs_find(*ret_view, places, err);
+}
+
+/*
+ * Nearly every image lacks some of the mount points, and an overlay that can be written to takes
+ * long to make. So all are made in advance, below everything, where those that the image has hide
+ * them. What is still missing then lies behind a link or a whiteout of the image, and one has to
+ * look first, with an empty directory of stubs: a stub in the place of a link must never lie above
+ * it.
+ */
+static int guess_view(struct parts *p, struct init_places *places, int *ret_view,
+		      struct xb_error *err)
+{
+	bool made = init_stubs_make(-1, p->stubs, places, NULL) >= 0;
+	int missing = made ? try_view(p, STUBS_LOWEST, places, ret_view, err) : 1;
 	int r;
 
-	/* still empty: to be read alone, an overlay wants two */
-	p->lowers[p->lower_count + 1] = p->files;
-	view = xb_overlay_mount(&o, err);
-	if (view < 0)
-		return xb_error_wrap(err, view, "looking at the step's root");
-	r = init_stubs_find(view, places, err);
-	if (r <= 0)
-		return r < 0 ? r : STUBS_NONE;
-	r = init_stubs_make(view, p->stubs, places, err);
-	return r < 0 ? r : STUBS_LOWEST;
+	if (missing <= 0)
+		return missing;
+	xb_cleanup_fd(&p->stubs);
+	r = open_in_memory(p, "stubs-again", &p->stubs, err);
+	return r < 0 ? r : try_view(p, STUBS_NONE, places, ret_view, err);
 }
 
 /* Make the view, with stubs when something has no mount point otherwise. */
 static int make_complete_view(struct parts *p, struct init_places *places, struct xb_error *err)
 {
-	bool ahead = p->upper >= 0 && is_empty(p->upper);
-	int first = ahead ? look_ahead(p, places, err) : STUBS_NONE;
-	int missing = 1;
+	bool guess = p->upper >= 0 && is_empty(p->upper) && init_stubs_can_guess(places);
 	xb_auto_fd int view = -1;
+	int missing = guess ? guess_view(p, places, &view, err)
+			    : try_view(p, STUBS_NONE, places, &view, err);
 
-	if (first < 0)
-		return first;
-	for (int how = first; missing > 0 && how < STUB_LAYERS; how++) {
-		if (how == STUBS_LOWEST && first != STUBS_LOWEST) {
-			int r = init_stubs_make(view, p->stubs, places, err);
+	for (int how = STUBS_LOWEST; missing > 0 && how < STUB_LAYERS; how++) {
+		int r = how == STUBS_LOWEST ? init_stubs_make(view, p->stubs, places, err) : 0;
 
-			if (r < 0)
-				return r;
-		}
-		/* closed first: two overlays must not share an upper directory */
-		xb_cleanup_fd(&view);
-		forget_view(p->work);
-		view = make_view(p, (enum stub_layer)how, err);
-		if (view < 0)
-			return xb_error_wrap(err, view, "putting the step's root together");
-		missing = init_stubs_find(view, places, err);
-		if (missing < 0)
-			return missing;
+		if (r < 0)
+			return r;
+		missing = try_view(p, (enum stub_layer)how, places, &view, err);
 	}
-	return XB_STEAL_FD(view);
+	return missing < 0 ? missing : XB_STEAL_FD(view);
 }
 
 /* The step works in this directory, whatever the file system around it is mounted for. What is

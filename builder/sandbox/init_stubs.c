@@ -173,11 +173,33 @@ static int make_stub(int stubs, const struct init_place *place)
 	return fd < 0 ? fd : 0;
 }
 
+/* Without a view everything is. */
 static bool is_missing(int view, const char *path)
 {
 	xb_auto_fd int fd = xb_open_in_root(view, path, O_PATH | O_NOFOLLOW, 0, NULL);
 
 	return fd < 0;
+}
+
+/* Whether `path` leads where its text says, as far as one can tell without following it. */
+static bool is_plain(const char *path)
+{
+	struct xb_view rest = xb_view(path + 1), name;
+
+	while (xb_view_split(&rest, '/', &name)) {
+		if (name.len == 0 || xb_view_is(name, ".") || xb_view_is(name, ".."))
+			return false;
+	}
+	return path[0] == '/' && path[1] != '\0';
+}
+
+bool init_stubs_can_guess(const struct init_places *places)
+{
+	for (size_t i = 0; i < places->len; i++) {
+		if (!is_plain(places->items[i].path))
+			return false;
+	}
+	return true;
 }
 
 int init_stubs_make(int view, int stubs, const struct init_places *places, struct xb_error *err)

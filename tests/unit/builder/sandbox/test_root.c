@@ -214,6 +214,47 @@ static void test_mount_point_deleted_by_a_layer(void **state)
 	assert_int_equal(lstat(scratch_path("fs/var/lib"), &st), -1);
 }
 
+/* Stubs are made in advance by the names that were asked for; where a link of the image stands at
+ * one of them they must not show, also when some stubs have to lie above the image. */
+static void test_links_are_not_covered_by_stubs(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	make_dirs((const char *[]){ "root/etc", "root/run", "root/var", NULL });
+	if (mknod(scratch_path("root/etc/hosts"), S_IFCHR, 0) < 0)
+		need("whiteouts", false);
+	assert_int_equal(symlink("/run", scratch_path("root/var/run")), 0);
+	scratch_write("root/run/of-the-image", "");
+	add_file(&s, "/etc/hosts", "hosts\n");
+	add_file(&s, "/var/run/x/y", "y\n");
+	assert_int_equal(step_sh(&s, "readlink /var/run; ls /run /var; cat /run/x/y /etc/hosts; "
+				     "echo z > /var/run/z"),
+			 0);
+	step_said(&s, "/run\n/run:\nof-the-image\nx\n\n/var:\nrun\ny\nhosts\n");
+	assert_int_equal(access(scratch_path("fs/run/z"), F_OK), 0);
+	assert_int_equal(access(scratch_path("fs/var"), F_OK), -1);
+}
+
+/* A directory that shows only because of a mount point has no time of its own, so that a layer in
+ * which it comes out does not depend on when the step ran; one of the image keeps all it has. */
+static void test_directories_around_stubs(void **state)
+{
+	auto_step struct step s;
+
+	(void)state;
+	step_init(&s);
+	make_dirs((const char *[]){ "root/etc", NULL });
+	assert_int_equal(chmod(scratch_path("root/etc"), 02750), 0);
+	add_file(&s, "/etc/hosts", "hosts\n");
+	add_file(&s, "/deep/er/file", "deep\n");
+	assert_int_equal(step_sh(&s, "stat -c '%n %a %Y' /deep /deep/er; stat -c '%n %a' /etc; "
+				     "echo x > /deep/er/x; stat -c '%n %Y' /deep"),
+			 0);
+	step_said(&s, "/deep 755 0\n/deep/er 755 0\n/etc 2750\n/deep 0\n");
+}
+
 static void test_bind_mounts(void **state)
 {
 	auto_step struct step s;
@@ -409,6 +450,8 @@ int main(void)
 		TEST(test_link_loops_and_files_in_the_way),
 		TEST(test_own_mounts_are_not_reached_through_links),
 		TEST(test_mount_point_deleted_by_a_layer),
+		TEST(test_links_are_not_covered_by_stubs),
+		TEST(test_directories_around_stubs),
 		TEST(test_bind_mounts),
 		TEST(test_detached_view_as_source),
 		TEST(test_mounts_in_mounts),
