@@ -42,9 +42,8 @@ int xb_image_read_config(struct xb_place *place, const struct xb_manifest *manif
 	return 0;
 }
 
-/* Whether the config is for the system and the processor that the index promises. */
-static int check_platform(const struct xb_descriptor *found, const struct xb_image_config *config,
-			  struct xb_error *err)
+int xb_image_check_platform(const struct xb_descriptor *found, const struct xb_image_config *config,
+			    struct xb_error *err)
 {
 	struct xb_platform promised = found->platform, real = config->platform;
 
@@ -97,7 +96,7 @@ static int load_documents(struct xb_place *place, const struct xb_descriptor *fo
 {
 	int r = read_documents(place, found, image, err);
 
-	return r < 0 ? r : check_platform(found, &image->config, err);
+	return r < 0 ? r : xb_image_check_platform(found, &image->config, err);
 }
 
 /* The only image there is. */

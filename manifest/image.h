@@ -75,6 +75,13 @@ int xb_image_read_manifest(struct xb_place *place, const struct xb_descriptor *d
 int xb_image_read_config(struct xb_place *place, const struct xb_manifest *manifest,
 			 struct xb_image_config *ret, struct xb_error *err);
 
+/**
+ * Whether a config is for the system and the processor that `found`, an entry of an index,
+ * promises. -EINVAL, fault XB_FAULT_PLATFORM, naming both.
+ */
+int xb_image_check_platform(const struct xb_descriptor *found, const struct xb_image_config *config,
+			    struct xb_error *err);
+
 /** How documents are written; a set. */
 enum xb_image_flags {
 	XB_IMAGE_SYNC = 1,  /**< to the disk before the call returns */

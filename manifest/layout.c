@@ -268,6 +268,18 @@ int xb_layout_create_at(int dirfd, struct xb_layout **ret, struct xb_error *err)
 	return create_in(&fd, shown, ret, err);
 }
 
+char *xb_layout_split_name(const char *text, char **ret_tag)
+{
+	const char *slash = strrchr(text, '/');
+	const char *base = slash != NULL ? slash : text;
+	size_t end = (size_t)(base - text) + strcspn(base, ":@");
+	const char *digest = strchr(base, '@');
+
+	if (text[end] != '\0')
+		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
+	return xb_view_dup((struct xb_view){ text, end });
+}
+
 int xb_layout_index(const struct xb_layout *layout, struct xb_index *ret, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);

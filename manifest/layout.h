@@ -54,6 +54,13 @@ const char *xb_layout_path(const struct xb_layout *layout);
 /** The directory's descriptor, borrowed. */
 int xb_layout_dirfd(const struct xb_layout *layout);
 
+/**
+ * Split "DIR[:TAG][@DIGEST]" as people write it; a ':' before the last '/' belongs to the
+ * directory. Returns the directory, malloc()ed; `*ret_tag` gets the digest if there is one, else
+ * the tag, else it is left as it was.
+ */
+char *xb_layout_split_name(const char *text, char **ret_tag);
+
 /** Read index.json into `ret` (empty on entry). A missing one is an empty index. */
 int xb_layout_index(const struct xb_layout *layout, struct xb_index *ret, struct xb_error *err);
 /**

@@ -102,22 +102,57 @@ int xb_publish_look(struct xb_tag_moves *moves, struct xb_place *from,
 	return r;
 }
 
-int xb_publish_check(const struct xb_tag_moves *moves, struct xb_error *err)
+/* What a tag would lose although it may not. */
+static void list_lost(const struct xb_tag_move *move, const struct xb_publish_options *options,
+		      struct xb_strv *ret)
 {
-	for (size_t i = 0; i < moves->len; i++) {
-		const struct xb_tag_move *move = &moves->items[i];
-		xb_autofree char *lost = NULL;
+	static const struct xb_strv none;
 
-		if (move->lost.len == 0)
-			continue;
-		lost = xb_strv_join(&move->lost, ", ");
-		(void)xb_error_set(err, -EPERM,
-				   "%s has an image for %s now and would lose it: no tag was moved",
-				   move->name, lost);
-		(void)xb_error_hint(err, "build for %s as well, or say --allow-drop", lost);
-		return xb_error_fault(err, XB_FAULT_PROOF);
+	if (!options->allow_drop)
+		difference(&move->lost, options->may_lose != NULL ? options->may_lose : &none, ret);
+}
+
+static int check_lost(const struct xb_tag_move *move, const struct xb_publish_options *options,
+		      struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv list = XB_STRV_INIT;
+	xb_autofree char *lost = NULL;
+
+	list_lost(move, options, &list);
+	if (list.len == 0)
+		return 0;
+	lost = xb_strv_join(&list, ", ");
+	(void)xb_error_set(err, -EPERM,
+			   "%s has an image for %s now and would lose it: no tag was moved",
+			   move->name, lost);
+	(void)xb_error_hint(err, "build for %s as well, or say --allow-drop", lost);
+	return xb_error_fault(err, XB_FAULT_PROOF);
+}
+
+static int check_expected(const struct xb_tag_move *move, const struct xb_digest *expected,
+			  struct xb_error *err)
+{
+	if (expected == NULL || xb_digest_eq(&move->before.digest, expected))
+		return 0;
+	(void)xb_error_set(
+		err, -EAGAIN, "%s meant %s and means %s now: somebody else moved it meanwhile",
+		move->name, expected->text,
+		xb_digest_empty(&move->before.digest) ? "nothing" : move->before.digest.text);
+	(void)xb_error_hint(err, "run the command again: it then starts from what is there");
+	return xb_error_fault(err, XB_FAULT_PROOF);
+}
+
+int xb_publish_check(const struct xb_tag_moves *moves, const struct xb_publish_options *options,
+		     struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < moves->len; i++) {
+		r = check_expected(&moves->items[i], options->expected, err);
+		if (r == 0)
+			r = check_lost(&moves->items[i], options, err);
 	}
-	return 0;
+	return r;
 }
 
 static void print_platforms(const struct xb_strv *platforms, char sign, struct xb_str *text)
@@ -253,22 +288,23 @@ static int move_tags(struct xb_tag_moves *moves, const struct xb_descriptor *roo
 }
 
 static int look_and_check(struct xb_tag_moves *moves, struct xb_place *from,
-			  const struct xb_descriptor *root, bool allow_drop, struct xb_error *err)
+			  const struct xb_descriptor *root,
+			  const struct xb_publish_options *options, struct xb_error *err)
 {
 	int r = xb_publish_look(moves, from, root, err);
 
-	return r < 0 || allow_drop ? r : xb_publish_check(moves, err);
+	return r < 0 ? r : xb_publish_check(moves, options, err);
 }
 
 int xb_publish(struct xb_tag_moves *moves, struct xb_place *from, const struct xb_descriptor *root,
 	       const struct xb_publish_options *options, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	int r = look_and_check(moves, from, root, options->allow_drop, err);
+	int r = look_and_check(moves, from, root, options, err);
 
 	if (r == 0)
 		r = send(moves, from, root, &options->copy, &text, err);
 	if (r == 0)
-		r = look_and_check(moves, from, root, options->allow_drop, err);
+		r = look_and_check(moves, from, root, options, err);
 	return r < 0 ? r : move_tags(moves, root, xb_str_view(&text), err);
 }

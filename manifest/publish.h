@@ -43,8 +43,6 @@ void xb_tag_moves_add(struct xb_tag_moves *moves, struct xb_place *place, const 
  */
 int xb_publish_look(struct xb_tag_moves *moves, struct xb_place *from,
 		    const struct xb_descriptor *root, struct xb_error *err);
-/** -EPERM, fault proof, naming tag and platforms, when a tag would lose one. */
-int xb_publish_check(const struct xb_tag_moves *moves, struct xb_error *err);
 /** Append a line for each move: name, digest before and after, platforms gained and lost. */
 void xb_publish_print(const struct xb_tag_moves *moves, const struct xb_descriptor *root,
 		      struct xb_str *text);
@@ -53,7 +51,18 @@ void xb_publish_print(const struct xb_tag_moves *moves, const struct xb_descript
 struct xb_publish_options {
 	struct xb_copy_options copy;
 	bool allow_drop; /**< a tag may lose platforms */
+	/** Platforms, normalised, that a tag may lose all the same; NULL: none. */
+	const struct xb_strv *may_lose;
+	/** What each tag has to mean before it is moved; NULL: whatever it means. */
+	const struct xb_digest *expected;
 };
+
+/**
+ * Whether the tags may move, after a look. -EPERM, fault proof, naming tag and platforms, when a
+ * tag would lose one; -EAGAIN, fault proof, when a tag does not mean what it has to.
+ */
+int xb_publish_check(const struct xb_tag_moves *moves, const struct xb_publish_options *options,
+		     struct xb_error *err);
 
 /**
  * Do it all. On an error the message says which tags have moved and which have not; `moved` of

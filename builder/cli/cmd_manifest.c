@@ -1,156 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tools for images and indexes, wherever they are: manifest inspect, copy. */
+/* Tools for images and indexes, wherever they are. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "builder/cli/command.h"
-#include "builder/cli/image.h"
-#include "manifest/image.h"
-#include "manifest/publish.h"
+#include "builder/cli/manifest_tool.h"
 
-struct manifest_options {
-	const char *root;
-	struct xb_registry_flags registries;
-	bool raw;
-	bool allow_drop;
-	bool dry_run;
-	bool help;
-};
+#define AT(member) offsetof(struct xb_manifest_options, member)
 
-#define AT(member) offsetof(struct manifest_options, member)
+/* Rows that several tables have. */
+#define COMMON_ROWS                                                                                \
+	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },                               \
+		XB_REGISTRY_OPTION_ROWS(xb_manifest_options, registries),                          \
+		{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },                      \
+	{                                                                                          \
+		0                                                                                  \
+	}
+#define PUBLISH_ROWS                                                                               \
+	{ "allow-drop",	  0,	XB_OPTION_FLAG,                                                    \
+	  AT(allow_drop), NULL, "let the tag lose platforms that it has now" },                    \
+	{                                                                                          \
+		"dry-run", 0, XB_OPTION_FLAG, AT(dry_run), NULL,                                   \
+			"write nothing: print what would become of the tag"                        \
+	}
+#define ANNOTATION_ROW                                                                             \
+	{                                                                                          \
+		"annotation", 0, XB_OPTION_LIST, AT(annotations), "[TYPE:]NAME=VALUE",             \
+			"annotation; TYPE: manifest, index, manifest-descriptor, index-descriptor" \
+	}
 
 static const struct xb_option inspect_table[] = {
 	{ "raw", 0, XB_OPTION_FLAG, AT(raw), NULL, "print the document as it is" },
-	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
-	XB_REGISTRY_OPTION_ROWS(manifest_options, registries),
-	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
-	{ 0 },
+	COMMON_ROWS,
 };
 
 static const struct xb_option copy_table[] = {
-	{ "allow-drop", 0, XB_OPTION_FLAG, AT(allow_drop), NULL,
-	  "let the tag lose platforms that it has now" },
-	{ "dry-run", 0, XB_OPTION_FLAG, AT(dry_run), NULL,
-	  "copy nothing: print what would become of the tag" },
-	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
-	XB_REGISTRY_OPTION_ROWS(manifest_options, registries),
-	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
-	{ 0 },
+	PUBLISH_ROWS,
+	COMMON_ROWS,
 };
 
-/* A command on its way. */
-struct tool {
-	struct manifest_options options;
-	struct xb_strv operands;
-	struct xb_registries registries;
-	struct xb_store *store;
+static const struct xb_option create_table[] = {
+	ANNOTATION_ROW,
+	PUBLISH_ROWS,
+	COMMON_ROWS,
 };
 
-static void tool_clear(struct tool *tool)
+static const struct xb_option annotate_table[] = {
+	ANNOTATION_ROW,
+	{ "os", 0, XB_OPTION_TEXT, AT(os), "OS", "operating system of the member" },
+	{ "arch", 0, XB_OPTION_TEXT, AT(arch), "ARCH", "its architecture" },
+	{ "variant", 0, XB_OPTION_TEXT, AT(variant), "VARIANT", "its architecture's variant" },
+	{ "os-version", 0, XB_OPTION_TEXT, AT(os_version), "VERSION",
+	  "its operating system's version" },
+	{ "os-features", 0, XB_OPTION_LIST, AT(os_features), "FEATURE[,FEATURE...]",
+	  "what it needs of its operating system" },
+	PUBLISH_ROWS,
+	COMMON_ROWS,
+};
+
+static void tool_clear(struct xb_manifest_tool *tool)
 {
 	xb_registry_flags_clear(&tool->options.registries);
+	xb_strv_clear(&tool->options.annotations);
+	xb_strv_clear(&tool->options.os_features);
 	xb_strv_clear(&tool->operands);
 	xb_registries_clear(&tool->registries);
 	xb_store_free(tool->store);
 }
 
-/* ---- inspect ------------------------------------------------------------------------------ */
-
-static int print_raw(struct xb_place *place, const struct xb_descriptor *root, struct xb_error *err)
+int xb_manifest_tool_open(struct xb_manifest_tool *tool, const char *name, enum xb_named_use use,
+			  struct xb_named_image *ret, struct xb_error *err)
 {
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	int r = place->ops->read(place, root, XB_MAX_MANIFEST, &text, err);
-
-	if (r == 0)
-		(void)fwrite(text.data, 1, text.len, stdout);
-	return r;
+	if (use == XB_NAMED_CREATE && tool->options.dry_run)
+		use = XB_NAMED_FORESEE;
+	return xb_named_image_open(name, use, tool->store, &tool->registries, ret, err);
 }
 
-static int print_image(struct xb_place *place, const struct xb_descriptor *image,
-		       struct xb_error *err)
+void xb_manifest_tool_notes(const struct xb_strv *notes)
 {
-	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-	uint64_t size = image->size;
-	int r = xb_image_read_manifest(place, image, &manifest, err);
-
-	if (r < 0)
-		return r;
-	size += manifest.config.size;
-	for (size_t i = 0; i < manifest.layers.len; i++)
-		size += manifest.layers.items[i].size;
-	(void)printf("%-20s %s %6zu %10.1f MB\n", xb_platform_name(&image->platform).text,
-		     image->digest.text, manifest.layers.len, (double)size / 1e6);
-	return 0;
+	for (size_t i = 0; i < notes->len; i++)
+		(void)fprintf(stderr, "%s\n", notes->items[i]);
 }
 
-static int print_table(const struct xb_named_image *image, const struct xb_descriptor *root,
-		       struct xb_error *err)
+int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_named_image *to,
+			     struct xb_place *from, const struct xb_descriptor *root,
+			     const struct xb_publish_options *how, struct xb_error *err)
 {
-	xb_auto_descriptors struct xb_descriptors images = { 0 };
-	int r = xb_image_list(image->place, root, &images, err);
-
-	if (r < 0)
-		return r;
-	(void)printf("%s\n%s %s\n\n", image->name, root->media_type, root->digest.text);
-	(void)printf("%-20s %-71s %6s %13s\n", "PLATFORM", "DIGEST", "LAYERS", "SIZE");
-	for (size_t i = 0; r == 0 && i < images.len; i++)
-		r = print_image(image->place, &images.items[i], err);
-	return r;
-}
-
-static int inspect(struct tool *tool, struct xb_error *err)
-{
-	xb_auto_named_image struct xb_named_image image = { 0 };
-	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
-	int r = xb_named_image_open(tool->operands.items[0], tool->store, &tool->registries, &image,
-				    err);
-
-	if (r == 0)
-		r = image.place->ops->resolve(image.place, image.tag, &root, err);
-	if (r < 0)
-		return r;
-	return tool->options.raw ? print_raw(image.place, &root, err)
-				 : print_table(&image, &root, err);
-}
-
-/* ---- copy --------------------------------------------------------------------------------- */
-
-static int publish(const struct tool *tool, struct xb_tag_moves *moves, struct xb_place *from,
-		   const struct xb_descriptor *root, struct xb_error *err)
-{
-	const struct xb_publish_options how = { .allow_drop = tool->options.allow_drop };
+	struct xb_publish_options options = *how;
+	xb_auto_tag_moves struct xb_tag_moves moves = { 0 };
 	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
-	int r = tool->options.dry_run ? xb_publish_look(moves, from, root, err)
-				      : xb_publish(moves, from, root, &how, err);
+	int r;
 
+	options.allow_drop |= tool->options.allow_drop;
+	xb_tag_moves_add(&moves, to->place, to->name, to->tag);
+	r = tool->options.dry_run ? xb_publish_look(&moves, from, root, err)
+				  : xb_publish(&moves, from, root, &options, err);
 	if (r < 0)
 		return r;
-	xb_publish_print(moves, root, &notes);
+	xb_publish_print(&moves, root, &notes);
 	(void)fputs(xb_str_text(&notes), stderr);
 	(void)printf("%s\n", root->digest.text);
 	return 0;
 }
 
-static int copy(struct tool *tool, struct xb_error *err)
+/* ---- copy --------------------------------------------------------------------------------- */
+
+static int copy(struct xb_manifest_tool *tool, struct xb_error *err)
 {
+	static const struct xb_publish_options plain;
 	xb_auto_named_image struct xb_named_image from = { 0 };
 	xb_auto_named_image struct xb_named_image to = { 0 };
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
-	xb_auto_tag_moves struct xb_tag_moves moves = { 0 };
-	int r = xb_named_image_open(tool->operands.items[0], tool->store, &tool->registries, &from,
-				    err);
+	int r = xb_manifest_tool_open(tool, tool->operands.items[0], XB_NAMED_READ, &from, err);
 
 	if (r == 0)
-		r = xb_named_image_create(tool->operands.items[1], &tool->registries, &to, err);
-	if (r == 0)
 		r = from.place->ops->resolve(from.place, from.tag, &root, err);
+	if (r == 0)
+		r = xb_manifest_tool_open(tool, tool->operands.items[1], XB_NAMED_CREATE, &to, err);
 	if (r < 0)
 		return r;
 	xb_annotations_clear(&root.annotations); /* its names where it was */
-	xb_tag_moves_add(&moves, to.place, to.name, to.tag);
-	return publish(tool, &moves, from.place, &root, err);
+	return xb_manifest_tool_publish(tool, &to, from.place, &root, &plain, err);
 }
 
 /* ---- the command -------------------------------------------------------------------------- */
@@ -158,17 +130,26 @@ static int copy(struct tool *tool, struct xb_error *err)
 static const struct {
 	const char *name;
 	const struct xb_option *table;
-	size_t operands;
+	size_t least, most; /* operands */
 	const char *synopsis;
-	int (*run)(struct tool *tool, struct xb_error *err);
+	int (*run)(struct xb_manifest_tool *tool, struct xb_error *err);
 } tools[] = {
-	{ "inspect", inspect_table, 1, "xbuild manifest inspect [OPTIONS] IMAGE", inspect },
-	{ "copy", copy_table, 2, "xbuild manifest copy [OPTIONS] IMAGE TARGET", copy },
+	{ "create", create_table, 2, SIZE_MAX, "xbuild manifest create [OPTIONS] NEW MEMBER…",
+	  xb_manifest_create },
+	{ "add", create_table, 2, SIZE_MAX, "xbuild manifest add [OPTIONS] IMAGE MEMBER…",
+	  xb_manifest_add },
+	{ "annotate", annotate_table, 1, 2,
+	  "xbuild manifest annotate [OPTIONS] IMAGE [DIGEST|PLATFORM]", xb_manifest_annotate },
+	{ "rm", copy_table, 2, SIZE_MAX, "xbuild manifest rm [OPTIONS] IMAGE DIGEST|PLATFORM…",
+	  xb_manifest_rm },
+	{ "inspect", inspect_table, 1, 1, "xbuild manifest inspect [OPTIONS] IMAGE",
+	  xb_manifest_inspect },
+	{ "copy", copy_table, 2, 2, "xbuild manifest copy [OPTIONS] IMAGE TARGET", copy },
 };
 
 static int run_tool(const struct xb_invocation *invocation, size_t which, struct xb_error *err)
 {
-	XB_CLEANUP(tool_clear) struct tool tool = { 0 };
+	XB_CLEANUP(tool_clear) struct xb_manifest_tool tool = { 0 };
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	const char *root;
 	int r = xb_options_parse(tools[which].table, invocation->argv + 1, false, &tool.options,
@@ -179,7 +160,8 @@ static int run_tool(const struct xb_invocation *invocation, size_t which, struct
 		(void)printf("%s\n\n%s", tools[which].synopsis, xb_str_text(&text));
 		return 0;
 	}
-	if (r == 0 && tool.operands.len != tools[which].operands)
+	if (r == 0 &&
+	    (tool.operands.len < tools[which].least || tool.operands.len > tools[which].most))
 		return xb_error_usage(err, tools[which].synopsis, "wrong number of operands");
 	root = tool.options.root != NULL ? tool.options.root : invocation->default_root;
 	tool.registries.cancel_fd = invocation->stop_fd;
@@ -187,7 +169,13 @@ static int run_tool(const struct xb_invocation *invocation, size_t which, struct
 		r = xb_registries_init(&tool.registries, &tool.options.registries, err);
 	if (r == 0)
 		r = xb_store_open(root, &tool.store, err);
-	return r < 0 ? r : tools[which].run(&tool, err);
+	if (r == 0)
+		r = tools[which].run(&tool, err);
+	/* what is wrong with documents is of the place that has them; a registry's says so itself
+	 */
+	if (r < 0)
+		(void)xb_error_fault(err, XB_FAULT_STORE);
+	return r;
 }
 
 int xb_cmd_manifest(const struct xb_invocation *invocation, struct xb_error *err)
@@ -198,7 +186,7 @@ int xb_cmd_manifest(const struct xb_invocation *invocation, struct xb_error *err
 		if (strcmp(name, tools[i].name) == 0)
 			return run_tool(invocation, i, err);
 	}
-	return xb_error_usage(err, "xbuild manifest inspect IMAGE, or copy IMAGE TARGET",
+	return xb_error_usage(err, "the tools are create, add, annotate, rm, inspect and copy",
 			      "manifest: %s",
 			      name != NULL ? "no such tool" : "which tool is not said");
 }

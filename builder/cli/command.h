@@ -33,7 +33,7 @@ xb_command xb_cmd_dump;
 xb_command xb_cmd_images;
 /** xbuild tag SOURCE TARGET */
 xb_command xb_cmd_tag;
-/** xbuild manifest inspect|copy */
+/** xbuild manifest create|add|annotate|rm|inspect|copy */
 xb_command xb_cmd_manifest;
 /** xbuild push NAME… */
 xb_command xb_cmd_push;

@@ -3,56 +3,57 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builder/cache/tag.h"
 #include "manifest/registry/place.h"
-
-#define LAYOUT_PREFIX "oci:"
 
 void xb_named_image_clear(struct xb_named_image *image)
 {
 	xb_place_free(image->remote);
 	xb_layout_free(image->layout);
+	xb_medley_free(image->nothing);
 	free(image->tag);
 	free(image->name);
 	*image = (struct xb_named_image){ 0 };
 }
 
-static bool is_layout(const char *name)
-{
-	return strncmp(name, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0;
-}
+/* What a name is to be opened with. */
+struct opening {
+	enum xb_named_use use;
+	struct xb_store *store;
+	struct xb_registries *registries;
+};
 
-/* Split "DIR[:TAG][@DIGEST]"; a ':' before the last '/' belongs to the directory. */
-static char *split_layout(const char *text, char **ret_tag)
-{
-	const char *slash = strrchr(text, '/');
-	const char *base = slash != NULL ? slash : text;
-	size_t end = (size_t)(base - text) + strcspn(base, ":@");
-	const char *digest = strchr(base, '@');
-
-	if (text[end] != '\0')
-		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
-	return xb_view_dup((struct xb_view){ text, end });
-}
-
-static int open_layout(const char *name, bool writable, struct xb_named_image *ret,
+static int make_layout(const struct opening *how, const char *dir, struct xb_layout **ret,
 		       struct xb_error *err)
 {
-	xb_autofree char *dir = split_layout(name + strlen(LAYOUT_PREFIX), &ret->tag);
-	int r = writable ? xb_layout_create(dir, &ret->layout, err)
-			 : xb_layout_open(dir, &ret->layout, err);
+	return how->use == XB_NAMED_CREATE ? xb_layout_create(dir, ret, err)
+					   : xb_layout_open(dir, ret, err);
+}
 
+static int open_layout(const struct opening *how, const char *name, struct xb_named_image *ret,
+		       struct xb_error *err)
+{
+	xb_autofree char *dir = xb_layout_split_name(name, &ret->tag);
+	int r;
+
+	if (how->use == XB_NAMED_FORESEE && access(dir, F_OK) < 0) {
+		ret->nothing = xb_medley_new(dir);
+		ret->place = xb_medley_place(ret->nothing);
+		return 0;
+	}
+	r = make_layout(how, dir, &ret->layout, err);
 	if (r < 0)
 		return r;
-	ret->in_layout =
-		writable ? xb_layout_place_rw(ret->layout, true) : xb_layout_place(ret->layout);
+	ret->in_layout = how->use == XB_NAMED_READ ? xb_layout_place(ret->layout)
+						   : xb_layout_place_rw(ret->layout, true);
 	ret->place = &ret->in_layout.place;
 	return 0;
 }
 
-static int open_remote(const char *name, struct xb_registries *registries,
-		       struct xb_named_image *ret, struct xb_error *err)
+int xb_named_image_open_remote(const char *name, struct xb_registries *registries,
+			       struct xb_named_image *ret, struct xb_error *err)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	struct xb_registry *registry = NULL;
@@ -74,6 +75,22 @@ static int open_remote(const char *name, struct xb_registries *registries,
 	return 0;
 }
 
+static int open_remote(const struct opening *how, const char *name, struct xb_named_image *ret,
+		       struct xb_error *err)
+{
+	return xb_named_image_open_remote(name, how->registries, ret, err);
+}
+
+static int open_stored(const struct opening *how, const char *name, struct xb_named_image *ret,
+		       struct xb_error *err)
+{
+	(void)err;
+	ret->in_store = xb_store_place(how->store);
+	ret->place = &ret->in_store.place;
+	ret->tag = xb_strdup(name);
+	return 0;
+}
+
 /* Whether the store has a tag of this name. */
 static int look_in_store(const char *name, struct xb_store *store, bool *ret, struct xb_error *err)
 {
@@ -86,37 +103,51 @@ static int look_in_store(const char *name, struct xb_store *store, bool *ret, st
 	return r;
 }
 
-int xb_named_image_open(const char *name, struct xb_store *store, struct xb_registries *registries,
-			struct xb_named_image *ret, struct xb_error *err)
+static int open_plain(const struct opening *how, const char *name, struct xb_named_image *ret,
+		      struct xb_error *err)
 {
 	bool stored = false;
-	int r;
+	int r = how->use < XB_NAMED_CREATE ? look_in_store(name, how->store, &stored, err) : 0;
 
-	ret->name = xb_strdup(name);
-	if (is_layout(name))
-		return open_layout(name, false, ret, err);
-	r = look_in_store(name, store, &stored, err);
-	if (r < 0 || !stored)
-		return r < 0 ? r : open_remote(name, registries, ret, err);
-	ret->in_store = xb_store_place(store);
-	ret->place = &ret->in_store.place;
-	ret->tag = xb_strdup(name);
-	return 0;
-}
-
-int xb_named_image_create(const char *name, struct xb_registries *registries,
-			  struct xb_named_image *ret, struct xb_error *err)
-{
-	struct xb_digest digest;
-	int r;
-
-	ret->name = xb_strdup(name);
-	r = is_layout(name) ? open_layout(name, true, ret, err)
-			    : open_remote(name, registries, ret, err);
 	if (r < 0)
 		return r;
-	if (ret->tag != NULL && xb_digest_parse(xb_view(ret->tag), &digest, NULL) < 0)
+	return stored ? open_stored(how, name, ret, err) : open_remote(how, name, ret, err);
+}
+
+/* The last row is that of all names that have no other's prefix. */
+static const struct {
+	const char *prefix;
+	int (*open)(const struct opening *, const char *, struct xb_named_image *,
+		    struct xb_error *);
+} forms[] = {
+	{ "oci:", open_layout },      { "oci-layout://", open_layout },
+	{ "docker://", open_remote }, { "store:", open_stored },
+	{ "", open_plain },
+};
+
+/* What is written needs a name by which it is found again. */
+static int check_tag(const struct xb_named_image *image, struct xb_error *err)
+{
+	struct xb_digest digest;
+
+	if (image->tag != NULL && *image->tag != '\0' &&
+	    xb_digest_parse(xb_view(image->tag), &digest, NULL) < 0)
 		return 0;
 	return xb_error_usage(err, "name it REGISTRY/NAME:TAG or oci:DIR:TAG",
-			      "%s: what is written needs a tag", name);
+			      "%s: what is written needs a tag", image->name);
+}
+
+int xb_named_image_open(const char *name, enum xb_named_use use, struct xb_store *store,
+			struct xb_registries *registries, struct xb_named_image *ret,
+			struct xb_error *err)
+{
+	const struct opening how = { use, store, registries };
+	size_t form = 0;
+	int r;
+
+	while (strncmp(name, forms[form].prefix, strlen(forms[form].prefix)) != 0)
+		form++;
+	ret->name = xb_strdup(name);
+	r = forms[form].open(&how, name + strlen(forms[form].prefix), ret, err);
+	return r < 0 || use == XB_NAMED_READ ? r : check_tag(ret, err);
 }

@@ -29,7 +29,7 @@ static const struct {
 	{ "rmi", xb_cmd_rmi, false, "remove names from the store" },
 	{ "push", xb_cmd_push, false, "push images of the store to registries" },
 	{ "pull", xb_cmd_pull, false, "pull images from registries into the store" },
-	{ "manifest", xb_cmd_manifest, false, "images and indexes anywhere: inspect, copy" },
+	{ "manifest", xb_cmd_manifest, false, "indexes anywhere: create, change, inspect, copy" },
 	{ "login", xb_cmd_login, false, "keep a password for a registry" },
 	{ "logout", xb_cmd_logout, false, "forget it" },
 	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },

@@ -169,8 +169,8 @@ int xb_annotate_check(const struct xb_annotate *annotate, const struct xb_platfo
 				levels[rule->level], rule->name);
 		if (!is_built(rule, platforms, count))
 			return xb_error_usage(
-				err, "name a platform of --platform",
-				"the annotation %s[%s]:%s: nothing is built for this platform",
+				err, "name a platform of the result",
+				"the annotation %s[%s]:%s: there is no image for this platform",
 				levels[rule->level], xb_platform_name(&rule->platform).text,
 				rule->name);
 	}

@@ -73,22 +73,6 @@ static char *normal_reference(const char *name)
 	return xb_reference_format(&ref);
 }
 
-/*
- * Split "DIR[:TAG][@DIGEST]"; a ':' before the last '/' belongs to the directory. Of tag and digest
- * the digest says which image it is.
- */
-static void split_layout(const char *text, char **ret_dir, char **ret_tag)
-{
-	const char *slash = strrchr(text, '/');
-	const char *base = slash != NULL ? slash : text;
-	size_t end = (size_t)(base - text) + strcspn(base, ":@");
-	const char *digest = strchr(base, '@');
-
-	*ret_dir = xb_view_dup((struct xb_view){ text, end });
-	if (text[end] != '\0')
-		*ret_tag = xb_strdup(digest != NULL ? digest + 1 : text + end + 1);
-}
-
 /* Split NAME[::PLATFORM]; the platform as it is normally written, NULL where there is none. */
 static int split_name(struct xb_view text, char **ret_name, char **ret_platform,
 		      struct xb_error *err)
@@ -145,7 +129,7 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 	int r;
 
 	if (strncmp(value, LAYOUT_SCHEME, strlen(LAYOUT_SCHEME)) == 0) {
-		split_layout(value + strlen(LAYOUT_SCHEME), &dir, &named->tag);
+		dir = xb_layout_split_name(value + strlen(LAYOUT_SCHEME), &named->tag);
 		r = xb_layout_open(dir, &named->layout, err);
 		if (r == 0)
 			named->place = xb_layout_place(named->layout);

@@ -81,7 +81,7 @@ annotations() {
 	exits 2 build --annotation index:a=b "$W/annotate"
 	says "index:a" "without an index"
 	exits 2 build --annotation 'manifest[linux/s390x]:a=b' "$W/annotate"
-	says "nothing is built for this platform"
+	says "there is no image for this platform"
 	exits 2 build --annotation layer:a=b "$W/annotate"
 	says 'unknown type "layer"'
 	build --build-arg BUILDKIT_MULTI_PLATFORM=1 --annotation index:a=b --annotation index-descriptor:c=d \
