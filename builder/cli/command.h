@@ -35,6 +35,8 @@ xb_command xb_cmd_images;
 xb_command xb_cmd_tag;
 /** xbuild manifest create|add|annotate|rm|inspect|copy */
 xb_command xb_cmd_manifest;
+/** xbuild merge RESULT… */
+xb_command xb_cmd_merge;
 /** xbuild push NAME… */
 xb_command xb_cmd_push;
 /** xbuild pull NAME… */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
+#include "builder/cli/leg_result.h"
 #include "builder/cli/report.h"
 #include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
@@ -99,8 +100,9 @@ static int assemble_one(const struct delivery *d, const struct xb_results *resul
 {
 	const struct xb_build_request *request = d->request;
 
+	/* the index is that of all legs, which the merge makes */
 	return xb_assemble(request->store, &d->plan, results, request->epoch, annotate, form,
-			   request->index, ret, err);
+			   request->index && !request->leg.on, ret, err);
 }
 
 /* The image of an output that has annotations of its own. */
@@ -165,6 +167,23 @@ static int write_notes(struct delivery *d, struct xb_error *err)
 	if (r == 0 && options->iid_file != NULL && image != NULL)
 		r = write_file(options->iid_file, xb_view(image->root.digest.text), err);
 	return r;
+}
+
+/* What a leg leaves, last of all: whoever finds it finds what it tells of. */
+static int write_leg(struct delivery *d, struct xb_error *err)
+{
+	const struct xb_build_request *request = d->request;
+	xb_autofree const struct xb_assembled **images =
+		xb_calloc(request->outputs.len + 1, sizeof(const struct xb_assembled *));
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	int r;
+
+	if (!request->leg.on || request->options.dry_run)
+		return 0;
+	for (size_t i = 0; i < request->outputs.len; i++)
+		images[i] = image_of(d, i);
+	r = xb_leg_describe(request, images, &text, err);
+	return r < 0 ? r : write_file(request->options.result, xb_str_view(&text), err);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------- */
@@ -275,6 +294,7 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 	xb_autofree struct writing *writings =
 		xb_calloc(request->outputs.len + 1, sizeof(*writings));
 	xb_auto_context_memory struct xb_context_memory *blobs = open_memory(request->store);
+	static const struct xb_strv nameless;
 	atomic_bool stop = false;
 	int r;
 
@@ -290,7 +310,7 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 				.plan = &d->plan,
 				.several = request->several,
 				.results = results,
-				.names = &request->options.names,
+				.names = request->leg.on ? &nameless : &request->options.names,
 				.epoch = request->epoch,
 				.max_layer = request->max_layer,
 				.blobs = blobs,
@@ -398,6 +418,8 @@ int xb_deliver(struct xb_build_request *request, const struct xb_results *result
 		r = push_outputs(&d, &request->registries, err);
 	if (r == 0)
 		r = write_notes(&d, err);
+	if (r == 0)
+		r = write_leg(&d, err);
 	if (r == 0 && d.forms.len > 0)
 		*ret = first_image(&d)->root.digest;
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cli/outputs.h"
 
+#include "builder/cli/leg.h"
 #include "builder/solve/output_push.h"
 
 /* `--push` is for images alone: for those that -o makes, else for the result itself. */
@@ -40,7 +41,9 @@ int xb_outputs_read(const struct xb_outputs_options *options, struct xb_outputs 
 		return r;
 	if (options->push)
 		push_images(ret);
-	if (ret->len == 0 || options->load)
+	if ((ret->len == 0 && options->leg == NULL) || options->load)
 		*xb_array_push(ret) = (struct xb_output){ .type = XB_OUTPUT_IMAGE };
-	return check_pushed(ret, options->names, err);
+	if (options->leg != NULL)
+		r = xb_leg_outputs(ret, options->leg, err);
+	return r < 0 ? r : check_pushed(ret, options->names, err);
 }

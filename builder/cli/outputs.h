@@ -15,6 +15,7 @@ struct xb_outputs_options {
 	const struct xb_strv *names;   /**< -t */
 	bool push;
 	bool load;
+	const char *leg; /**< the result file of a leg; NULL: it is none */
 };
 
 /**

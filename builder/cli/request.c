@@ -85,6 +85,11 @@ const struct xb_option xb_build_option_table[] = {
 	  "write the result's descriptor as JSON" },
 	{ "iidfile", 0, XB_OPTION_TEXT, AT(iid_file), "PATH", "write the result's digest" },
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
+	{ "leg", 0, XB_OPTION_LIST, AT(legs), "LIST",
+	  "build these platforms of --platform alone, as a leg for `xbuild merge`" },
+	{ "result", 0, XB_OPTION_TEXT, AT(result), "FILE", "what `xbuild merge` reads of a leg" },
+	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
+	  "what a leg is built from (default: the commit of the context's repository)" },
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what a base's layer may unpack to, such as 20G" },
@@ -113,6 +118,7 @@ const struct xb_option xb_build_option_table[] = {
 static void options_clear(struct xb_build_options *o)
 {
 	xb_strv_clear(&o->platforms);
+	xb_strv_clear(&o->legs);
 	xb_strv_clear(&o->names);
 	xb_strv_clear(&o->outputs);
 	xb_strv_clear(&o->build_args);
@@ -145,6 +151,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_parity_clear(&request->parity);
 	xb_array_clear(&request->platforms);
 	xb_array_clear(&request->optional);
+	xb_leg_request_clear(&request->leg);
 	xb_strv_clear(&request->host_lines);
 	xb_secrets_clear(&request->secrets);
 	xb_agent_sources_clear(&request->agents);
@@ -156,51 +163,35 @@ void xb_build_request_clear(struct xb_build_request *request)
 
 /* ---- options ------------------------------------------------------------------------------ */
 
-/* A platform that is named twice may fail only if it may both times. */
-static void push_platform(struct xb_build_request *request, const struct xb_platform *platform,
-			  bool optional)
-{
-	for (size_t i = 0; i < request->platforms.len; i++) {
-		if (xb_platform_eq(&request->platforms.items[i], platform)) {
-			request->optional.items[i] = request->optional.items[i] && optional;
-			return;
-		}
-	}
-	*xb_array_push(&request->platforms) = *platform;
-	*xb_array_push(&request->optional) = optional;
-}
-
-static int add_platform(struct xb_build_request *request, struct xb_view text, struct xb_error *err)
-{
-	struct xb_platform platform = request->host;
-	bool optional = xb_view_ends(text, XB_VIEW("?"));
-	int r = 0;
-
-	if (optional)
-		text = xb_view_sub(text, 0, text.len - 1);
-	if (!xb_view_is(text, "local"))
-		r = xb_platform_parse(text, &request->host, &platform, err);
-	if (r < 0)
-		return xb_error_fault(err, XB_FAULT_USAGE);
-	push_platform(request, &platform, optional);
-	return 0;
-}
-
 static int read_platforms(struct xb_build_request *request, struct xb_error *err)
 {
-	const struct xb_strv *texts = &request->options.platforms;
 	int r = xb_platform_host(&request->host, err);
 
-	if (r == 0 && texts->len == 0)
-		r = add_platform(request, XB_VIEW("local"), err);
-	for (size_t i = 0; r == 0 && i < texts->len; i++) {
-		struct xb_view rest = xb_view(texts->items[i]);
-		struct xb_view text;
+	return r < 0 ? r
+		     : xb_platforms_read(&request->options.platforms, &request->host,
+					 &request->platforms, &request->optional, err);
+}
 
-		while (r == 0 && xb_view_split(&rest, ',', &text))
-			r = add_platform(request, xb_view_trim(text), err);
-	}
+static int read_leg(struct xb_build_request *request, struct xb_error *err)
+{
+	const struct xb_leg_options options = {
+		.legs = &request->options.legs,
+		.result = request->options.result,
+		.revision = request->options.revision,
+		.context = request->operands.len == 1 ? request->operands.items[0] : NULL,
+		.host = &request->host,
+	};
+	int r = xb_leg_read(&options, &request->platforms, &request->optional, &request->leg, err);
+
+	if (request->leg.on)
+		xb_leg_names(&request->options.names);
 	return r;
+}
+
+/* The platforms of the whole, of which a leg builds some. */
+static const struct xb_platforms *whole(const struct xb_build_request *request)
+{
+	return request->leg.on ? &request->leg.platforms : &request->platforms;
 }
 
 /* NAME without a value takes it from the environment; SOURCE_DATE_EPOCH is taken from it anyway. */
@@ -375,6 +366,7 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 		.names = &request->options.names,
 		.push = request->options.push,
 		.load = request->options.load,
+		.leg = request->leg.on ? request->options.result : NULL,
 	};
 
 	return xb_outputs_read(&options, &request->outputs, err);
@@ -398,7 +390,7 @@ static int read_strategy(struct xb_build_request *request, struct xb_error *err)
 static int check_annotations(const struct xb_build_request *request,
 			     const struct xb_annotate *annotate, struct xb_error *err)
 {
-	return xb_annotate_check(annotate, request->platforms.items, request->platforms.len,
+	return xb_annotate_check(annotate, whole(request)->items, whole(request)->len,
 				 request->index, err);
 }
 
@@ -418,7 +410,7 @@ static int read_parity(struct xb_build_request *request, struct xb_error *err)
 	int r = xb_parity_read(&options, &request->parity, err);
 
 	if (r == 0)
-		r = xb_parity_index(&request->parity, request->platforms.len, &request->index, err);
+		r = xb_parity_index(&request->parity, whole(request)->len, &request->index, err);
 	if (r == 0)
 		r = check_annotations(request, &request->parity.annotate, err);
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
@@ -451,9 +443,9 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 			  struct xb_error *err)
 {
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
-		read_platforms,	  read_hosts,	  read_secrets,	   read_limits,	  read_network,
-		read_jobs,	  read_max_layer, read_outputs,	   read_strategy, read_parity,
-		read_cache_limit, read_snapshots, read_registries,
+		read_platforms, read_leg,	  read_hosts,	  read_secrets,	   read_limits,
+		read_network,	read_jobs,	  read_max_layer, read_outputs,	   read_strategy,
+		read_parity,	read_cache_limit, read_snapshots, read_registries,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);
@@ -631,9 +623,19 @@ static void drop_impossible(struct xb_build_request *request, const struct xb_pl
 	}
 }
 
+/* The images of a leg tell their times, which have to be those of the other legs'. */
+static int check_clock(const struct xb_build_request *request, struct xb_error *err)
+{
+	if (!request->leg.on || request->epoch >= 0)
+		return 0;
+	return xb_error_usage(err,
+			      "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), the same for all legs",
+			      "--result: a leg needs a clock, and SOURCE_DATE_EPOCH is not set");
+}
+
 static int make_plan(struct xb_build_request *request, struct xb_error *err)
 {
-	size_t asked = request->platforms.len;
+	size_t asked = whole(request)->len;
 	struct xb_plan_request what = {
 		.dockerfile = request->dockerfile,
 		.platforms = request->platforms.items,
@@ -664,7 +666,7 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
 		r = xb_output_check(&request->outputs.items[i], asked, err);
 	request->several = asked > 1;
-	return r;
+	return r == 0 ? check_clock(request, err) : r;
 }
 
 static int open_sources(struct xb_build_request *request, struct xb_error *err)

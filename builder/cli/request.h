@@ -11,9 +11,11 @@
 #include "builder/cache/means.h"
 #include "builder/cache/store.h"
 #include "builder/cli/command.h"
+#include "builder/cli/leg.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/options.h"
 #include "builder/cli/parity.h"
+#include "builder/cli/platforms.h"
 #include "builder/cli/registries.h"
 #include "builder/context/context.h"
 #include "builder/dockerfile/parse.h"
@@ -26,6 +28,7 @@
 /** What the options of `build` and `plan` set. */
 struct xb_build_options {
 	struct xb_strv platforms;
+	struct xb_strv legs;
 	struct xb_strv names;
 	struct xb_strv outputs;
 	struct xb_strv build_args;
@@ -61,6 +64,8 @@ struct xb_build_options {
 	const char *sbom;
 	const char *builder;
 	const char *call;
+	const char *result;
+	const char *revision;
 	bool check;
 	bool no_cache;
 	bool keep_going;
@@ -77,9 +82,6 @@ struct xb_build_options {
 /** The table for xb_options_parse() into a struct xb_build_options. */
 extern const struct xb_option xb_build_option_table[];
 
-struct xb_platforms XB_ARRAY(struct xb_platform);
-struct xb_flags XB_ARRAY(bool);
-
 /** A build that is ready to be planned or solved. Starts as `{ 0 }`; do not copy it. */
 struct xb_build_request {
 	struct xb_build_options options;
@@ -87,9 +89,10 @@ struct xb_build_request {
 	struct xb_platform host;
 	struct xb_platforms platforms;
 	struct xb_flags optional; /**< of each platform: it may fail without failing the rest */
+	struct xb_leg_request leg;
 	struct xb_outputs outputs;
 	struct xb_parity parity;
-	bool index;   /**< the result is an index */
+	bool index;   /**< the result is an index; of a leg: that of all legs is */
 	bool several; /**< several platforms were asked for, even if fewer are left of them */
 	struct xb_strv host_lines; /**< for /etc/hosts */
 	struct xb_secrets secrets;

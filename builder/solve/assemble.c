@@ -141,23 +141,32 @@ static int write_image(const struct assembly *a, const struct xb_plan_target *ta
 	return 0;
 }
 
+int xb_assemble_root(struct xb_layout *layout, const struct xb_descriptors *manifests,
+		     const struct xb_assembled_root *how, struct xb_descriptor *ret,
+		     struct xb_error *err)
+{
+	int r;
+
+	if (manifests->len == 1 && !how->index) {
+		xb_descriptor_copy(ret, &manifests->items[0]);
+		return 0;
+	}
+	r = xb_image_write_index(layout, manifests, how->own, how->docker ? XB_IMAGE_DOCKER : 0,
+				 ret, err);
+	if (r == 0)
+		xb_annotations_copy(&ret->annotations, how->descriptor);
+	return r;
+}
+
 static int write_root(const struct assembly *a, bool index, struct xb_assembled *made,
 		      struct xb_error *err)
 {
-	xb_auto_annotations struct xb_annotations annotations = { 0 };
-	int r;
+	xb_auto_annotations struct xb_annotations own = { 0 }, descriptor = { 0 };
+	const struct xb_assembled_root how = { index, a->form->docker, &own, &descriptor };
 
-	if (made->manifests.len == 1 && !index) {
-		xb_descriptor_copy(&made->root, &made->manifests.items[0]);
-		return 0;
-	}
-	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX, NULL, &annotations);
-	r = xb_image_write_index(a->layout, &made->manifests, &annotations,
-				 a->form->docker ? XB_IMAGE_DOCKER : 0, &made->root, err);
-	if (r == 0)
-		xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL,
-				&made->root.annotations);
-	return r;
+	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX, NULL, &own);
+	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL, &descriptor);
+	return xb_assemble_root(a->layout, &made->manifests, &how, &made->root, err);
 }
 
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,

@@ -3,6 +3,7 @@
 #ifndef XB_BUILDER_SOLVE_ASSEMBLE_H
 #define XB_BUILDER_SOLVE_ASSEMBLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "builder/cache/store.h"
@@ -12,6 +13,7 @@
 #include "builder/solve/solve.h"
 #include "manifest/annotations.h"
 #include "manifest/descriptor.h"
+#include "manifest/layout.h"
 
 /** What a build made; starts as `{ 0 }`. */
 struct xb_assembled {
@@ -22,6 +24,22 @@ struct xb_assembled {
 /** Release. */
 void xb_assembled_clear(struct xb_assembled *a);
 #define xb_auto_assembled XB_CLEANUP(xb_assembled_clear)
+
+/** What the root over several images is; all borrowed. */
+struct xb_assembled_root {
+	bool index;				 /**< it is an index, also over one image */
+	bool docker;				 /**< with Docker's media type */
+	const struct xb_annotations *own;	 /**< annotations of the index */
+	const struct xb_annotations *descriptor; /**< and of what names it */
+};
+
+/**
+ * Write the root over `manifests` (at least one) into `layout`: an index, or nothing where the only
+ * image is the root. `ret` (empty on entry) gets its descriptor. Errors: those of writing.
+ */
+int xb_assemble_root(struct xb_layout *layout, const struct xb_descriptors *manifests,
+		     const struct xb_assembled_root *how, struct xb_descriptor *ret,
+		     struct xb_error *err);
 
 /**
  * Write the documents of all targets into the store. `epoch` (SOURCE_DATE_EPOCH, -1: none) is the

@@ -104,14 +104,14 @@ static struct xb_place *repository_of(struct repositories *repositories,
 	return *xb_array_push(repositories) = xb_registry_place_new(registry, ref);
 }
 
-static int gather(const struct xb_output *output, const struct xb_output_source *source,
+static int gather(const struct xb_output *output, const struct xb_strv *build,
 		  struct xb_registry *registry, struct repositories *repositories,
 		  struct xb_tag_moves *moves, struct xb_error *err)
 {
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	int r = 0;
 
-	xb_output_names(output, source->names, &names);
+	xb_output_names(output, build, &names);
 	for (size_t i = 0; r == 0 && i < names.len; i++) {
 		xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 		xb_autofree char *whole = NULL;
@@ -126,29 +126,38 @@ static int gather(const struct xb_output *output, const struct xb_output_source 
 	return r;
 }
 
-int xb_output_push(const struct xb_output *output, const struct xb_output_source *source,
-		   const struct xb_output_push *how, struct xb_error *err)
+int xb_output_push_from(const struct xb_output *output, const struct xb_strv *names,
+			struct xb_place *from, const struct xb_descriptor *root,
+			const atomic_bool *cancelled, const struct xb_output_push *how,
+			struct xb_error *err)
 {
 	XB_CLEANUP(repositories_clear) struct repositories repositories = { 0 };
 	xb_auto_tag_moves struct xb_tag_moves moves = { 0 };
-	const struct xb_descriptor *root = &source->assembled->root;
 	const struct xb_publish_options options = {
-		.copy.cancelled = source->cancelled,
+		.copy.cancelled = cancelled,
 		.allow_drop = how->allow_drop,
 	};
 	struct xb_registry *registry = NULL;
-	struct origin_place from;
 	int r = how->opener->open(how->opener->context, &registry, err);
 
-	origin_place_init(&from, source, how);
 	if (r == 0)
-		r = gather(output, source, registry, &repositories, &moves, err);
+		r = gather(output, names, registry, &repositories, &moves, err);
 	if (r == 0 && how->dry_run)
-		r = xb_publish_look(&moves, &from.store.place, root, err);
+		r = xb_publish_look(&moves, from, root, err);
 	else if (r == 0)
-		r = xb_publish(&moves, &from.store.place, root, &options, err);
+		r = xb_publish(&moves, from, root, &options, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "pushing");
 	xb_publish_print(&moves, root, how->notes);
 	return 0;
+}
+
+int xb_output_push(const struct xb_output *output, const struct xb_output_source *source,
+		   const struct xb_output_push *how, struct xb_error *err)
+{
+	struct origin_place from;
+
+	origin_place_init(&from, source, how);
+	return xb_output_push_from(output, source->names, &from.store.place,
+				   &source->assembled->root, source->cancelled, how, err);
 }

@@ -3,6 +3,7 @@
 #ifndef XB_BUILDER_SOLVE_OUTPUT_PUSH_H
 #define XB_BUILDER_SOLVE_OUTPUT_PUSH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -10,11 +11,13 @@
 #include "builder/solve/opener.h"
 #include "builder/solve/output_spec.h"
 #include "builder/solve/sources.h"
+#include "manifest/place.h"
 
 /** How to push; all is borrowed. */
 struct xb_output_push {
 	const struct xb_registry_opener *opener;
-	const struct xb_sources *sources; /**< where bases came from, so that they are mounted */
+	const struct xb_sources *sources; /**< where bases came from, so that they are mounted; of
+					     no use to xb_output_push_from() */
 	bool allow_drop;		  /**< a tag may lose platforms */
 	bool dry_run;			  /**< only look what tags would mean */
 	struct xb_str *notes;		  /**< gets a line for each tag */
@@ -28,6 +31,14 @@ bool xb_output_is_pushed(const struct xb_output *output);
  */
 int xb_output_push_check(const struct xb_output *output, const struct xb_strv *names,
 			 struct xb_error *err);
+/**
+ * Publish `root` of `from` under the names of `output` and those of the build, `names`. Errors: as
+ * xb_output_push().
+ */
+int xb_output_push_from(const struct xb_output *output, const struct xb_strv *names,
+			struct xb_place *from, const struct xb_descriptor *root,
+			const atomic_bool *cancelled, const struct xb_output_push *how,
+			struct xb_error *err);
 /**
  * Publish an image under its names (manifest/publish.h): to each repository once, tags last.
  * Errors: fault registry; fault proof when a tag would lose a platform.

@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Legs and their merge: what two machines make of some platforms each is, joined by a third, what one
+# machine makes of all; a leg moves no tag, and results that do not belong together are refused.
+. "$(dirname "$0")/lib.sh"
+need userns overlay docker-registry skopeo python3 jq git
+tiny_base
+
+serve_registry plain
+REG=localhost:$(cat "$W/plain.port")
+TWO=linux/amd64,linux/arm64
+
+# What a tag means, by another client; nothing where there is none.
+remote_digest() { skopeo inspect --tls-verify=false --raw "docker://$1" 2>/dev/null | sha256sum | sed 's/^\([0-9a-f]*\).*/sha256:\1/'; }
+tags_of() { curl -s "http://$REG/v2/$1/tags/list" | jq -r '.tags // [] | join(" ")'; }
+
+dockerfile "$W/app" <<'DOCKERFILE'
+FROM tiny
+ARG TARGETARCH
+COPY file /file
+RUN --network=none echo "for $TARGETARCH" >/made
+DOCKERFILE
+echo data >"$W/app/file"
+git -C "$W/app" init -q
+git -C "$W/app" add .
+git -C "$W/app" -c user.name=n -c user.email=n@example.org commit -qm one
+COMMIT=$(git -C "$W/app" rev-parse HEAD)
+ANNOTATIONS="--annotation index:org.example.what=whole --annotation manifest-descriptor[linux/arm64]:org.example.which=arm"
+
+# leg NAME PLATFORMS ARGUMENT...: a leg on a machine of its own.
+leg() {
+	name=$1
+	platforms=$2
+	shift 2
+	# shellcheck disable=SC2086 # words of their own
+	"$XBUILD" build --root "$W/store.$name" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
+		--platform $TWO --leg "$platforms" --result "$W/legs/$name.json" $ANNOTATIONS "$@" "$W/app"
+}
+merge() { "$XBUILD" merge --root "$W/store.merge" "$@"; }
+mkdir "$W/legs"
+
+one_machine() {
+	both_platforms
+	# shellcheck disable=SC2086
+	"$XBUILD" build --root "$W/store.whole" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
+		--platform $TWO $ANNOTATIONS -t "$REG/whole:1" --push "$W/app" >"$W/whole"
+}
+
+by_registry() {
+	both_platforms
+	leg amd linux/amd64 -t "$REG/team/app:1" -t "$REG/team/app:latest" --push
+	leg arm linux/arm64 -t "$REG/team/app:1" --push
+	same "$(tags_of team/app)" "" "tags after the legs"
+	same "$(jq -r .revision "$W/legs/arm.json")" "$COMMIT"
+	same "$(jq -c .places "$W/legs/amd.json")" "[{\"repository\":\"$REG/team/app\"}]"
+	merge --dry-run -t "$REG/team/app:1" --push "$W/legs/arm.json" "$W/legs/amd.json" >"$W/said" 2>"$W/err"
+	says "$REG/team/app:1: (none) -> $(cat "$W/whole") +linux/amd64 +linux/arm64"
+	same "$(tags_of team/app)" "" "tags after --dry-run"
+	merge -t "$REG/team/app:1" -t "$REG/other/app:2" --push "$W/legs/arm.json" "$W/legs/amd.json" >"$W/said"
+	same "$(cat "$W/said")" "$(cat "$W/whole")" "digest of the merge"
+	same "$(remote_digest "$REG/team/app:1")" "$(cat "$W/whole")"
+	skopeo copy -q --all --src-tls-verify=false "docker://$REG/other/app:2" "oci:$W/copied:2"
+	same "$(index_digest "$W/copied")" "$(cat "$W/whole")"
+	cp -r "$W/legs" "$W/pushed"
+	# nothing of the images went over the machine that merged
+	same "$(find "$W/store.merge/blobs" -type f | wc -l)" 1 "files in the store of the merge"
+}
+
+by_layout() {
+	both_platforms
+	rm -rf "$W/legs"/* "$W/store.merge"
+	leg amd linux/amd64 -t app:1 -o "type=oci,dest=$W/legs/amd,tar=false"
+	leg arm linux/arm64 -t app:1 -o "type=oci,dest=$W/legs/arm/,tar=false"
+	same "$(jq '[.manifests[].annotations | values] | length' "$W/legs/arm/index.json")" 1 "annotated entries"
+	! grep -q ref.name "$W/legs/amd/index.json" || fail "the leg's layout has a name"
+	# as artifacts travel from machine to machine
+	mv "$W/legs" "$W/elsewhere"
+	(cd "$W/elsewhere" && merge -t app:1 -o "type=oci,dest=$W/merged,tar=false" -o "type=oci,dest=$W/merged.tar" amd.json arm.json >"$W/said")
+	mv "$W/elsewhere" "$W/legs"
+	same "$(cat "$W/said")" "$(cat "$W/whole")" "digest of the merge"
+	same "$(index_digest "$W/merged" 1)" "$(cat "$W/whole")"
+	tool verify "$W/merged" 1
+	same "$(skopeo inspect --raw "oci-archive:$W/merged.tar:1" | sha256sum | cut -c1-64)" "$(cut -c8- "$W/whole")"
+	merge -t app:1 "$W/legs/amd.json" "$W/legs/arm.json"
+	"$XBUILD" images --root "$W/store.merge" | grep -q "^app:1 .*linux/amd64.*linux/arm64" || fail "it is not in the store"
+	"$XBUILD" cache check --root "$W/store.merge"
+}
+
+# refused STATUS RESULT...: the merge fails, and no tag moves.
+refused() {
+	status=$1
+	shift
+	before=$(remote_digest "$REG/team/app:1")
+	exits "$status" merge -t "$REG/team/app:1" --push "$@"
+	same "$(remote_digest "$REG/team/app:1")" "$before" "the tag after a merge that failed"
+}
+# altered NAME FILTER: the result of the leg for arm64 with something changed, beside its layout.
+altered() { jq "$2" "$W/legs/arm.json" >"$W/legs/$1.json"; }
+
+not_together() {
+	both_platforms
+	refused 7 "$W/legs/amd.json"
+	says "no leg has an image for linux/arm64" "the results of all legs"
+	refused 7 "$W/legs/amd.json" "$W/legs/amd.json" "$W/legs/arm.json"
+	says "both have an image for linux/amd64"
+	altered revision '.revision = "v2"'
+	refused 7 "$W/legs/amd.json" "$W/legs/revision.json"
+	says "amd.json is of revision $COMMIT, and" "revision.json of v2"
+	refused 7 --revision v3 "$W/legs/amd.json" "$W/legs/arm.json"
+	says "and v3 is asked for"
+	altered clock '.sourceDateEpoch = 5'
+	refused 7 "$W/legs/amd.json" "$W/legs/clock.json"
+	says "has the clock 1700000000, and" "SOURCE_DATE_EPOCH"
+	altered file ".dockerfile = \"sha256:$(printf %064d 5)\""
+	refused 7 "$W/legs/amd.json" "$W/legs/file.json"
+	says "built with different Dockerfiles"
+	altered set '.platforms += ["linux/s390x"]'
+	refused 7 "$W/legs/amd.json" "$W/legs/set.json"
+	says "is a leg of linux/amd64,linux/arm64, and" linux/s390x
+	altered version '.builder.xbuild = "9.1.0"'
+	refused 7 "$W/legs/amd.json" "$W/legs/version.json"
+	says "by 9.1.0" "one version of xbuild"
+	altered library '.builder.libraries.gzip = "libdeflate 0.1"'
+	merge --dry-run --push -t "$REG/new:1" "$W/legs/amd.json" "$W/legs/library.json" 2>"$W/err"
+	says "warning:" "different versions of libraries"
+}
+
+not_what_it_says() {
+	both_platforms
+	altered digest ".manifests[0].digest = \"sha256:$(printf %064d 5)\""
+	refused 7 "$W/legs/amd.json" "$W/legs/digest.json"
+	says "digest.json: arm: the image for linux/arm64" "$(printf %064d 5)"
+	jq ".manifests[0].digest = \"sha256:$(printf %064d 5)\"" "$W/pushed/arm.json" >"$W/pushed/digest.json"
+	refused 3 "$W/pushed/amd.json" "$W/pushed/digest.json"
+	says "digest.json: $REG/team/app: the image for linux/arm64"
+	altered label ".manifests = ($(jq -c .manifests "$W/legs/amd.json") | .[0].platform.architecture = \"arm64\") | .places[0].layout = \"amd\""
+	refused 5 "$W/legs/amd.json" "$W/legs/label.json"
+	says "linux/arm64" "its config says linux/amd64"
+	altered path '.places[0].layout = "../legs/arm"'
+	refused 7 "$W/legs/amd.json" "$W/legs/path.json"
+	says "leads out of the directory"
+	altered member '.more = 1'
+	refused 7 "$W/legs/amd.json" "$W/legs/member.json"
+	says "members that are not known"
+	altered format '.xbuildLeg = 2'
+	refused 7 "$W/legs/amd.json" "$W/legs/format.json"
+	says "of version 2, and this xbuild reads 1"
+	head -c 300 "$W/legs/arm.json" >"$W/legs/cut.json"
+	refused 7 "$W/legs/amd.json" "$W/legs/cut.json"
+	says "cut.json: not valid JSON"
+	refused 2 "$W/legs/amd.json" "$W/legs/none.json"
+	says none.json "No such file"
+	ln -s /etc "$W/legs/link"
+	altered link '.places[0].layout = "link"'
+	refused 7 "$W/legs/amd.json" "$W/legs/link.json"
+	blob=$(jq -r '.manifests[0].digest' "$W/legs/arm.json" | cut -c8-)
+	layer=$(jq -r '.layers[-1].digest' "$W/legs/arm/blobs/sha256/$blob" | cut -c8-)
+	cp -r "$W/legs/arm" "$W/legs/rotten"
+	tr '\000-\377' '\001-\377\000' <"$W/legs/arm/blobs/sha256/$layer" >"$W/legs/rotten/blobs/sha256/$layer"
+	altered rotten '.places[0].layout = "rotten"'
+	exits 8 merge --root "$W/store.rotten" -t app:1 "$W/legs/amd.json" "$W/legs/rotten.json"
+	says "$layer"
+	! "$XBUILD" images --root "$W/store.rotten" | grep app || fail "it was named"
+}
+
+one_fails() {
+	both_platforms
+	"$XBUILD" build --root "$W/store.amd" --build-context "tiny=oci-layout://$TINY:tiny" \
+		--platform linux/amd64,linux/s390x? --leg linux/amd64 --result "$W/legs/most.json" \
+		-o "type=oci,dest=$W/legs/most,tar=false" "$W/app"
+	merge -t app:most "$W/legs/most.json" 2>"$W/err"
+	says "no leg has an image for linux/s390x: it is left out"
+}
+
+misused() {
+	exits 2 "$XBUILD" build --root "$W/s" --leg linux/arm64 --platform $TWO "$W/app"
+	says "--result FILE"
+	exits 2 leg x linux/s390x --push -t "$REG/x"
+	says "not among those of --platform"
+	exits 2 leg x linux/amd64
+	says "have to be somewhere" "--push"
+	exits 2 leg x linux/amd64 --load -t "$REG/x"
+	says "type=image of a leg"
+	exits 2 leg x linux/amd64 -o "type=oci,dest=$W/legs.tar"
+	says "tar=false"
+	exits 2 leg x linux/amd64 -o "type=oci,dest=$W/other,tar=false"
+	says "is not beside the result"
+	exits 2 env -u SOURCE_DATE_EPOCH "$XBUILD" build --root "$W/s" --platform linux/amd64 --result "$W/legs/x.json" \
+		--build-context "tiny=oci-layout://$TINY:tiny" --push -t "$REG/x" "$W/app"
+	says "a leg needs a clock" "git log -1"
+	mkdir "$W/nowhere"
+	cp "$W/app/Dockerfile" "$W/nowhere"
+	exits 2 "$XBUILD" build --root "$W/s" --platform linux/amd64 --result "$W/legs/x.json" --push -t "$REG/x" "$W/nowhere"
+	says "--revision"
+	[ ! -e "$W/legs/x.json" ] || fail "there is a result"
+	exits 2 merge
+	says "no result"
+	exits 2 merge -o type=local,dest=x "$W/legs/amd.json"
+	exits 2 merge -o type=oci,dest=x,compression=zstd "$W/legs/amd.json"
+	says "those that the legs made"
+}
+
+t "one machine builds all" one_machine
+t "two legs and a merge, by a registry, give the digest of one machine" by_registry
+t "two legs and a merge, by layouts, give the digest of one machine" by_layout
+t "legs that do not belong together are refused, and no tag moves" not_together
+t "results that are not what they say are refused, and nothing is named" not_what_it_says
+t "a platform that may fail may be missing" one_fails
+t "mistakes are told before anything is built" misused
+finish
