@@ -12,7 +12,7 @@
 struct copying {
 	struct xb_place *to;
 	struct xb_place *from;
-	const struct xb_copy_options *options;
+	const struct xb_transfer_options *options;
 	struct xb_descriptors blobs, manifests, indexes;
 };
 
@@ -29,12 +29,6 @@ static int check_cancelled(const struct copying *c, struct xb_error *err)
 		return 0;
 	(void)xb_error_set(err, -ECANCELED, "interrupted");
 	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
-}
-
-static void tell(const struct copying *c, const struct xb_descriptor *what, bool moved)
-{
-	if (c->options->done != NULL)
-		c->options->done(c->options->context, what, moved);
 }
 
 /* Sort what `root` needs into blobs, manifests and indexes, the latter inner ones first. */
@@ -59,19 +53,15 @@ static int copy_blob(void *context, size_t number, struct xb_error *err)
 {
 	struct copying *c = context;
 	const struct xb_descriptor *blob = &c->blobs.items[number];
-	bool moved = false;
 	int r = check_cancelled(c, err);
 
-	if (r == 0)
-		r = xb_place_copy_blob(c->to, c->from, blob, &moved, err);
-	if (r == 0)
-		tell(c, blob, moved);
-	return r;
+	return r < 0 ? r : xb_place_copy_blob(c->to, c->from, blob, &c->options->watch, err);
 }
 
 static int copy_document(struct copying *c, const struct xb_descriptor *document,
 			 struct xb_error *err)
 {
+	const struct xb_transfer_watch *watch = &c->options->watch;
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
 	bool there = false;
 	int r = check_cancelled(c, err);
@@ -82,8 +72,9 @@ static int copy_document(struct copying *c, const struct xb_descriptor *document
 		r = c->from->ops->read(c->from, document, XB_MAX_MANIFEST, &text, err);
 	if (r == 0 && !there)
 		r = c->to->ops->put_document(c->to, document, xb_str_view(&text), err);
-	if (r == 0)
-		tell(c, document, !there);
+	if (r == 0 && watch->done != NULL)
+		watch->done(watch->context, document,
+			    there ? XB_TRANSFER_THERE : XB_TRANSFER_MOVED);
 	return r;
 }
 
@@ -95,7 +86,7 @@ static int copy_manifest(void *context, size_t number, struct xb_error *err)
 }
 
 int xb_copy_image(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *root,
-		  const struct xb_copy_options *options, struct xb_error *err)
+		  const struct xb_transfer_options *options, struct xb_error *err)
 {
 	XB_CLEANUP(copying_clear)
 	struct copying c = { .to = to, .from = from, .options = options };

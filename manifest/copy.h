@@ -15,16 +15,12 @@
 #include "base/error.h"
 #include "manifest/descriptor.h"
 #include "manifest/place.h"
+#include "manifest/watch.h"
 
 /** How to copy; all is borrowed. Zeroed is good. */
-struct xb_copy_options {
+struct xb_transfer_options {
 	const atomic_bool *cancelled; /**< once it is true nothing more is begun; NULL: never */
-	void *context;		      /**< given to `done` */
-	/**
-	 * A blob or document has been dealt with; `moved`: its bytes went over. Called by several
-	 * threads at once. NULL: nobody wants to know.
-	 */
-	void (*done)(void *context, const struct xb_descriptor *what, bool moved);
+	struct xb_transfer_watch watch;
 };
 
 /**
@@ -32,6 +28,6 @@ struct xb_copy_options {
  * What was copied before an error stays, unnamed.
  */
 int xb_copy_image(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *root,
-		  const struct xb_copy_options *options, struct xb_error *err);
+		  const struct xb_transfer_options *options, struct xb_error *err);
 
 #endif

@@ -35,13 +35,35 @@ void xb_place_blob_close(struct xb_place_blob *blob)
 	*blob = XB_PLACE_BLOB_INIT;
 }
 
+/* A blob's source that somebody watches. */
+struct watched {
+	const struct xb_blob_source *source;
+	const struct xb_descriptor *blob;
+	const struct xb_transfer_watch *watch;
+};
+
+static ssize_t read_watched(void *context, uint64_t offset, void *data, size_t size,
+			    struct xb_error *err)
+{
+	const struct watched *w = context;
+	ssize_t got = w->source->read(w->source->context, offset, data, size, err);
+
+	if (got > 0)
+		w->watch->moving(w->watch->context, w->blob, offset + (uint64_t)got);
+	return got;
+}
+
 static int copy_bytes(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
-		      struct xb_error *err)
+		      const struct xb_transfer_watch *watch, struct xb_error *err)
 {
 	xb_auto_place_blob struct xb_place_blob bytes = XB_PLACE_BLOB_INIT;
+	struct watched watched = { .source = &bytes.source, .blob = blob, .watch = watch };
+	const struct xb_blob_source told = { .context = &watched, .read = read_watched };
 	int r = xb_place_blob_open(from, blob, &bytes, err);
 
-	return r < 0 ? r : to->ops->put(to, blob, &bytes.source, err);
+	if (r < 0)
+		return r;
+	return to->ops->put(to, blob, watch->moving != NULL ? &told : &bytes.source, err);
 }
 
 static int mount(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
@@ -55,18 +77,19 @@ static int mount(struct xb_place *to, struct xb_place *from, const struct xb_des
 }
 
 int xb_place_copy_blob(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
-		       bool *moved, struct xb_error *err)
+		       const struct xb_transfer_watch *watch, struct xb_error *err)
 {
+	enum xb_transfer_way way = XB_TRANSFER_THERE;
 	bool there = false;
 	int r = to->ops->has(to, blob, &there, err);
 
-	if (moved != NULL)
-		*moved = false;
-	if (r == 0 && !there)
+	if (r == 0 && !there) {
 		r = mount(to, from, blob, &there, err);
-	if (r < 0 || there)
-		return r;
-	if (moved != NULL)
-		*moved = true;
-	return copy_bytes(to, from, blob, err);
+		way = there ? XB_TRANSFER_MOUNTED : XB_TRANSFER_MOVED;
+	}
+	if (r == 0 && !there)
+		r = copy_bytes(to, from, blob, watch, err);
+	if (r == 0 && watch->done != NULL)
+		watch->done(watch->context, blob, way);
+	return r;
 }

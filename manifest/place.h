@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "manifest/descriptor.h"
 #include "manifest/stream.h"
+#include "manifest/watch.h"
 
 struct xb_place;
 
@@ -95,11 +96,8 @@ int xb_place_blob_open(struct xb_place *place, const struct xb_descriptor *descr
 void xb_place_blob_close(struct xb_place_blob *blob);
 #define xb_auto_place_blob XB_CLEANUP(xb_place_blob_close)
 
-/**
- * Copy one blob unless it is there: mounted where that can be, else through this machine. `*moved`
- * (may be NULL) says whether bytes went through it.
- */
+/** Copy one blob unless it is there: mounted where that can be, else through this machine. */
 int xb_place_copy_blob(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
-		       bool *moved, struct xb_error *err);
+		       const struct xb_transfer_watch *watch, struct xb_error *err);
 
 #endif

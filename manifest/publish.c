@@ -218,7 +218,7 @@ static int read_back(struct xb_place *place, const struct xb_descriptor *root, s
 }
 
 static int send(const struct xb_tag_moves *moves, struct xb_place *from,
-		const struct xb_descriptor *root, const struct xb_copy_options *options,
+		const struct xb_descriptor *root, const struct xb_transfer_options *options,
 		struct xb_str *text, struct xb_error *err)
 {
 	int r = 0;

@@ -49,7 +49,7 @@ void xb_publish_print(const struct xb_tag_moves *moves, const struct xb_descript
 
 /** How to publish; all is borrowed. */
 struct xb_publish_options {
-	struct xb_copy_options copy;
+	struct xb_transfer_options copy;
 	bool allow_drop; /**< a tag may lose platforms */
 	/** Platforms, normalised, that a tag may lose all the same; NULL: none. */
 	const struct xb_strv *may_lose;

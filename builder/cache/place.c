@@ -214,5 +214,5 @@ int xb_store_fetch_blob(struct xb_store *store, struct xb_place *from,
 		return 0;
 	if (from->ops->open != NULL)
 		return import_file(store, from, blob, err);
-	return xb_place_copy_blob(&to.place, from, blob, NULL, err);
+	return xb_place_copy_blob(&to.place, from, blob, &(struct xb_transfer_watch){ 0 }, err);
 }

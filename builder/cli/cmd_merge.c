@@ -301,7 +301,7 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 			continue;
 		if (!stored)
 			r = xb_copy_image(&store->place, &m->from.place, &m->root,
-					  &(struct xb_copy_options){ 0 }, err);
+					  &(struct xb_transfer_options){ 0 }, err);
 		stored = true;
 		if (r == 0)
 			r = xb_output_write(output, &source, err);

@@ -8,11 +8,13 @@
 #include "builder/cache/tag.h"
 #include "builder/cli/command.h"
 #include "builder/cli/registries.h"
+#include "builder/cli/transfers.h"
 #include "manifest/publish.h"
 #include "manifest/registry/place.h"
 
 struct transfer_options {
 	const char *root;
+	const char *progress;
 	struct xb_registry_flags registries;
 	bool allow_drop;
 	bool dry_run;
@@ -22,12 +24,21 @@ struct transfer_options {
 
 #define AT(member) offsetof(struct transfer_options, member)
 
+#define PROGRESS_ROWS                                                                              \
+	{                                                                                          \
+		"progress",   0,      XB_OPTION_TEXT,                                              \
+		AT(progress), "MODE", "auto, plain, tty, quiet or rawjson"                         \
+	},                                                                                         \
+	{                                                                                          \
+		"quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digests alone"           \
+	}
+
 static const struct xb_option push_table[] = {
 	{ "allow-drop", 0, XB_OPTION_FLAG, AT(allow_drop), NULL,
 	  "let tags lose platforms that they have now" },
 	{ "dry-run", 0, XB_OPTION_FLAG, AT(dry_run), NULL,
 	  "push nothing: print what would become of each tag" },
-	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digests alone" },
+	PROGRESS_ROWS,
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	XB_REGISTRY_OPTION_ROWS(transfer_options, registries),
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
@@ -35,6 +46,7 @@ static const struct xb_option push_table[] = {
 };
 
 static const struct xb_option pull_table[] = {
+	PROGRESS_ROWS,
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	XB_REGISTRY_OPTION_ROWS(transfer_options, registries),
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
@@ -47,12 +59,14 @@ struct transfer {
 	struct xb_strv names;
 	struct xb_registries registries;
 	struct xb_store *store;
+	struct xb_transfers *transfers;
 };
 
 static void transfer_clear(struct transfer *t)
 {
 	xb_registry_flags_clear(&t->options.registries);
 	xb_strv_clear(&t->names);
+	xb_transfers_free(t->transfers);
 	xb_registries_clear(&t->registries);
 	xb_store_free(t->store);
 }
@@ -62,6 +76,7 @@ static int start(const struct xb_invocation *invocation, const struct xb_option 
 		 const char *synopsis, struct transfer *t, struct xb_error *err)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	enum xb_progress_mode mode = XB_PROGRESS_QUIET;
 	const char *root;
 	int r = xb_options_parse(table, invocation->argv, false, &t->options, &t->names, err);
 
@@ -74,6 +89,11 @@ static int start(const struct xb_invocation *invocation, const struct xb_option 
 	}
 	if (t->names.len == 0)
 		return xb_error_usage(err, synopsis, "no image is named");
+	if (!t->options.quiet)
+		r = xb_progress_mode(t->options.progress, &mode, err);
+	if (r < 0)
+		return r;
+	t->transfers = xb_transfers_new(mode);
 	root = t->options.root != NULL ? t->options.root : invocation->default_root;
 	t->registries.cancel_fd = invocation->stop_fd;
 	r = xb_registries_init(&t->registries, &t->options.registries, err);
@@ -113,7 +133,10 @@ static int push(struct transfer *t, const char *name, struct xb_error *err)
 	xb_auto_tag_moves struct xb_tag_moves moves = { 0 };
 	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_place struct xb_place *to = NULL;
-	const struct xb_publish_options how = { .allow_drop = t->options.allow_drop };
+	const struct xb_publish_options how = {
+		.copy.watch = xb_transfers_watch(t->transfers),
+		.allow_drop = t->options.allow_drop,
+	};
 	struct xb_store_place from = xb_store_place(t->store);
 	xb_autofree char *whole = NULL;
 	int r = xb_tag_get(t->store, name, &root, err);
@@ -161,6 +184,7 @@ static int pull(struct transfer *t, const char *name, struct xb_error *err)
 	xb_auto_place struct xb_place *remote = NULL;
 	struct xb_store_place to = xb_store_place(t->store);
 	struct xb_store_place from;
+	const struct xb_transfer_options how = { .watch = xb_transfers_watch(t->transfers) };
 	int r = open_place(t, name, &ref, &remote, err);
 
 	if (r < 0)
@@ -169,8 +193,7 @@ static int pull(struct transfer *t, const char *name, struct xb_error *err)
 	r = remote->ops->resolve(remote, xb_digest_empty(&ref.digest) ? ref.tag : ref.digest.text,
 				 &root, err);
 	if (r == 0)
-		r = xb_copy_image(&to.place, &from.place, &root, &(struct xb_copy_options){ 0 },
-				  err);
+		r = xb_copy_image(&to.place, &from.place, &root, &how, err);
 	if (r == 0)
 		r = xb_tag_set(t->store, name, &root, err);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "builder/cli/leg_result.h"
 #include "builder/cli/report.h"
+#include "builder/cli/transfers.h"
 #include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
 #include "builder/solve/output_push.h"
@@ -361,7 +362,7 @@ static struct xb_plan without_missing(const struct xb_plan *plan, const struct x
 
 /* An output whose tags move only once everything else has been written. */
 static int push(struct delivery *d, size_t index, const struct xb_registry_opener *opener,
-		struct xb_str *notes, struct xb_error *err)
+		struct xb_transfers *transfers, struct xb_str *notes, struct xb_error *err)
 {
 	const struct xb_build_request *request = d->request;
 	const struct xb_output_source source = {
@@ -376,6 +377,7 @@ static int push(struct delivery *d, size_t index, const struct xb_registry_opene
 		.allow_drop = request->options.allow_drop,
 		.dry_run = request->options.dry_run,
 		.notes = notes,
+		.watch = xb_transfers_watch(transfers),
 	};
 
 	return xb_output_push(&request->outputs.items[index], &source, &how, err);
@@ -386,12 +388,18 @@ static int push_outputs(struct delivery *d, struct xb_registries *registries, st
 	const struct xb_outputs *outputs = &d->request->outputs;
 	const struct xb_registry_opener opener = xb_registries_opener(registries);
 	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
+	enum xb_progress_mode mode = XB_PROGRESS_QUIET;
+	struct xb_transfers *transfers;
 	int r = 0;
 
+	if (!d->request->options.quiet)
+		r = xb_progress_mode(d->request->options.progress, &mode, err);
+	transfers = xb_transfers_new(mode);
 	for (size_t i = 0; r == 0 && i < outputs->len; i++) {
 		if (xb_output_is_pushed(&outputs->items[i]))
-			r = push(d, i, &opener, &notes, err);
+			r = push(d, i, &opener, transfers, &notes, err);
 	}
+	xb_transfers_free(transfers);
 	if (!d->request->options.quiet || d->request->options.dry_run)
 		(void)fputs(xb_str_text(&notes), stderr);
 	return r;

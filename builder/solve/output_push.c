@@ -134,7 +134,7 @@ int xb_output_push_from(const struct xb_output *output, const struct xb_strv *na
 	XB_CLEANUP(repositories_clear) struct repositories repositories = { 0 };
 	xb_auto_tag_moves struct xb_tag_moves moves = { 0 };
 	const struct xb_publish_options options = {
-		.copy.cancelled = cancelled,
+		.copy = { .cancelled = cancelled, .watch = how->watch },
 		.allow_drop = how->allow_drop,
 	};
 	struct xb_registry *registry = NULL;

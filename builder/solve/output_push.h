@@ -21,6 +21,7 @@ struct xb_output_push {
 	bool allow_drop;		  /**< a tag may lose platforms */
 	bool dry_run;			  /**< only look what tags would mean */
 	struct xb_str *notes;		  /**< gets a line for each tag */
+	struct xb_transfer_watch watch;	  /**< is told of each blob */
 };
 
 /** Whether an output is pushed. */

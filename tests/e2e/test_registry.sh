@@ -97,6 +97,7 @@ store_and_back() {
 	build_app --platform $TWO -t "$REG/kept:1" >"$W/digest"
 	"$XBUILD" push --root "$W/store" "$REG/kept:1" >"$W/said" 2>"$W/err"
 	says "(none) -> $(cat "$W/digest") +linux/amd64 +linux/arm64"
+	says "blobs: " " moved (0.6 MB), "
 	same "$(cat "$W/said")" "$(cat "$W/digest")"
 	"$XBUILD" pull --root "$W/store3" "$REG/kept:1" >"$W/said"
 	same "$(cat "$W/said")" "$(cat "$W/digest")"

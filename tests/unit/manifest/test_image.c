@@ -295,7 +295,7 @@ static int copy(struct xb_layout *to, const struct xb_descriptor *root)
 	struct xb_layout_place target = xb_layout_place_rw(to, true);
 
 	return xb_copy_image(&target.place, XB_PLACE_OF(layout), root,
-			     &(struct xb_copy_options){ 0 }, NULL);
+			     &(struct xb_transfer_options){ 0 }, NULL);
 }
 
 static void images_are_copied_whole(void **state)
