@@ -152,16 +152,21 @@ static struct known *learn(struct xb_medley *medley, const struct xb_digest *dig
 	return known;
 }
 
+void xb_medley_add_one(struct xb_medley *medley, struct xb_place *place,
+		       const struct xb_digest *digest)
+{
+	if (xb_map_get(medley->known, xb_view(digest->text)) == NULL)
+		learn(medley, digest)->place = place;
+}
+
 int xb_medley_add(struct xb_medley *medley, struct xb_place *place,
 		  const struct xb_descriptor *root, struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
 	int r = xb_image_blobs(place, root, &blobs, err);
 
-	for (size_t i = 0; r == 0 && i < blobs.len; i++) {
-		if (get_known(&medley->place, &blobs.items[i]) == NULL)
-			learn(medley, &blobs.items[i].digest)->place = place;
-	}
+	for (size_t i = 0; r == 0 && i < blobs.len; i++)
+		xb_medley_add_one(medley, place, &blobs.items[i].digest);
 	return r;
 }
 

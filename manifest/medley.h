@@ -33,6 +33,9 @@ struct xb_place *xb_medley_place(struct xb_medley *medley);
  */
 int xb_medley_add(struct xb_medley *medley, struct xb_place *place,
 		  const struct xb_descriptor *root, struct xb_error *err);
+/** One blob or document is in `place` (borrowed), unless it is known to be elsewhere. */
+void xb_medley_add_one(struct xb_medley *medley, struct xb_place *place,
+		       const struct xb_digest *digest);
 /** A document that is nowhere else; `ret` (empty on entry) gets its descriptor. */
 void xb_medley_make(struct xb_medley *medley, const char *media_type, struct xb_view bytes,
 		    struct xb_descriptor *ret);

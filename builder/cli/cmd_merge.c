@@ -19,8 +19,8 @@
 #include "manifest/copy.h"
 #include "manifest/image.h"
 #include "manifest/legs.h"
+#include "manifest/medley.h"
 #include "manifest/place_layout.h"
-#include "manifest/place_union.h"
 #include "manifest/reference.h"
 #include "manifest/registry/place.h"
 
@@ -90,14 +90,14 @@ struct merge {
 	struct xb_store *store;
 	struct xb_legs legs;
 	struct sources sources;
-	struct xb_union_place from;
+	struct xb_medley *from;
 	struct xb_descriptor root;
 };
 
 static void merge_clear(struct merge *m)
 {
 	xb_descriptor_clear(&m->root);
-	xb_union_place_clear(&m->from);
+	xb_medley_free(m->from);
 	sources_clear(&m->sources);
 	xb_legs_clear(&m->legs);
 	xb_registries_clear(&m->registries);
@@ -189,7 +189,7 @@ static int add_image(struct merge *m, struct xb_place *place, const struct xb_de
 	int r = xb_image_find(place, manifest, &manifest->platform, &image, err);
 
 	if (r == 0)
-		r = xb_union_place_add(&m->from, place, manifest, err);
+		r = xb_medley_add(m->from, place, manifest, err);
 	return r < 0 ? xb_error_wrap(err, r, "the image for %s",
 				     xb_platform_name(&manifest->platform).text)
 		     : 0;
@@ -254,7 +254,7 @@ static int gather(struct merge *m, struct xb_store_place *store, struct xb_error
 	if (r == 0)
 		r = make_root(m, err);
 	if (r == 0)
-		xb_union_place_add_one(&m->from, &store->place, &m->root);
+		xb_medley_add_one(m->from, &store->place, &m->root.digest);
 	return r;
 }
 
@@ -300,7 +300,7 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 		if (output->type == XB_OUTPUT_REGISTRY)
 			continue;
 		if (!stored)
-			r = xb_copy_image(&store->place, &m->from.place, &m->root,
+			r = xb_copy_image(&store->place, xb_medley_place(m->from), &m->root,
 					  &(struct xb_transfer_options){ 0 }, err);
 		stored = true;
 		if (r == 0)
@@ -324,7 +324,8 @@ static int push_outputs(struct merge *m, struct xb_error *err)
 	for (size_t i = 0; r == 0 && i < m->outputs.len; i++) {
 		if (xb_output_is_pushed(&m->outputs.items[i]))
 			r = xb_output_push_from(&m->outputs.items[i], &m->options.names,
-						&m->from.place, &m->root, NULL, &how, err);
+						xb_medley_place(m->from), &m->root, NULL, &how,
+						err);
 	}
 	if (!m->options.quiet || m->options.dry_run)
 		(void)fputs(xb_str_text(&notes), stderr);
@@ -381,7 +382,7 @@ static int print_help(void)
 
 int xb_cmd_merge(const struct xb_invocation *invocation, struct xb_error *err)
 {
-	XB_CLEANUP(merge_clear) struct merge m = { .from = xb_union_place_new("the legs") };
+	XB_CLEANUP(merge_clear) struct merge m = { .from = xb_medley_new("the legs") };
 	int r = xb_options_parse(merge_table, invocation->argv, false, &m.options, &m.files, err);
 
 	if (r == 0 && m.options.help)
