@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -221,6 +222,13 @@ int xb_pool_fd(const struct xb_pool *pool)
 }
 
 /* ---- one thing for each of many ------------------------------------------------------------- */
+
+unsigned xb_pool_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
 
 /* More at once are of no use: such work waits for disks. */
 #define MOST_EACH 8

@@ -44,6 +44,9 @@ struct xb_job *xb_pool_collect(struct xb_pool *pool);
 /** A descriptor (borrowed) that poll() reports readable while finished jobs wait. */
 int xb_pool_fd(const struct xb_pool *pool);
 
+/** How many processors this process may use; at least 1. */
+unsigned xb_pool_processors(void);
+
 /**
  * Call `run` for each number below `count`, several at once, and wait for all. Returns 0, or what
  * the call of the lowest number that failed returned, with its error. For those who have no pool.

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "builder/layer/entry.h"
+#include "builder/layer/hidden.h"
 #include "builder/layer/inodes.h"
 #include "builder/layer/prune.h"
 
@@ -29,6 +30,7 @@ struct xb_apply {
 	struct xb_str parent; /* path of `parent_fd`, which is -1 when not known */
 	int parent_fd;
 	struct xb_inodes written; /* what this layer made */
+	struct xb_hidden hidden;  /* what it hides, alone */
 	struct late_times XB_ARRAY(struct late_time) times;
 	struct xb_strv warnings;
 	uint64_t count;
@@ -69,6 +71,7 @@ void xb_apply_free(struct xb_apply *a)
 	xb_str_clear(&a->parent);
 	xb_cleanup_fd(&a->parent_fd);
 	xb_inodes_clear(&a->written);
+	xb_hidden_clear(&a->hidden);
 	xb_strv_clear(&a->warnings);
 	free(a);
 }
@@ -88,6 +91,11 @@ const struct xb_strv *xb_apply_warnings(const struct xb_apply *a)
 	return &a->warnings;
 }
 
+const struct xb_strv *xb_apply_hidden(const struct xb_apply *a)
+{
+	return &a->hidden.paths;
+}
+
 __attribute__((format(printf, 2, 3))) static void warn(struct xb_apply *a, const char *format, ...)
 {
 	va_list args;
@@ -104,6 +112,12 @@ static int refuse(struct xb_error *err, const char *why)
 	return xb_error_set(err, -EBADMSG, "%s", why);
 }
 
+/* Of no interest to people: the layer is then applied where there is what it needs. */
+static int needs_below(struct xb_error *err)
+{
+	return xb_error_set(err, -EXDEV, "it depends on the layers below");
+}
+
 /* The kernel's path limit is met only at the call; what it says then is clear enough. */
 static int open_parent(struct xb_apply *a, struct xb_view path, bool make, struct xb_error *err)
 {
@@ -115,6 +129,8 @@ static int open_parent(struct xb_apply *a, struct xb_view path, bool make, struc
 	gid_t gid = a->options.gid >= 0 ? (gid_t)a->options.gid : 0;
 
 	xb_error_clear(&ignored);
+	if (fd == -ENOENT && a->options.alone)
+		return needs_below(err);
 	if (fd == -ENOENT && make)
 		fd = xb_mkdir_in_root(a->options.root, text, mode, uid, gid, err);
 	else if (fd < 0)
@@ -167,6 +183,15 @@ static int apply_opaque(struct xb_apply *a, const struct place *place, struct xb
 	return xb_prune_contents(fd, &a->written, err);
 }
 
+/* Alone, there is nothing yet to be hidden. */
+static int hide_later(struct xb_apply *a, enum xb_entry_meaning meaning, const struct place *place,
+		      const char *hidden, struct xb_error *err)
+{
+	return meaning == XB_ENTRY_OPAQUE
+		       ? xb_hidden_opaque(a->options.root, place->dirfd, err)
+		       : xb_hidden_note(&a->hidden, xb_str_view(&a->parent), hidden, err);
+}
+
 static int apply_whiteout(struct xb_apply *a, enum xb_entry_meaning meaning, const char *hidden,
 			  struct xb_error *err)
 {
@@ -180,6 +205,8 @@ static int apply_whiteout(struct xb_apply *a, enum xb_entry_meaning meaning, con
 	}
 	if (r < 0)
 		return r;
+	if (a->options.alone)
+		return hide_later(a, meaning, &place, hidden, err);
 	distrust_parent(a);
 	if (meaning == XB_ENTRY_OPAQUE)
 		return apply_opaque(a, &place, err);
@@ -292,6 +319,9 @@ static int clear_place(struct xb_apply *a, struct place *place, struct xb_error 
 {
 	if (!place->exists)
 		return 0;
+	/* paths may have led through it, and it hides what its successor would not */
+	if (a->options.alone)
+		return needs_below(err);
 	place->exists = false;
 	if (!S_ISREG(place->st.st_mode))
 		distrust_parent(a); /* paths may have led through it */
@@ -352,7 +382,10 @@ static int apply_file(struct xb_apply *a, const struct xb_tar_item *item, struct
 	return r;
 }
 
-/* A layer says all of a directory: attributes of the one below it that it lacks go. */
+/*
+ * A layer says all of a directory: attributes that it lacks go, be they those of the one below or
+ * the ACL for new files that its parent gave it.
+ */
 static void drop_xattrs(int fd)
 {
 	xb_auto_xattrs struct xb_xattrs have = { 0 };
@@ -389,7 +422,7 @@ static int apply_directory(struct xb_apply *a, const struct xb_tar_item *item, s
 	fd = openat(place->dirfd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "opening the directory");
-	if (merge && a->options.whiteouts)
+	if (a->options.whiteouts)
 		drop_xattrs(fd);
 	set_time_later(a, item);
 	return set_open_metadata(a, fd, item, err);
@@ -429,7 +462,9 @@ static int open_target(struct xb_apply *a, const char *link, const char **ret_na
 	if ((*ret_name)[0] == '\0')
 		return refuse(err, "a hard link to the root directory");
 	if (fstatat(fd, *ret_name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
-		return xb_error_errno(err, -errno, "looking for what it is a link to");
+		return errno == ENOENT && a->options.alone
+			       ? needs_below(err)
+			       : xb_error_errno(err, -errno, "looking for what it is a link to");
 	if (S_ISDIR(ret_st->st_mode))
 		return refuse(err, "a hard link to a directory");
 	return XB_STEAL_FD(fd);
@@ -478,6 +513,9 @@ static int apply_node(struct xb_apply *a, const struct xb_tar_item *item, struct
 		return set_named_metadata(a, place, item, err);
 	if (errno != EPERM || type == S_IFIFO)
 		return xb_error_errno(err, -errno, "making the node");
+	/* what is below goes nevertheless */
+	if (a->options.alone)
+		return needs_below(err);
 	warn(a, "%s: device %u:%u left out, this user may make no devices", xb_str_text(&a->name),
 	     item->device_major, item->device_minor);
 	return 0;
@@ -602,6 +640,8 @@ int xb_apply_all(struct xb_apply *a, struct xb_tar_reader *tar, struct xb_error 
 		if (r < 0)
 			return name_entry(&item, r, err);
 	}
+	if (r >= 0)
+		r = xb_hidden_settle(&a->hidden, a->options.root, err);
 	if (r >= 0)
 		set_late_times(a);
 	return r;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@
 void xb_unpack_report_clear(struct xb_unpack_report *report)
 {
 	xb_strv_clear(&report->warnings);
+	xb_strv_clear(&report->hidden);
 	*report = XB_UNPACK_REPORT_INIT;
 }
 
@@ -188,7 +190,9 @@ static int conclude(struct xb_unpack_job *job, struct xb_unpack_report *report,
 		report->tar_size = answer.tar_size;
 		report->newest = answer.newest;
 		report->warnings = answer.warnings;
+		report->hidden = answer.hidden;
 		answer.warnings = XB_STRV_INIT;
+		answer.hidden = XB_STRV_INIT;
 	}
 	return answer.code;
 }
@@ -229,6 +233,7 @@ static int make_request(enum xb_wire_task task, const struct xb_unpack_layer *la
 		.task = task,
 		.digest = layer->digest,
 		.content = layer->diff_id,
+		.alone = layer->alone,
 		.uid = -1,
 		.gid = -1,
 	};
@@ -262,6 +267,25 @@ int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_f
 		    struct xb_error *err)
 {
 	return run_layer(XB_WIRE_LAYER, blob_fd, layer, dest_fd, limits, report, err);
+}
+
+int xb_layer_hide(int dest_fd, const struct xb_strv *hidden, struct xb_error *err)
+{
+	struct xb_wire_request request = { .size = sizeof(request), .task = XB_WIRE_HIDE };
+	xb_auto_fd int names = xb_memfd_new("hidden", err);
+	int r = names;
+
+	for (size_t i = 0; r >= 0 && i < hidden->len; i++)
+		r = xb_write_all(names, hidden->items[i], strlen(hidden->items[i]) + 1, err);
+	if (r >= 0)
+		r = xb_memfd_seal(names, err);
+	set_limits(&request, NULL, 0);
+	if (r >= 0)
+		r = run(&request, names, dest_fd, NULL, err);
+	if (r >= 0)
+		return 0;
+	xb_error_fault(err, XB_FAULT_STORE);
+	return r;
 }
 
 /* A socket, since a child that has ended must not end this process by a signal. */

@@ -39,9 +39,12 @@ struct xb_unpack_report {
 	uint64_t tar_size;	 /**< bytes of the tar */
 	int64_t newest;		 /**< time of its newest regular file in seconds, -1 without any */
 	struct xb_strv warnings; /**< what was left out and why, at most 20 lines */
+	struct xb_strv hidden;	 /**< of a layer unpacked alone: what xb_layer_hide() is to hide */
 };
 
-#define XB_UNPACK_REPORT_INIT ((struct xb_unpack_report){ .newest = -1, .warnings = XB_STRV_INIT })
+#define XB_UNPACK_REPORT_INIT                                                                      \
+	((struct xb_unpack_report){                                                                \
+		.newest = -1, .warnings = XB_STRV_INIT, .hidden = XB_STRV_INIT })
 
 /** Release what the report holds. */
 void xb_unpack_report_clear(struct xb_unpack_report *report);
@@ -53,6 +56,7 @@ struct xb_unpack_layer {
 	uint64_t size;		/**< bytes of the blob */
 	struct xb_digest digest;  /**< of the blob; empty: not checked */
 	struct xb_digest diff_id; /**< of the tar; empty: not checked */
+	bool alone; /**< unpack it without the layers below, onto an empty directory */
 };
 
 /**
@@ -65,6 +69,11 @@ struct xb_unpack_layer {
  * `.`, `..` and the empty name. Left out with a warning: device nodes that this user may not make,
  * attributes outside the list of builder/layer/pack.h.
  *
+ * With `layer->alone`, `dest_fd` is the bare directory of a snapshot instead, empty: most layers
+ * say all of what they are about, and then come out the same to whoever sees them over those below,
+ * once xb_layer_hide() has hidden what `report->hidden` names. A layer that does not is refused
+ * with -EXDEV, and is to be unpacked as above.
+ *
  * Which layer it was is for the caller to say. Errors: fault store with -EBADMSG (not what the
  * digests say, damaged, not a tar), -EFBIG (a limit, with the hint how to raise it), -ENOTSUP
  * (unknown media type), those of writing.
@@ -72,6 +81,12 @@ struct xb_unpack_layer {
 int xb_layer_unpack(int blob_fd, const struct xb_unpack_layer *layer, int dest_fd,
 		    const struct xb_unpack_limits *limits, struct xb_unpack_report *report,
 		    struct xb_error *err);
+
+/**
+ * Remove the names that a layer unpacked alone hides from `dest_fd`: the view of its snapshot over
+ * those below it, writable, which the caller has not shown to anybody. Errors: fault store.
+ */
+int xb_layer_hide(int dest_fd, const struct xb_strv *hidden, struct xb_error *err);
 
 /**
  * A layer that is unpacked while its blob arrives: the child reads what is there and waits for

@@ -12,6 +12,7 @@
 #include "base/confine.h"
 #include "base/file.h"
 #include "builder/layer/apply.h"
+#include "builder/layer/hidden.h"
 #include "builder/layer/roster.h"
 #include "builder/layer/tarread.h"
 
@@ -58,6 +59,7 @@ static int serve_tree(const struct xb_wire_request *request, int blob_fd, int de
 	const struct xb_apply_options options = {
 		.root = dest_fd,
 		.whiteouts = request->task == XB_WIRE_LAYER,
+		.alone = request->alone != 0,
 		.keep_root = request->task != XB_WIRE_LAYER,
 		.plain = request->task == XB_WIRE_TARFILE,
 		.uid = request->uid,
@@ -83,6 +85,7 @@ static int serve_tree(const struct xb_wire_request *request, int blob_fd, int de
 	answer->tar_size = xb_decoder_size(decoder);
 	answer->newest = xb_apply_newest(apply);
 	xb_strv_copy(&answer->warnings, xb_apply_warnings(apply));
+	xb_strv_copy(&answer->hidden, xb_apply_hidden(apply));
 	return 0;
 }
 
@@ -125,6 +128,14 @@ static int serve_list(const struct xb_wire_request *request, int blob_fd, int de
 	return r;
 }
 
+static int serve_hide(int names_fd, int dest_fd, struct xb_error *err)
+{
+	xb_auto_str struct xb_str names = XB_STR_INIT(XB_MAX_HIDDEN);
+	int r = xb_file_read_fd(names_fd, &names, err);
+
+	return r < 0 ? r : xb_hidden_remove(dest_fd, xb_str_view(&names), err);
+}
+
 int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 		    struct xb_wire_answer *answer, struct xb_error *err)
 {
@@ -132,6 +143,8 @@ int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest
 		answer->code = serve_is_archive(request, blob_fd);
 	else if (request->task == XB_WIRE_DECODE)
 		answer->code = serve_decode(request, blob_fd, dest_fd, answer, err);
+	else if (request->task == XB_WIRE_HIDE)
+		answer->code = serve_hide(blob_fd, dest_fd, err);
 	else if (request->task == XB_WIRE_LIST)
 		answer->code = serve_list(request, blob_fd, dest_fd, answer, err);
 	else

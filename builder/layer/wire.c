@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* The fixed part of an answer; the message, the hint and the warnings follow, each with its NUL. */
+/* The fixed part of an answer; the message, the hint, the warnings and what is hidden
+ * follow, each with its NUL. */
 struct head {
 	uint32_t magic;
 	int32_t code;
@@ -12,6 +13,7 @@ struct head {
 	uint64_t tar_size;
 	int64_t newest;
 	uint32_t texts;
+	uint32_t hidden; /* so many of them, at the end */
 };
 
 #define MAGIC UINT32_C(0x78626131)
@@ -19,6 +21,7 @@ struct head {
 void xb_wire_answer_clear(struct xb_wire_answer *answer)
 {
 	xb_strv_clear(&answer->warnings);
+	xb_strv_clear(&answer->hidden);
 	xb_error_clear(&answer->error);
 }
 
@@ -35,7 +38,8 @@ void xb_wire_encode(const struct xb_wire_answer *answer, struct xb_str *out)
 		.entries = answer->entries,
 		.tar_size = answer->tar_size,
 		.newest = answer->newest,
-		.texts = 2 + (uint32_t)answer->warnings.len,
+		.texts = 2 + (uint32_t)(answer->warnings.len + answer->hidden.len),
+		.hidden = (uint32_t)answer->hidden.len,
 	};
 
 	xb_str_append(out, &head, sizeof(head));
@@ -43,6 +47,8 @@ void xb_wire_encode(const struct xb_wire_answer *answer, struct xb_str *out)
 	put_text(out, answer->error.hint);
 	for (size_t i = 0; i < answer->warnings.len; i++)
 		put_text(out, answer->warnings.items[i]);
+	for (size_t i = 0; i < answer->hidden.len; i++)
+		put_text(out, answer->hidden.items[i]);
 }
 
 static char *safe(struct xb_view text)
@@ -53,11 +59,14 @@ static char *safe(struct xb_view text)
 	return xb_str_steal(&out);
 }
 
-static void take_text(struct xb_wire_answer *ret, size_t index, struct xb_view text)
+static void take_text(struct xb_wire_answer *ret, const struct head *head, size_t index,
+		      struct xb_view text)
 {
 	xb_autofree char *printable = safe(text);
 
-	if (index == 0 && ret->code < 0)
+	if (index >= 2 && head->texts - index <= head->hidden)
+		xb_strv_push_view(&ret->hidden, text);
+	else if (index == 0 && ret->code < 0)
 		(void)xb_error_set(&ret->error, ret->code, "%s", printable);
 	else if (index == 1 && text.len > 0)
 		(void)xb_error_hint(&ret->error, "%s", printable);
@@ -84,7 +93,7 @@ int xb_wire_decode(struct xb_view bytes, struct xb_wire_answer *ret, struct xb_e
 
 		if (len == bytes.len)
 			break;
-		take_text(&answer, index++, xb_view_sub(bytes, 0, len));
+		take_text(&answer, &head, index++, xb_view_sub(bytes, 0, len));
 		bytes = xb_view_sub(bytes, len + 1, bytes.len);
 	}
 	if (head.magic != MAGIC || index < 2 || index != head.texts || bytes.len > 0) {

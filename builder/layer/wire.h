@@ -32,6 +32,7 @@ enum xb_wire_task {
 	XB_WIRE_IS_ARCHIVE, /**< tell whether it is a tar: answer code 1 or 0 */
 	XB_WIRE_DECODE,	    /**< write what a blob was made of; the destination is a file */
 	XB_WIRE_LIST,	    /**< write the roster of a layer; the destination is a file */
+	XB_WIRE_HIDE,	    /**< remove names, which the blob has: builder/layer/hidden.h */
 };
 
 /** The request. */
@@ -45,6 +46,7 @@ struct xb_wire_request {
 	uint64_t max_count;
 	uint64_t memory; /**< 0: no limit */
 	uint32_t grows;	 /**< 1: the blob is still being written, see struct xb_decode_options */
+	uint32_t alone;	 /**< 1: the layers below are not there, see struct xb_apply_options */
 	int64_t uid;
 	int64_t gid;
 };
@@ -56,6 +58,7 @@ struct xb_wire_answer {
 	uint64_t tar_size;
 	int64_t newest; /**< time of the newest regular file in seconds, -1 without any */
 	struct xb_strv warnings;
+	struct xb_strv hidden; /**< as the layer has it: nothing to print */
 	struct xb_error error; /**< its message and hint, when `code` is negative */
 };
 

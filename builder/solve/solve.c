@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -409,16 +408,9 @@ static void loop(struct solver *s)
 	tell(s);
 }
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 static unsigned default_jobs(void)
 {
-	return processors() > LEAST_JOBS ? processors() : LEAST_JOBS;
+	return xb_pool_processors() > LEAST_JOBS ? xb_pool_processors() : LEAST_JOBS;
 }
 
 static bool wants_plain(const struct xb_forms *forms)
@@ -514,7 +506,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 	if (r == 0)
 		r = xb_pool_new(1, &s->packers, err);
 	if (r == 0)
-		r = xb_crew_new(processors() - 1, &s->shared.crew, err);
+		r = xb_crew_new(xb_pool_processors() - 1, &s->shared.crew, err);
 	set_uses(s);
 	set_files(s);
 	set_order(s);

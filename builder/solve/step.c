@@ -14,6 +14,7 @@
 #include "builder/solve/lock.h"
 #include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
+#include "builder/solve/unpacking.h"
 #include "builder/solve/work.h"
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
@@ -473,8 +474,9 @@ static int restore_tree(struct xb_step_shared *shared, size_t index, struct xb_r
 	layer.diff_id = record->diff_id;
 	(void)snprintf(layer.media_type, sizeof(layer.media_type), "%s", record->media_type);
 	if (r >= 0)
-		r = xb_trees_restore(shared->store, &layer, shared->max_layer, &record->snapshot,
-				     &warnings, err);
+		r = xb_unpacking_restore(
+			&(struct xb_unpacking){ shared->store, shared->max_layer, &warnings },
+			&layer, &record->snapshot, err);
 	post_warnings(shared, index, &warnings);
 	if (r == 0)
 		r = xb_record_put(shared->store, record, err);

@@ -11,11 +11,11 @@
 
 /**
  * Append the absolute paths of the snapshots of `result`, top first, to `lowers`. Layers of base
- * images that have none yet are unpacked, bottom first, each once however many processes and
- * threads ask, unless one has more than `max_layer` bytes (0: a default by its blob's size). Of
- * more than 192 layers the oldest are merged into one snapshot, recorded too, so that there are
- * never more paths than any kernel's overlay takes. Lines about what could not be unpacked as it is
- * go to `warnings`. Thread-safe.
+ * images that have none yet are unpacked (builder/solve/unpacking.h), each once however many
+ * processes and threads ask, unless one has more than `max_layer` bytes (0: a default by its blob's
+ * size). Of more than 192 layers the oldest are merged into one snapshot, recorded too, so that
+ * there are never more paths than any kernel's overlay takes. Lines about what could not be
+ * unpacked as it is go to `warnings`. Thread-safe.
  */
 int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
 		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err);
@@ -28,14 +28,6 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint6
  */
 int xb_trees_list(struct xb_store *store, const struct xb_result *result, struct xb_shapes *shapes,
 		  uint64_t max_layer, struct xb_sight *ret, struct xb_error *err);
-
-/**
- * Make a snapshot of a layer that was packed without one and needs nothing of what is below it;
- * `*ret` is for a record to name. Limits and warnings as above.
- */
-int xb_trees_restore(struct xb_store *store, const struct xb_result_layer *layer,
-		     uint64_t max_layer, struct xb_snapshot *ret, struct xb_strv *warnings,
-		     struct xb_error *err);
 
 /**
  * Open a read-only view of a result's tree (NULL: an empty one); returns its descriptor. Where

@@ -62,6 +62,32 @@ static inline void tar_link(struct tar *t, enum xb_tar_type type, const char *na
 		NULL);
 }
 
+/**
+ * A tar in words: "name/" a directory, "name=text" a file, "name>target" a symbolic link,
+ * "name&target" a hard link. Whiteouts are written as they are in layers.
+ */
+static inline void tar_words(struct tar *t, const char *words)
+{
+	xb_autofree char *text = xb_strdup(words);
+	char *state = NULL;
+
+	for (char *word = strtok_r(text, " ", &state); word != NULL;
+	     word = strtok_r(NULL, " ", &state)) {
+		size_t len = strcspn(word, "=>&");
+		char mark = word[len];
+
+		word[len] = '\0';
+		if (mark == '>')
+			tar_link(t, XB_TAR_SYMLINK, word, word + len + 1);
+		else if (mark == '&')
+			tar_link(t, XB_TAR_HARDLINK, word, word + len + 1);
+		else if (mark == '\0' && word[len - 1] == '/')
+			tar_dir(t, word);
+		else
+			tar_file(t, word, mark == '=' ? word + len + 1 : "");
+	}
+}
+
 /** A blob of the tar as it stands; the end's blocks are left to the end of the stream. */
 static inline int tar_blob(const struct tar *t)
 {

@@ -72,7 +72,7 @@ static int stack_pack(const struct stack *stack, const struct xb_pack_options *o
 static void unpack(int blob, const struct xb_layer_info *info, int dest)
 {
 	const struct xb_unpack_layer layer = { info->media_type, info->size, info->digest,
-					       info->diff_id };
+					       info->diff_id, false };
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	xb_auto_unpack_report struct xb_unpack_report report = XB_UNPACK_REPORT_INIT;
 
@@ -177,7 +177,7 @@ static int unpack_arriving(struct producer *p, const struct xb_layer_info *info,
 			   const struct xb_unpack_limits *limits, struct xb_unpack_report *report)
 {
 	const struct xb_unpack_layer layer = { info->media_type, info->size, info->digest,
-					       info->diff_id };
+					       info->diff_id, false };
 	xb_auto_unpack_job struct xb_unpack_job *job = NULL;
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	xb_auto_fd int file =
