@@ -9,7 +9,7 @@ for program in ${XB_REPLAY:-}; do
 	what=${what#fuzz_}
 	if [ ! -d "tests/fuzz/corpus/$what" ]; then
 		echo "not ok $n - $what has no corpus in tests/fuzz/corpus/$what"
-	elif timeout 120 "$program" "tests/fuzz/corpus/$what"; then
+	elif timeout 500 "$program" "tests/fuzz/corpus/$what"; then
 		echo "ok $n - $what"
 	else
 		echo "not ok $n - $what"

@@ -76,9 +76,10 @@ int xb_password_ask(const char *question, bool secret, int stop_fd, struct xb_st
 	bool hidden = secret && tcgetattr(STDIN_FILENO, &before) == 0;
 	int r;
 
-	(void)fprintf(stderr, "%s: ", question);
+	/* before the question: what is typed earlier is thrown away */
 	if (hidden)
 		set_echo(&before, false);
+	(void)fprintf(stderr, "%s: ", question);
 	do
 		r = read_some(stop_fd, ret, err);
 	while (r > 0 && memchr(ret->data, '\n', ret->len) == NULL);

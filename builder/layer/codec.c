@@ -15,10 +15,16 @@
 #define ZSTD_SLOW  10
 #define ZSTD_SLICE ((size_t)ZSTD_BLOCKSIZE_MAX)
 
+/* From this level on libdeflate, which does at once what it is given, takes up to half a second for
+ * a piece, and gets it in slices, each a member of its own. */
+#define GZIP_SLOW  10
+#define GZIP_SLICE ((size_t)256 << 10)
+
 /* A level for what is worth compressing, and stored blocks for what is not. */
 struct gzip {
 	struct libdeflate_compressor *packing;
 	struct libdeflate_compressor *storing;
+	size_t slice; /* most bytes that are compressed at once */
 };
 
 static void gzip_close(void *state)
@@ -36,6 +42,7 @@ static void *gzip_open(int level)
 
 	gzip->packing = libdeflate_alloc_compressor(level);
 	gzip->storing = libdeflate_alloc_compressor(0);
+	gzip->slice = level >= GZIP_SLOW ? GZIP_SLICE : SIZE_MAX;
 	if (gzip->packing == NULL || gzip->storing == NULL) {
 		gzip_close(gzip);
 		return NULL;
@@ -46,7 +53,9 @@ static void *gzip_open(int level)
 static size_t gzip_bound(void *state, size_t len)
 {
 	const struct gzip *gzip = state;
-	size_t packed = libdeflate_gzip_compress_bound(gzip->packing, len);
+	size_t slice = len < gzip->slice ? len : gzip->slice;
+	size_t slices = slice > 0 ? (len + slice - 1) / slice : 1;
+	size_t packed = slices * libdeflate_gzip_compress_bound(gzip->packing, slice);
 	size_t stored = libdeflate_gzip_compress_bound(gzip->storing, len);
 
 	return packed > stored ? packed : stored;
@@ -56,10 +65,23 @@ static size_t gzip_compress(void *state, const void *in, size_t len, void *out, 
 			    const atomic_bool *cancelled)
 {
 	const struct gzip *gzip = state;
+	size_t made = 0;
 
-	(void)cancelled;
-	return libdeflate_gzip_compress(xb_codec_is_dense(in, len) ? gzip->storing : gzip->packing,
-					in, len, out, cap);
+	if (xb_codec_is_dense(in, len))
+		return libdeflate_gzip_compress(gzip->storing, in, len, out, cap);
+	for (size_t at = 0, slice; at < len; at += slice) {
+		size_t n;
+
+		slice = len - at < gzip->slice ? len - at : gzip->slice;
+		if (cancelled != NULL && atomic_load(cancelled))
+			return 0;
+		n = libdeflate_gzip_compress(gzip->packing, (const char *)in + at, slice,
+					     (char *)out + made, cap - made);
+		if (n == 0)
+			return 0;
+		made += n;
+	}
+	return made;
 }
 
 static const char *gzip_version(void)

@@ -26,8 +26,7 @@ struct xb_codec {
 	size_t (*bound)(void *state, size_t len);
 	/**
 	 * Returns the bytes made, 0 when that failed or `cancelled` (NULL: never) became true. That
-	 * is looked at often enough to be obeyed in a tenth of a second or so, but by gzip, whose
-	 * library does a whole piece at once: up to half a second at the highest level.
+	 * is looked at often enough to be obeyed in a tenth of a second or so.
 	 */
 	size_t (*compress)(void *state, const void *in, size_t len, void *out, size_t cap,
 			   const atomic_bool *cancelled);

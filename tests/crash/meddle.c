@@ -7,7 +7,7 @@
  *	meddle self    N COMMAND...	the process that makes it is killed
  *	meddle builder N COMMAND...	the command's first process is killed
  *	meddle cut     N COMMAND...	the file system $MEDDLE_DISK ends without another write, as
- *in a power cut, and all processes are killed
+ *					in a power cut, and all processes are killed
  *	meddle fail    N COMMAND...	the call fails with one of the errors it may have, the
  *					$MEDDLE_ERROR'th; with $MEDDLE_LASTING so does every later
  *					call that may have that error
@@ -16,10 +16,9 @@
  * program $MEDDLE_PROGRAM and by what runs from memory: what a step's own command makes of an error
  * is its own business.
  *
- * Exits as the command does (128 + signal), 99 when after $MEDDLE_SECONDS (60) it still runs. To
- * $MEDDLE_REPORT: "calls COUNT call NUMBER error ERRNO left PROCESSES hang 0|1
- * builder PID"; `left` are those
- * that live two seconds after the first process has ended.
+ * Exits as the command does (128 + signal), 99 when after $MEDDLE_SECONDS (300) it still runs. To
+ * $MEDDLE_REPORT: "calls COUNT call NUMBER error ERRNO left PROCESSES hang 0|1 builder PID"; `left`
+ * are those that live twenty seconds after the first process has ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,7 +40,7 @@
 #include <unistd.h>
 
 #define FS_SHUTDOWN _IOR('X', 125, uint32_t)
-enum { NO_LOG_FLUSH = 2, MAX_TASKS = 4096, HUNG = 99, LINGER = 2 };
+enum { NO_LOG_FLUSH = 2, MAX_TASKS = 4096, HUNG = 99, LINGER = 20 };
 
 enum mode { COUNT, SELF, BUILDER, CUT, FAIL };
 static const char *const modes[] = { "count", "self", "builder", "cut", "fail" };
@@ -503,7 +502,7 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	(void)sigaction(SIGALRM, &action, NULL);
 	start(argv + 3);
-	set_alarm(number("MEDDLE_SECONDS", 60));
+	set_alarm(number("MEDDLE_SECONDS", 300));
 	trace();
 	report();
 	return m.status;

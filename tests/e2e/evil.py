@@ -7,8 +7,8 @@ CASES is the set's cases.json, LAYOUTS the directory that its archive unpacks to
 list FORM=STATUS,...: what is built, and the exit status that it must have. `unpack` copies a file onto the
 image and writes the result as files, `run` runs a program on it, `from` copies all of it into another image,
 `export` only gives it a label. PREFIX is a command that runs its arguments as another user (setpriv ...),
-for whom SCRATCH must be writable. Prints a line a build: status, seconds, MiB of memory, MiB of disk; then
-what is wrong, and ends with 1, if anything is.
+for whom SCRATCH must be writable. Prints a line a build: status, seconds of processor time, MiB of memory,
+MiB of disk; then what is wrong, and ends with 1, if anything is.
 """
 import fcntl
 import hashlib
@@ -86,11 +86,18 @@ def memory_of(pid):
     return total
 
 
+def used():
+    """Seconds of processor time of all that was waited for: what else the machine does is not in it."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Run:
-    """One command under watch: time, memory and disk."""
+    """One command under watch: processor time, memory and disk; it is ended after ten times its limit."""
 
     def __init__(self, command, limit, store):
         self.memory = self.disk = 0
+        before = used()
         start = time.monotonic()
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               start_new_session=True) as process:
@@ -100,13 +107,14 @@ class Run:
             while process.poll() is None:
                 self.memory = max(self.memory, memory_of(process.pid))
                 self.disk = max(self.disk, disk_used(store))
-                if time.monotonic() - start > limit and not self.late:
+                if time.monotonic() - start > 10 * limit and not self.late:
                     self.late = True
                     os.killpg(process.pid, signal.SIGKILL)
                 time.sleep(0.02)
             reader.join()
         self.disk = max(self.disk, disk_used(store))
-        self.status, self.seconds = process.returncode, time.monotonic() - start
+        self.status, self.seconds = process.returncode, used() - before
+        self.late |= self.seconds > limit
 
     def read(self, stream):
         self.output = stream.read()

@@ -144,6 +144,23 @@ says() {
 	done
 }
 
+# soon COMMAND...: it succeeds before long; how long that may take a busy machine's say is.
+soon() {
+	tries=1200
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail "waited in vain: $*"
+		sleep 0.1
+	done
+}
+
+# heeds PID: whether it is xbuild by now, and SIGTERM (bit 14) no longer simply ends it.
+heeds() {
+	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$XBUILD")" ] &&
+		sed -n 's/^Sig\(Blk\|Cgt\):[[:space:]]*//p' "/proc/$1/status" |
+		grep -q '[4-7c-f][0-9a-f]\{3\}$'
+}
+
 same() {
 	[ "$1" = "$2" ] || fail "${3:-not the same}: '$1' and '$2'"
 }

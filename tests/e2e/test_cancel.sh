@@ -6,17 +6,20 @@ need userns overlay
 tiny_base
 fresh
 
-dockerfile "$W/slow" <<'EOF'
+# what the steps of this run wait with, and of no other
+NAP=86399.$$
+dockerfile "$W/slow" <<EOF
 FROM tiny
 RUN echo first > /first
-RUN echo half > /half; echo now-it-runs; sleep 86399.5; echo never
+RUN echo half > /half; echo now-it-runs; sleep $NAP; echo never
 EOF
 
 state() {
 	find "$STORE/snapshots" "$STORE/ingest" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
 }
 mounts() { grep -c . /proc/self/mountinfo; }
-processes() { pgrep -f 'sleep 86399.5' | wc -l; }
+no_process() { ! pgrep -f "sleep $NAP" >/dev/null; }
+unmounted() { [ "$(mounts)" = "$mounted" ]; }
 
 stopped_by() { # SIGNAL STATUS PLATFORM
 	printf 'FROM tiny\nRUN echo first > /first\n' >"$W/slow/First"
@@ -26,9 +29,8 @@ stopped_by() { # SIGNAL STATUS PLATFORM
 		--build-context "tiny=oci-layout://$TINY:tiny" --platform "$3" \
 		-o "type=oci,dest=$W/never,tar=false" "$W/slow")
 	same "$status" "$2" "exit status after $1"
-	sleep 0.3
-	same "$(processes)" 0 "processes left after $1"
-	same "$(mounts)" "$mounted" "mounts left after $1"
+	soon no_process
+	soon unmounted
 	[ ! -e "$W/never/index.json" ] || fail "a half result was written"
 }
 
@@ -58,18 +60,18 @@ twice() {
 }
 
 storm_files() { # DIR
-	dockerfile "$1" <<-'EOF'
+	dockerfile "$1" <<-EOF
 		FROM tiny AS made
 		ARG N
-		RUN echo $N > /1; seq 1 20000 > /seq; sleep 0.2
+		RUN echo \$N > /1; seq 1 20000 > /seq; sleep 0.2
 		COPY data /data
-		RUN mkdir /d && cp /seq /d/seq && (sleep 98765 & ) ; true
+		RUN mkdir /d && cp /seq /d/seq && (sleep $NAP & ) ; true
 		COPY data Dockerfile /d/
 		RUN sleep 0.2; rm /1; echo 3 > /3
 		COPY --chown=3:4 Dockerfile /other
 		FROM tiny
 		ARG N
-		RUN echo $N > /last; sleep 0.3
+		RUN echo \$N > /last; sleep 0.3
 		COPY --from=made /d /d
 		RUN cat /d/seq /last > /all
 		COPY --from=made / /made
@@ -88,7 +90,7 @@ storm() { # STORE OUT COMMAND...: random moments, then the digest that an undist
 	set -- "$@" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" --platform "$PLATFORMS" \
 		--build-arg N=ROUND -o "type=oci,dest=$result,tar=false" "$W/storm"
 	unshare -m --propagation private python3 "$E2E/storm.py" "${XB_STORM:-12}" "$SEED" "$stormed" "$@"
-	same "$(pgrep -c -f 'sleep 98765' || :)" 0 "processes left"
+	soon no_process
 }
 
 digest_after() { # STORE
@@ -116,7 +118,7 @@ user_storm() {
 
 # Ctrl-C at a shell on a terminal stops what runs in the shell, not the shell.
 on_a_terminal() {
-	status=$(tool terminal 'sleep 60,^C,exit 7' "$XBUILD" run --root "$STORE" "oci:$TINY:tiny" sh)
+	status=$(tool terminal '# =echo $((40+2)); sleep 600,42=^C,# =exit 7' "$XBUILD" run --root "$STORE" "oci:$TINY:tiny" sh)
 	same "$status" 7 "exit status"
 }
 
@@ -133,7 +135,8 @@ while_packing() {
 			-o "type=oci,dest=$W/packed,compression=$form" "$W/pack" 2>"$W/took")
 		same "$status" 130 "exit status"
 		cat "$W/took"
-		[ "$(sed -n 's/^took \([0-9]*\) ms.*/\1/p' "$W/took")" -lt 2000 ] || fail "it went on packing"
+		# all of it takes minutes
+		[ "$(sed -n 's/^took \([0-9]*\) ms.*/\1/p' "$W/took")" -lt 20000 ] || fail "it went on packing"
 		[ ! -e "$W/packed" ] || fail "an output was written"
 	done
 	echo small >"$W/pack/data"

@@ -38,7 +38,7 @@ canary_unchanged() {
 # Which programs a command executes, without their directories.
 traced() { # COMMAND...
 	rm -f "$W/trace"
-	ASAN_OPTIONS=detect_leaks=0 timeout 120 strace -f -qq -e trace=execve,execveat -e signal=none -o "$W/trace" "$@"
+	ASAN_OPTIONS=detect_leaks=0 timeout 600 strace -f -qq -e trace=execve,execveat -e signal=none -o "$W/trace" "$@"
 }
 
 # git's own programs and xbuild (again, as the process that becomes git or unpacks) are all there is.

@@ -28,15 +28,15 @@ context_links() {
 	for source in up abs sub/up2 f1 f2 up/secret abs/secret chain chain/f weird a magic magic/secret cwd/secret \
 		self/../../canary ../canary /../canary sub/../../canary/secret 'u*'; do
 		printf 'FROM tiny\nCOPY %s /out/\n' "$source" >"$W/links.df"
-		exits 3 timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
+		exits 3 timeout 600 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
 			--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
 		printf 'FROM tiny\nRUN --mount=type=bind,source=%s,target=/m cat /m/* /m\n' "$source" >"$W/links.df"
-		exits 3 timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
+		exits 3 timeout 600 "$XBUILD" build --root "$STORE" -f "$W/links.df" \
 			--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
 	done
 	# a pattern does not look behind links: it matches nothing, which is a warning
 	printf 'FROM tiny\nCOPY . /all\nCOPY inside self/self/sub /in/\nCOPY */secret /none/\n' >"$W/links.df"
-	timeout 60 "$XBUILD" build --root "$STORE" -f "$W/links.df" -o "type=local,dest=$W/links.out" \
+	timeout 600 "$XBUILD" build --root "$STORE" -f "$W/links.df" -o "type=local,dest=$W/links.out" \
 		--build-context "tiny=oci-layout://$TINY:tiny" "$W/links"
 	[ ! -e "$W/links.out/none/secret" ] || fail "a pattern followed a link"
 	same "$(readlink "$W/links.out/all/up")" ../canary
@@ -98,13 +98,13 @@ emulated_walls() {
 }
 
 daemons() {
-	dockerfile "$W/daemons" <<-'EOF'
+	dockerfile "$W/daemons" <<-EOF
 		FROM tiny
-		RUN i=0; while [ $i -lt 200 ]; do (sleep 97531 &) ; i=$((i+1)); done; echo started
+		RUN i=0; while [ \$i -lt 200 ]; do (sleep 97531.$$ &) ; i=\$((i+1)); done; echo started
 	EOF
-	timeout 60 "$XBUILD" build --root "$STORE" --progress=plain --no-cache \
+	timeout 600 "$XBUILD" build --root "$STORE" --progress=plain --no-cache \
 		--build-context "tiny=oci-layout://$TINY:tiny" "$W/daemons"
-	same "$(pgrep -c -f 'sleep 97531' || :)" 0 "processes left"
+	same "$(pgrep -c -f "sleep 97531[.]$$" || :)" 0 "processes left"
 }
 
 outputs_closed() {

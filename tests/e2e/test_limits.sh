@@ -34,17 +34,6 @@ need_groups() {
 	here --resource pids=100 -o type=cacheonly "$W/try" >/dev/null 2>&1 || skip "no control group here" cgroup
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds
-wait_for() {
-	tries=$(($1 * 10))
-	shift
-	until "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "waited in vain: $*"
-		sleep 0.1
-	done
-}
-
 process_limits() {
 	dockerfile "$W/p" <<-'EOF'
 		FROM tiny AS made
@@ -99,7 +88,7 @@ fork_bomb() {
 		FROM tiny
 		RUN f() { f & f & wait; }; f; exit 9
 	EOF
-	exits 4 timeout 60 "$XBUILD" build --root "$STORE" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
+	exits 4 timeout 600 "$XBUILD" build --root "$STORE" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
 		--platform linux/amd64 --resource pids=40 -o type=cacheonly "$W/f"
 	says "exit status 9; it came to its limit of 40 processes"
 	[ -z "$(groups)" ] || fail "left: $(groups)"
@@ -113,7 +102,7 @@ waiting_step() {
 	EOF
 	: >"$W/err"
 	here "$@" -o type=cacheonly "$W/w" 2>>"$W/err" &
-	wait_for 30 grep -q "^#[0-9]* [0-9.]* [0-9]\{19\}" "$W/err"
+	soon grep -q "^#[0-9]* [0-9.]* [0-9]\{19\}" "$W/err"
 	BUILDER=$(pgrep -f -- "^$XBUILD build --root $STORE .*$W/w\$")
 	GROUP=$(groups_of "$BUILDER" | head -1)
 	[ -n "$GROUP" ] || fail "the step has no group"
@@ -141,7 +130,7 @@ killed_builder() {
 	waiting_step --resource pids=77
 	kill -KILL "$BUILDER"
 	wait || :
-	wait_for 10 gone
+	soon gone
 }
 
 # Nobody is left to remove the group: the next build with limits does.
@@ -153,7 +142,7 @@ killed_builder_and_init() {
 	kill -KILL "$init"
 	kill -KILL "$BUILDER"
 	wait || :
-	wait_for 10 sh -c "test -z \"\$(cat '$GROUP/cgroup.procs')\""
+	soon sh -c "test -z \"\$(cat '$GROUP/cgroup.procs')\""
 	here --resource pids=100 -o type=cacheonly "$W/try"
 	[ -z "$(groups)" ] || fail "left: $(groups)"
 }

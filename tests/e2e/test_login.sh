@@ -112,7 +112,7 @@ t "a password is not taken from the command line" command_line
 
 terminal() {
 	python3 - "$XBUILD" "$PLAIN" <<-'END'
-		import os, pty, sys, time
+		import os, pty, sys
 		pid, fd = pty.fork()
 		if pid == 0:
 		    os.execv(sys.argv[1], [sys.argv[1], "login", sys.argv[2]])
@@ -124,7 +124,6 @@ terminal() {
 		until(b"User name: ")
 		os.write(fd, b"user\n")
 		until(b"Password: ")
-		time.sleep(0.2)
 		os.write(fd, b"s3cret\n")
 		until(b"kept in")
 		assert os.waitpid(pid, 0)[1] == 0

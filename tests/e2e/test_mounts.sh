@@ -122,11 +122,14 @@ cache_platforms() {
 # Two steps at once: counted are those that find another one in the cache.
 sharing() {
 	for how in shared private locked; do
+		# where they do not exclude each other, each waits for the other
+		nap="sleep 2"
+		[ $how != shared ] || nap="n=0; until [ \$(ls /c | wc -l) = 2 ] || [ \$n = 60 ]; do sleep 1; n=\$((n+1)); done"
 		dockerfile "$W/sharing" <<-EOF
 			FROM tiny AS a
-			RUN --mount=type=cache,id=$how,target=/c,sharing=$how echo > /c/a; sleep 2; ls /c | wc -l > /n; rm /c/a
+			RUN --mount=type=cache,id=$how,target=/c,sharing=$how echo > /c/a; $nap; ls /c | wc -l > /n; [ $how = shared ] || rm /c/a
 			FROM tiny AS b
-			RUN --mount=type=cache,id=$how,target=/c,sharing=$how echo > /c/b; sleep 2; ls /c | wc -l > /n; rm /c/b
+			RUN --mount=type=cache,id=$how,target=/c,sharing=$how echo > /c/b; $nap; ls /c | wc -l > /n; [ $how = shared ] || rm /c/b
 			FROM scratch
 			COPY --from=a /n /a
 			COPY --from=b /n /b
@@ -152,7 +155,7 @@ no_deadlock() {
 		COPY --from=b /bin /b
 		COPY --from=c /bin /c
 	EOF
-	timeout 60 "$XBUILD" build --root "$STORE" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
+	timeout 600 "$XBUILD" build --root "$STORE" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
 		--platform linux/amd64 -j 4 -o type=cacheonly "$W/deadlock"
 }
 
@@ -162,12 +165,14 @@ prune() {
 	[ -n "$(ls "$STORE/caches")" ] || fail "prune without --all removes caches"
 	dockerfile "$W/inuse" <<-'EOF'
 		FROM tiny
-		RUN --mount=type=cache,id=inuse,target=/c echo here > /c/f; echo waiting; sleep 4; cat /c/f > /f
+		RUN --mount=type=cache,id=inuse,target=/c echo here > /c/f; echo waiting; until test -e /c/go; do sleep 0.1; done; cat /c/f > /f
 	EOF
 	build --platform linux/amd64 -o "type=local,dest=$W/inuse.files" "$W/inuse" 2>"$W/inuse.log" &
-	until grep -q 'waiting$' "$W/inuse.log"; do sleep 0.1; done
+	building=$!
+	soon grep -q 'waiting$' "$W/inuse.log"
 	"$XBUILD" cache prune --all --root "$STORE"
-	wait $!
+	touch "$(dirname "$(find "$STORE/caches" -name f)")/go"
+	wait $building
 	same "$(cat "$W/inuse.files/f")" here
 	same "$(ls "$STORE/caches" | wc -l)" 1 caches
 	"$XBUILD" cache prune --all --root "$STORE"

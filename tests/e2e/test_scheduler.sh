@@ -8,12 +8,12 @@ fresh
 
 dockerfile "$W/three" <<'EOF'
 FROM tiny AS bad
-RUN sleep 0.5; echo bad-runs; exit 5
+RUN sleep 3; echo bad-runs; exit 5
 RUN echo never-one > /never
 FROM tiny AS worse
 RUN echo worse-runs; exit 6
 FROM tiny AS good
-RUN sleep 1; echo good-runs > /good; cat /good
+RUN sleep 4; echo good-runs > /good; cat /good
 FROM tiny
 COPY --from=bad /never /
 COPY --from=worse / /worse
@@ -74,19 +74,24 @@ has_no_base() {
 
 dockerfile "$W/wait" <<'EOF'
 FROM tiny
-RUN echo it-runs; sleep 2; date +%s%N > /when
+RUN --mount=type=cache,target=/c echo it-runs; until test -e /c/go; do sleep 0.1; done; date +%s%N > /when
+EOF
+dockerfile "$W/go" <<'EOF'
+FROM tiny
+RUN --mount=type=cache,target=/c touch /c/go
 EOF
 
 waits() {
 	"$XBUILD" build --root "$STORE" --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" \
 		-o "type=local,dest=$W/wait.1" "$W/wait" 2>"$W/wait.err" &
 	first=$!
-	for _ in $(seq 100); do
-		! grep -q ' it-runs$' "$W/wait.err" || break
-		sleep 0.1
-	done
-	exits 0 build -o "type=local,dest=$W/wait.2" "$W/wait"
+	soon grep -q ' it-runs$' "$W/wait.err"
+	build -o "type=local,dest=$W/wait.2" "$W/wait" 2>"$W/err" &
+	second=$!
+	soon grep -q "WAITING for process" "$W/err"
+	build -o type=cacheonly "$W/go"
 	wait "$first"
+	wait "$second"
 	says 'which has been at the same step for'
 	grep -q "WAITING for process $first," "$W/err" || fail "not the process: $first"
 	same "$(cat "$W/wait.1/when")" "$(cat "$W/wait.2/when")" "ran twice"

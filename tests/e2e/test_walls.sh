@@ -22,7 +22,7 @@ untouched() {
 # tries FILE CONTEXT: what the build says does not matter, but that it ends, and by a status.
 tries() {
 	got=0
-	timeout 60 "$XBUILD" build --root "$STORE" --progress=plain --platform linux/amd64 -f "$1" -o "type=oci,dest=$W/tried,tar=false" \
+	timeout 600 "$XBUILD" build --root "$STORE" --progress=plain --platform linux/amd64 -f "$1" -o "type=oci,dest=$W/tried,tar=false" \
 		--build-context "tiny=oci-layout://$TINY:tiny" --build-context "named=$2" "$2" 2>>"$W/tries.log" || got=$?
 	[ "$got" -lt 100 ] || fail "exit status $got: $(cat "$1")"
 }
@@ -111,7 +111,7 @@ mounts() {
 				RUN --mount=$mount ls /m /y/t; cp -r /m /o; echo x > /m/written; echo x > /y/t/written; rm -rf /m/* /y/t/*; true
 			EOF
 			got=0
-			timeout 60 "$XBUILD" build --root "$STORE" --progress=plain --platform linux/amd64 --secret "id=s,src=$W/given" \
+			timeout 600 "$XBUILD" build --root "$STORE" --progress=plain --platform linux/amd64 --secret "id=s,src=$W/given" \
 				--build-context "tiny=oci-layout://$TINY:tiny" -o type=cacheonly "$W/mount" 2>>"$W/tries.log" || got=$?
 			[ "$got" -lt 100 ] || fail "exit status $got: $mount, $target"
 		done
@@ -143,7 +143,7 @@ ignored() {
 		echo "$rules" | tr ';' '\n' >"$W/ign/.dockerignore"
 		count=$((count + 1))
 		rm -f "$W/trace"
-		ASAN_OPTIONS=detect_leaks=0 timeout 100 strace -f -qq -e trace=open,openat,openat2,creat,readlink -o "$W/trace" "$XBUILD" build \
+		ASAN_OPTIONS=detect_leaks=0 timeout 600 strace -f -qq -e trace=open,openat,openat2,creat,readlink -o "$W/trace" "$XBUILD" build \
 			--root "$STORE" --platform linux/amd64 --progress=plain --build-context "tiny=oci-layout://$TINY:tiny" "$W/ign" \
 			2>"$W/err" || { cat "$W/err"; fail "the build with: $rules"; }
 		[ -s "$W/trace" ] || fail "nothing was traced"

@@ -276,13 +276,17 @@ def trigger(layout, line):
 
 
 def terminal(keys, *command):
-    # Run a command on a terminal of its own and type `keys`, an item each second; ^C is Ctrl-C. Prints
-    # its exit status.
+    # Run a command on a terminal of its own and type `keys`, items of the form WORDS=KEYS: once it has shown
+    # the words, behind those of the item before, the keys are typed; ^C is Ctrl-C. Prints its exit status.
     pid, master = pty.fork()
     if pid == 0:
         os.execvp(command[0], command)
-    for key in keys.split(","):
-        time.sleep(1)
+    seen = b""
+    for item in keys.split(","):
+        words, key = item.split("=", 1)
+        while words.encode() not in seen:
+            seen += os.read(master, 4096)
+        seen = seen.split(words.encode(), 1)[1]
         os.write(master, b"\x03" if key == "^C" else key.encode() + b"\n")
     try:
         while data := os.read(master, 4096):

@@ -6,8 +6,9 @@
  *	fuzz_thing-replay [-n MUTATIONS] [-s SEED] PATH...
  *
  * feeds LLVMFuzzerTestOneInput() each file of the corpus (PATH is a file or a directory), and then
- * MUTATIONS (2000) deterministic changes of them. An input that ends the process or takes longer
- * than 20 seconds is named, and left in ./crash-input; the same command gives it again.
+ * MUTATIONS (2000) deterministic changes of them. An input that ends the process or takes more than
+ * 20 seconds of processor time is named, and left in ./crash-input; the same command gives it
+ *again.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -91,7 +93,7 @@ static void on_signal(int number)
 
 static void watch_for_crashes(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM };
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF };
 	struct sigaction action = { .sa_handler = on_signal };
 
 	action.sa_flags = (int)SA_RESETHAND;
@@ -99,7 +101,7 @@ static void watch_for_crashes(void)
 		__sanitizer_set_death_callback(report);
 	for (size_t i = 0; i < XB_COUNT(signals); i++) {
 		/* A sanitizer's own handler says more about a bad access. */
-		if (__sanitizer_set_death_callback == NULL || signals[i] == SIGALRM)
+		if (__sanitizer_set_death_callback == NULL || signals[i] == SIGPROF)
 			(void)sigaction(signals[i], &action, NULL);
 	}
 }
@@ -145,6 +147,14 @@ static int add_path(struct corpus *c, const char *path, struct xb_error *err)
 	return r;
 }
 
+/* Seconds of processor time until SIGPROF; 0: none. */
+static void set_limit(time_t seconds)
+{
+	const struct itimerval timer = { .it_value = { .tv_sec = seconds } };
+
+	(void)setitimer(ITIMER_PROF, &timer, NULL);
+}
+
 /* Try one input, in memory of exactly its size, so that AddressSanitizer sees its end. */
 static void try_input(const struct xb_str *bytes, const char *name, unsigned long mutation)
 {
@@ -156,9 +166,9 @@ static void try_input(const struct xb_str *bytes, const char *name, unsigned lon
 	current.mutation = mutation;
 	current.size = bytes->len;
 	current.data = data;
-	(void)alarm(MAX_SECONDS);
+	set_limit(MAX_SECONDS);
 	(void)LLVMFuzzerTestOneInput(data, bytes->len);
-	(void)alarm(0);
+	set_limit(0);
 	current.data = NULL;
 }
 

@@ -649,7 +649,7 @@ static void check_cancel(const struct server_step *script)
 	assert_int_equal(xb_http_new(&http, NULL), 0);
 	assert_int_equal(xb_http_perform(http, &request, &response, &err), -ECANCELED);
 	assert_int_equal(err.fault, XB_FAULT_INTERRUPTED);
-	assert_true(xb_clock_monotonic() - start < 10ULL * 1000000000);
+	assert_true(xb_clock_monotonic() - start < 40ULL * 1000000000);
 	xb_http_free(XB_STEAL(http));
 	server_stop(&server);
 }
@@ -689,7 +689,7 @@ static void refused_connections_are_told_soon(void **state)
 	assert_int_equal(xb_http_perform(http, &request, &response, &err), -ECONNREFUSED);
 	assert_int_equal(err.fault, XB_FAULT_REGISTRY);
 	/* five attempts would pause for 1 + 2 + 4 + 8 s, or half of that at the least */
-	assert_in_range(xb_clock_monotonic() - start, 500000000, 5000000000);
+	assert_in_range(xb_clock_monotonic() - start, 500000000, 7400000000);
 	assert_int_equal(close(fd), 0);
 }
 

@@ -21,7 +21,7 @@
 
 /* argv: certificate and key, how to behave, the reply. Prints its port. */
 static const char server_program[] = "import signal, socket, ssl, sys\n"
-				     "signal.alarm(60)\n"
+				     "signal.alarm(600)\n"
 				     "cert, how, reply = sys.argv[1:4]\n"
 				     "c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
 				     "c.load_cert_chain(cert)\n"
@@ -35,7 +35,7 @@ static const char server_program[] = "import signal, socket, ssl, sys\n"
 				     "print(s.getsockname()[1], flush=True)\n"
 				     "while True:\n"
 				     "    a, _ = s.accept()\n"
-				     "    a.settimeout(5)\n"
+				     "    a.settimeout(60)\n"
 				     "    try:\n"
 				     "        if how == 'plain':\n"
 				     "            a.recv(65536)\n"

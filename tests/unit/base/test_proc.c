@@ -261,7 +261,7 @@ static void a_signal_ends_it_and_the_descriptor_tells(void **state)
 	(void)state;
 	assert_int_equal(poll(&wait, 1, 0), 0);
 	xb_proc_signal(&p, SIGINT);
-	assert_int_equal(poll(&wait, 1, 20000), 1);
+	assert_int_equal(poll(&wait, 1, 120000), 1);
 	xb_proc_signal(&p, SIGINT);
 	assert_int_equal(xb_proc_wait(&p, &status, NULL), 0);
 	assert_int_equal(status.signal, SIGINT);

@@ -113,7 +113,7 @@ static inline void assert_swept(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < 5000 && count_in("store/ingest") > 0; i++)
+	for (int i = 0; i < 60000 && count_in("store/ingest") > 0; i++)
 		(void)nanosleep(&pause, NULL);
 	assert_int_equal(count_in("store/ingest"), 0);
 }

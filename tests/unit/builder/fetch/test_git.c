@@ -377,9 +377,9 @@ static void test_cancel(void **state)
 	assert_int_equal(try_url(text, &f, &err), -ECANCELED);
 	(void)pthread_join(thread, NULL);
 	assert_int_equal(err.fault, XB_FAULT_INTERRUPTED);
-	assert_true(xb_clock_monotonic() - start < UINT64_C(20000000000));
+	assert_true(xb_clock_monotonic() - start < UINT64_C(50000000000));
 	/* its helper, which speaks HTTP, has gone with it */
-	free(sh("for i in 1 2 3 4 5 6 7 8 9; do pgrep -f '[g]it-remote-http.*:%u/hang' || exit 0; "
+	free(sh("for i in $(seq 300); do pgrep -f '[g]it-remote-http.*:%u/hang' || exit 0; "
 		"sleep 0.2; done; exit 1",
 		ports[0]));
 	(void)close(ends[0]);

@@ -450,6 +450,7 @@ static void a_fetch_is_cancelled(void **state)
 
 struct other {
 	struct bench *bench;
+	pthread_barrier_t *begin; /* NULL: at once */
 	pthread_t thread;
 	struct xb_fetched got;
 	int r;
@@ -460,6 +461,8 @@ static void *fetch_too(void *context)
 	struct other *other = context;
 	xb_autofree char *url = xb_format("http://127.0.0.1:%u/f", other->bench->server.ports[0]);
 
+	if (other->begin != NULL)
+		(void)pthread_barrier_wait(other->begin);
 	other->r =
 		xb_fetch_http(other->bench->store, url, &other->bench->options, &other->got, NULL);
 	return NULL;
@@ -469,15 +472,17 @@ static void what_many_want_at_once_is_fetched_once(void **state)
 {
 	enum { THREADS = 6 };
 	/* nothing to ask with later: only the lock keeps them from asking again */
-	static const struct server_step script[] = { { OK(""), .delay_ms = 700 }, { NULL } };
+	static const struct server_step script[] = { { OK(""), .delay_ms = 2000 }, { NULL } };
 	struct other others[THREADS];
+	pthread_barrier_t begin;
 	struct bench b;
 	unsigned cached = 0;
 
 	(void)state;
 	bench_open(&b, script);
+	assert_int_equal(pthread_barrier_init(&begin, NULL, THREADS), 0);
 	for (int i = 0; i < THREADS; i++) {
-		others[i] = (struct other){ .bench = &b };
+		others[i] = (struct other){ .bench = &b, .begin = &begin };
 		assert_int_equal(pthread_create(&others[i].thread, NULL, fetch_too, &others[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++)
@@ -488,6 +493,7 @@ static void what_many_want_at_once_is_fetched_once(void **state)
 		cached += others[i].got.cached;
 	}
 	assert_int_equal(cached, THREADS - 1);
+	(void)pthread_barrier_destroy(&begin);
 	bench_close(&b);
 }
 

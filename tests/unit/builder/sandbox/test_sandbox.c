@@ -151,7 +151,7 @@ static struct xb_sandbox *start_endless(struct step *s, const char *marker)
 	assert_int_equal(xb_sandbox_start(&s->spec, &io, &sandbox, &s->err), 0);
 	(void)close(pipefd[1]);
 	p.fd = pipefd[0];
-	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_true((p.revents & POLLIN) != 0);
 	(void)close(pipefd[0]);
 	return sandbox;
@@ -221,7 +221,7 @@ static void wait_until_gone(const char *marker)
 {
 	struct timespec pause = { .tv_nsec = 10000000 };
 
-	for (int i = 0; i < 300 && step_count_processes(marker) > 0; i++)
+	for (int i = 0; i < 6000 && step_count_processes(marker) > 0; i++)
 		(void)nanosleep(&pause, NULL);
 	assert_int_equal(step_count_processes(marker), 0);
 }
@@ -292,7 +292,7 @@ static void test_kill_9_of_the_builder(void **state)
 	};
 	assert_int_equal(xb_proc_spawn(&spec, &builder, NULL), 0);
 	p.fd = ends[0];
-	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_true(step_count_processes(marker) > 1);
 	xb_proc_signal(&builder, SIGKILL);
 	assert_int_equal(xb_proc_wait(&builder, &status, NULL), 0);
@@ -313,7 +313,7 @@ static void test_fd_tells_the_end(void **state)
 	step_argv(&s, (const char *[]){ "true", NULL });
 	assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
 	p.fd = xb_sandbox_fd(sandbox);
-	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
 	assert_int_equal(s.result.exit_code, 0);
 }

@@ -15,7 +15,7 @@
 
 #define THREADS 8
 #define EVENTS	5000
-#define WAIT_MS 10000
+#define WAIT_MS 120000
 
 static struct xb_events *new_events(void)
 {

@@ -59,7 +59,7 @@ static void start(void)
 		fail_msg("%s", err.message);
 	for (size_t i = 0; argv[i] != NULL; i++)
 		free(argv[i]);
-	for (int i = 0; i < 1000 && !is_listening(); i++)
+	for (int i = 0; i < 12000 && !is_listening(); i++)
 		(void)usleep(10000);
 	assert_true(is_listening());
 }
