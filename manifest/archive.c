@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/map.h"
 #include "manifest/document.h"
 #include "manifest/image.h"
 #include "manifest/index.h"
 #include "manifest/media.h"
-#include "manifest/place_layout.h"
 #include "manifest/reference.h"
 
 void xb_export_clear(struct xb_export *e)
@@ -17,6 +17,7 @@ void xb_export_clear(struct xb_export *e)
 	for (size_t i = 0; i < e->len; i++) {
 		free(e->items[i].name);
 		free(e->items[i].data);
+		free(e->items[i].media_type);
 	}
 	xb_array_clear(e);
 }
@@ -72,6 +73,7 @@ static void add_blobs(struct xb_export *e, const struct xb_descriptors *blobs)
 		file->name = blob_name(&blobs->items[i].digest);
 		file->source = XB_EXPORT_BLOB;
 		file->blob = blobs->items[i].digest;
+		file->media_type = xb_strdup(blobs->items[i].media_type);
 		file->size = blobs->items[i].size;
 	}
 }
@@ -115,16 +117,11 @@ static int make_index(const struct xb_descriptor *root, const struct xb_strv *ta
 	return 0;
 }
 
-static int add_index(struct xb_export *e, const struct xb_descriptor *root,
-		     const struct xb_strv *tags, struct xb_error *err)
+static int add_index(struct xb_export *e, const struct xb_index *index, struct xb_error *err)
 {
-	xb_auto_index struct xb_index index = XB_INDEX_INIT;
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_MAX_MANIFEST);
-	int r = make_index(root, tags, &index, err);
+	int r = xb_index_write(index, &text, err);
 
-	if (r < 0)
-		return r;
-	r = xb_index_write(&index, &text, err);
 	if (r < 0)
 		return r;
 	add_text(e, "index.json", &text);
@@ -139,24 +136,67 @@ static void add_version(struct xb_export *e)
 	add_text(e, "oci-layout", &text);
 }
 
+/* What all entries of an index need, each once. */
+static int list_blobs(struct xb_place *place, const struct xb_index *index,
+		      struct xb_descriptors *ret, struct xb_error *err)
+{
+	xb_auto_map struct xb_map *seen = xb_map_new();
+
+	for (size_t i = 0; i < index->manifests.len; i++) {
+		xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+		int r = xb_image_blobs(place, &index->manifests.items[i], &blobs, err);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < blobs.len; k++) {
+			if (xb_map_set(seen, xb_view(blobs.items[k].digest.text), seen) == NULL)
+				(void)xb_descriptors_add(ret, &blobs.items[k]);
+		}
+	}
+	return 0;
+}
+
 /* The blobs and index.json of an archive. */
-static int add_layout(const struct xb_layout *layout, const struct xb_descriptor *root,
-		      const struct xb_strv *tags, struct xb_export *e, struct xb_error *err)
+static int add_all(struct xb_place *place, const struct xb_index *index, struct xb_export *e,
+		   struct xb_error *err)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
-	int r = xb_image_blobs(XB_PLACE_OF(layout), root, &blobs, err);
+	int r = list_blobs(place, index, &blobs, err);
 
 	if (r < 0)
 		return r;
 	add_blobs(e, &blobs);
-	return add_index(e, root, tags, err);
+	return add_index(e, index, err);
 }
 
-int xb_export_oci(const struct xb_layout *layout, const struct xb_descriptor *root,
+static int add_layout(struct xb_place *place, const struct xb_descriptor *root,
+		      const struct xb_strv *tags, struct xb_export *e, struct xb_error *err)
+{
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	int r = make_index(root, tags, &index, err);
+
+	return r < 0 ? r : add_all(place, &index, e, err);
+}
+
+int xb_export_index(struct xb_place *place, const struct xb_index *index, struct xb_export *ret,
+		    struct xb_error *err)
+{
+	xb_auto_export struct xb_export e = { 0 };
+	int r = add_all(place, index, &e, err);
+
+	if (r < 0)
+		return xb_error_wrap(err, r, "OCI archive");
+	add_version(&e);
+	*ret = e;
+	e = (struct xb_export){ 0 };
+	return 0;
+}
+
+int xb_export_oci(struct xb_place *place, const struct xb_descriptor *root,
 		  const struct xb_strv *tags, struct xb_export *ret, struct xb_error *err)
 {
 	xb_auto_export struct xb_export e = { 0 };
-	int r = add_layout(layout, root, tags, &e, err);
+	int r = add_layout(place, root, tags, &e, err);
 
 	if (r < 0)
 		return xb_error_wrap(err, r, "OCI archive");
@@ -212,7 +252,7 @@ static int add_docker_manifest(struct xb_export *e, const struct xb_manifest *ma
 	return 0;
 }
 
-static int export_docker(const struct xb_layout *layout, const struct xb_descriptor *root,
+static int export_docker(struct xb_place *place, const struct xb_descriptor *root,
 			 const struct xb_strv *tags, struct xb_export *e, struct xb_error *err)
 {
 	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
@@ -223,23 +263,23 @@ static int export_docker(const struct xb_layout *layout, const struct xb_descrip
 		(void)xb_error_fault(err, XB_FAULT_USAGE);
 		return xb_error_hint(err, "build one platform, or write type=oci");
 	}
-	r = xb_image_read_manifest(XB_PLACE_OF(layout), root, &manifest, err);
+	r = xb_image_read_manifest(place, root, &manifest, err);
 	if (r < 0)
 		return r;
 	r = xb_manifest_check_image(&manifest, err);
 	if (r < 0)
 		return r;
-	r = add_layout(layout, root, tags, e, err);
+	r = add_layout(place, root, tags, e, err);
 	if (r < 0)
 		return r;
 	return add_docker_manifest(e, &manifest, tags, err);
 }
 
-int xb_export_docker(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_export_docker(struct xb_place *place, const struct xb_descriptor *root,
 		     const struct xb_strv *tags, struct xb_export *ret, struct xb_error *err)
 {
 	xb_auto_export struct xb_export e = { 0 };
-	int r = export_docker(layout, root, tags, &e, err);
+	int r = export_docker(place, root, tags, &e, err);
 
 	if (r < 0)
 		return xb_error_wrap(err, r, "Docker archive");

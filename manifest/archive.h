@@ -18,13 +18,14 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "manifest/descriptor.h"
-#include "manifest/layout.h"
+#include "manifest/index.h"
+#include "manifest/place.h"
 
 /** Where a file's bytes come from. */
 enum xb_export_source {
 	XB_EXPORT_DIRECTORY, /**< it has none: a directory */
 	XB_EXPORT_MEMORY,    /**< `data` */
-	XB_EXPORT_BLOB	     /**< the layout's blob `blob` */
+	XB_EXPORT_BLOB	     /**< the place's blob `blob` */
 };
 
 /** One member of an archive. */
@@ -33,6 +34,7 @@ struct xb_export_file {
 	enum xb_export_source source;
 	char *data;	       /**< `size` bytes, owned; NULL but for XB_EXPORT_MEMORY */
 	struct xb_digest blob; /**< for XB_EXPORT_BLOB */
+	char *media_type;      /**< likewise, owned */
 	uint64_t size;	       /**< bytes */
 };
 
@@ -45,27 +47,24 @@ void xb_export_clear(struct xb_export *e);
 #define xb_auto_export XB_CLEANUP(xb_export_clear)
 
 /**
- * The members of an OCI archive of `root` (an index or a manifest of `layout`), listed in its
+ * The members of an OCI archive of `root` (an index or a manifest of `place`), listed in its
  * index.json once for each of `tags`, or once without a name when there are none. A tag may be a
  * full reference: its tag is then the ref.name and the whole is containerd's name.
  * `ret` is empty on entry.
  */
-int xb_export_oci(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_export_oci(struct xb_place *place, const struct xb_descriptor *root,
 		  const struct xb_strv *tags, struct xb_export *ret, struct xb_error *err);
 /**
  * The members of a Docker archive of the image manifest `root` with the names `tags` (references
  * with a tag; none is allowed). -EINVAL, fault XB_FAULT_USAGE, when `root` is an index: such an
  * archive holds one platform.
  */
-int xb_export_docker(const struct xb_layout *layout, const struct xb_descriptor *root,
+int xb_export_docker(struct xb_place *place, const struct xb_descriptor *root,
 		     const struct xb_strv *tags, struct xb_export *ret, struct xb_error *err);
 
-/**
- * Take the image of an unpacked Docker archive (`dirfd`: manifest.json, config, layers) into
- * `layout`; `name` picks one by its RepoTags, NULL the only one. `ret` (empty on entry) gets the
- * manifest's descriptor. Layers keep their bytes; their type follows from their first bytes.
+/** The members of an OCI archive whose index.json is `index`, all that it names being in `place`.
  */
-int xb_import_docker(struct xb_layout *layout, int dirfd, const char *name, bool sync,
-		     struct xb_descriptor *ret, struct xb_error *err);
+int xb_export_index(struct xb_place *place, const struct xb_index *index, struct xb_export *ret,
+		    struct xb_error *err);
 
 #endif

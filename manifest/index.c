@@ -134,3 +134,20 @@ int xb_index_select(const struct xb_index *index, const struct xb_platform *want
 {
 	return xb_descriptors_select(&index->manifests, wanted, ret, err);
 }
+
+int xb_index_document_type(struct xb_view text, char **ret, struct xb_error *err)
+{
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
+	int r;
+
+	if (xb_index_parse(text, NULL, &index, NULL) == 0) {
+		*ret = xb_strdup(index.media_type != NULL ? index.media_type : XB_MEDIA_OCI_INDEX);
+		return 0;
+	}
+	r = xb_manifest_parse(text, NULL, &manifest, err);
+	if (r < 0)
+		return r;
+	*ret = xb_strdup(manifest.media_type != NULL ? manifest.media_type : XB_MEDIA_OCI_MANIFEST);
+	return 0;
+}

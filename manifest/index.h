@@ -55,4 +55,10 @@ int xb_descriptors_select(const struct xb_descriptors *v, const struct xb_platfo
 /** Append the platforms of a list for a message: "linux/amd64, linux/arm64", or "none". */
 void xb_descriptors_platforms(const struct xb_descriptors *v, struct xb_str *s);
 
+/**
+ * The media type of an index or a manifest that no descriptor tells of, by what the document itself
+ * says; malloc()ed. -EBADMSG, as xb_manifest_parse(), when it is neither.
+ */
+int xb_index_document_type(struct xb_view text, char **ret, struct xb_error *err);
+
 #endif

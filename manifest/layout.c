@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "manifest/document.h"
+#include "manifest/index_tags.h"
 #include "manifest/manifest.h"
 #include "manifest/media.h"
 
@@ -298,110 +299,6 @@ int xb_layout_index(const struct xb_layout *layout, struct xb_index *ret, struct
 
 /* finding */
 
-static const char *tag_of(const struct xb_descriptor *d)
-{
-	return xb_annotations_get(&d->annotations, XB_ANNOTATION_REF_NAME);
-}
-
-/* The names that there are, for a message, as far as a line of text goes. */
-static char *list_names(const struct xb_index *index)
-{
-	enum { MOST = 16 };
-	struct xb_str s = XB_STR_INIT(XB_STR_OWN);
-	size_t count = 0;
-
-	for (size_t i = 0; i < index->manifests.len && count < MOST; i++) {
-		const char *tag = tag_of(&index->manifests.items[i]);
-		xb_autofree char *shown = tag != NULL ? xb_document_quote(tag) : NULL;
-
-		if (shown != NULL)
-			(void)xb_str_printf(&s, "%s%s", count++ > 0 ? ", " : "", shown);
-	}
-	if (count == 0)
-		(void)xb_str_puts(&s, "none");
-	return xb_str_steal(&s);
-}
-
-static int not_found(const struct xb_layout *layout, const struct xb_index *index, const char *name,
-		     struct xb_error *err)
-{
-	xb_autofree char *names = list_names(index), *shown = NULL;
-
-	if (name == NULL)
-		return xb_error_set(err, -ENOENT,
-				    "%s holds %zu images and none is tagged latest (there is: %s)",
-				    layout->path, index->manifests.len, names);
-	shown = xb_document_quote(name);
-	return xb_error_set(err, -ENOENT, "%s holds no image \"%s\" (there is: %s)", layout->path,
-			    shown, names);
-}
-
-/*
- * The entry whose annotation `key` is `name`, NULL when there is none; -EEXIST when two entries of
- * different content have it.
- */
-static int find_annotated(const struct xb_layout *layout, const struct xb_index *index,
-			  const char *key, const char *name, const struct xb_descriptor **ret,
-			  struct xb_error *err)
-{
-	*ret = NULL;
-	for (size_t i = 0; i < index->manifests.len; i++) {
-		const struct xb_descriptor *d = &index->manifests.items[i];
-		const char *value = xb_annotations_get(&d->annotations, key);
-
-		if (value == NULL || strcmp(value, name) != 0)
-			continue;
-		if (*ret == NULL) {
-			*ret = d;
-		} else if (!xb_digest_eq(&(*ret)->digest, &d->digest)) {
-			xb_autofree char *shown = xb_document_quote(name);
-
-			(void)xb_error_set(err, -EEXIST, "%s holds two images named \"%s\"",
-					   layout->path, shown);
-			return xb_error_hint(err, "name one by its digest: %s or %s",
-					     (*ret)->digest.text, d->digest.text);
-		}
-	}
-	return 0;
-}
-
-static int find_tag(const struct xb_layout *layout, const struct xb_index *index, const char *name,
-		    const struct xb_descriptor **ret, struct xb_error *err)
-{
-	int r = find_annotated(layout, index, XB_ANNOTATION_REF_NAME, name, ret, err);
-
-	if (r < 0 || *ret != NULL)
-		return r;
-	return find_annotated(layout, index, XB_ANNOTATION_CONTAINERD_NAME, name, ret, err);
-}
-
-static const struct xb_descriptor *find_digest(const struct xb_index *index,
-					       const struct xb_digest *digest)
-{
-	for (size_t i = 0; i < index->manifests.len; i++)
-		if (xb_digest_eq(&index->manifests.items[i].digest, digest))
-			return &index->manifests.items[i];
-	return NULL;
-}
-
-/* What a document that no descriptor told us of says it is. */
-static int type_of_document(struct xb_view text, char **ret, struct xb_error *err)
-{
-	xb_auto_index struct xb_index index = XB_INDEX_INIT;
-	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-	int r;
-
-	if (xb_index_parse(text, NULL, &index, NULL) == 0) {
-		*ret = xb_strdup(index.media_type != NULL ? index.media_type : XB_MEDIA_OCI_INDEX);
-		return 0;
-	}
-	r = xb_manifest_parse(text, NULL, &manifest, err);
-	if (r < 0)
-		return r;
-	*ret = xb_strdup(manifest.media_type != NULL ? manifest.media_type : XB_MEDIA_OCI_MANIFEST);
-	return 0;
-}
-
 /* A digest that index.json does not list: the document itself must say what it is. */
 static int find_document(const struct xb_layout *layout, const struct xb_digest *digest,
 			 struct xb_descriptor *ret, struct xb_error *err)
@@ -416,20 +313,11 @@ static int find_document(const struct xb_layout *layout, const struct xb_digest 
 	r = xb_layout_blob_read(layout, &d, XB_MAX_MANIFEST, &text, err);
 	if (r < 0)
 		return r;
-	r = type_of_document(xb_str_view(&text), &d.media_type, err);
+	r = xb_index_document_type(xb_str_view(&text), &d.media_type, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "%s of %s", digest->text, layout->path);
 	*ret = d;
 	d = XB_DESCRIPTOR_INIT;
-	return 0;
-}
-
-static int find_default(const struct xb_layout *layout, const struct xb_index *index,
-			const struct xb_descriptor **ret, struct xb_error *err)
-{
-	if (index->manifests.len != 1)
-		return find_tag(layout, index, "latest", ret, err);
-	*ret = &index->manifests.items[0];
 	return 0;
 }
 
@@ -443,46 +331,16 @@ int xb_layout_resolve(const struct xb_layout *layout, const char *name, struct x
 
 	if (r < 0)
 		return r;
-	if (name == NULL) {
-		r = find_default(layout, &index, &found, err);
-	} else if (xb_digest_parse(xb_view(name), &digest, NULL) == 0) {
-		found = find_digest(&index, &digest);
-		if (found == NULL)
-			return find_document(layout, &digest, ret, err);
-	} else {
-		r = find_tag(layout, &index, name, &found, err);
-	}
-	if (r < 0)
-		return r;
-	if (found == NULL)
-		return not_found(layout, &index, name, err);
-	xb_descriptor_copy(ret, found);
-	return 0;
+	if (name != NULL && xb_digest_parse(xb_view(name), &digest, NULL) == 0 &&
+	    xb_index_find_digest(&index, &digest) == NULL)
+		return find_document(layout, &digest, ret, err);
+	r = xb_index_find(&index, layout->path, name, &found, err);
+	if (r == 0)
+		xb_descriptor_copy(ret, found);
+	return r;
 }
 
 /* tagging */
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/*
- * annotations.md: components of letters and digits with "-", ".", "_", ":", "@", "+" or "--"
- * between, and "/" between components. Close to it: marks only between letters and digits, which
- * allows every image reference.
- */
-static bool tag_valid(const char *tag)
-{
-	size_t len = strlen(tag);
-
-	if (len == 0 || len > 1024 || !is_alnum(tag[0]) || !is_alnum(tag[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(tag[i]) && strchr("-._:@+/", tag[i]) == NULL)
-			return false;
-	return true;
-}
 
 /* Whoever changes index.json holds the lock on the layout's directory meanwhile. */
 static int lock_index(const struct xb_layout *layout, struct xb_error *err)
@@ -500,53 +358,6 @@ static int lock_index(const struct xb_layout *layout, struct xb_error *err)
 	return XB_STEAL_FD(fd);
 }
 
-static void remove_entry(struct xb_descriptors *v, size_t at)
-{
-	xb_descriptor_clear(&v->items[at]);
-	memmove(&v->items[at], &v->items[at + 1], (v->len - at - 1) * sizeof(*v->items));
-	v->len--;
-}
-
-/* Index of the first entry tagged `tag` from `from` on, or the number of entries. */
-static size_t find_tagged(const struct xb_descriptors *v, const char *tag, size_t from)
-{
-	for (; from < v->len; from++) {
-		const char *name = tag_of(&v->items[from]);
-
-		if (name != NULL && strcmp(name, tag) == 0)
-			break;
-	}
-	return from;
-}
-
-/* Remove every entry tagged `tag` from `from` on; returns whether there was one. */
-static bool remove_tagged(struct xb_descriptors *v, const char *tag, size_t from)
-{
-	bool removed = false;
-
-	while ((from = find_tagged(v, tag, from)) < v->len) {
-		remove_entry(v, from);
-		removed = true;
-	}
-	return removed;
-}
-
-static void set_entry(struct xb_index *index, const struct xb_descriptor *descriptor,
-		      const char *tag)
-{
-	size_t at = find_tagged(&index->manifests, tag, 0);
-	struct xb_descriptor *entry;
-
-	if (at < index->manifests.len) {
-		entry = &index->manifests.items[at];
-		xb_descriptor_copy(entry, descriptor);
-	} else {
-		entry = xb_descriptors_add(&index->manifests, descriptor);
-	}
-	xb_annotations_set(&entry->annotations, XB_ANNOTATION_REF_NAME, tag);
-	(void)remove_tagged(&index->manifests, tag, at + 1);
-}
-
 int xb_layout_tag(struct xb_layout *layout, const struct xb_descriptor *descriptor, const char *tag,
 		  bool sync, struct xb_error *err)
 {
@@ -554,12 +365,9 @@ int xb_layout_tag(struct xb_layout *layout, const struct xb_descriptor *descript
 	xb_auto_fd int lock = -1;
 	int r;
 
-	if (tag != NULL && !tag_valid(tag)) {
-		xb_autofree char *shown = xb_document_quote(tag);
-
-		return xb_error_set(err, -EINVAL, "\"%s\" cannot be a tag of an image layout",
-				    shown);
-	}
+	r = tag != NULL ? xb_index_check_tag(tag, err) : 0;
+	if (r < 0)
+		return r;
 	lock = lock_index(layout, err);
 	if (lock < 0)
 		return lock;
@@ -567,8 +375,8 @@ int xb_layout_tag(struct xb_layout *layout, const struct xb_descriptor *descript
 	if (r < 0)
 		return r;
 	if (tag != NULL)
-		set_entry(&index, descriptor, tag);
-	else if (find_digest(&index, &descriptor->digest) == NULL)
+		xb_index_set_tag(&index, descriptor, tag);
+	else if (xb_index_find_digest(&index, &descriptor->digest) == NULL)
 		(void)xb_descriptors_add(&index.manifests, descriptor);
 	else
 		return 0;
@@ -586,7 +394,7 @@ int xb_layout_untag(struct xb_layout *layout, const char *tag, bool sync, struct
 	r = xb_layout_index(layout, &index, err);
 	if (r < 0)
 		return r;
-	if (!remove_tagged(&index.manifests, tag, 0))
-		return not_found(layout, &index, tag, err);
+	if (!xb_index_remove_tag(&index, tag))
+		return xb_index_no_tag(&index, layout->path, tag, err);
 	return write_index(layout, &index, sync, err);
 }

@@ -44,40 +44,14 @@ static int layout_check(struct xb_place *place, const struct xb_descriptor *blob
 	return layout_open(place, blob, &fd, err);
 }
 
-/* What the digest is of the bytes that pass by. */
-struct hashed {
-	const struct xb_blob_sink *sink;
-	struct xb_hasher *hasher;
-};
-
-static int hash_write(void *context, const void *data, size_t len, struct xb_error *err)
-{
-	struct hashed *h = context;
-
-	xb_hasher_add(h->hasher, data, len);
-	return h->sink->write(h->sink->context, data, len, err);
-}
-
 static int layout_get(struct xb_place *place, const struct xb_descriptor *blob,
 		      const struct xb_blob_sink *sink, struct xb_error *err)
 {
-	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new_like(&blob->digest);
-	struct hashed hashed = { sink, hasher };
-	const struct xb_blob_sink between = { .context = &hashed, .write = hash_write };
 	xb_auto_fd int fd = -1;
 	struct xb_blob_source source = xb_blob_source_file(&fd);
-	struct xb_digest digest;
 	int r = layout_open(place, blob, &fd, err);
 
-	if (r == 0)
-		r = xb_blob_pump(&source, &between, err);
-	if (r < 0)
-		return r;
-	digest = xb_hasher_finish(hasher);
-	if (!xb_digest_eq(&digest, &blob->digest))
-		return xb_error_set(err, -EBADMSG, "blob %s of %s: its bytes have the digest %s",
-				    blob->digest.text, place->name, digest.text);
-	return 0;
+	return r < 0 ? r : xb_blob_pump_verified(&source, &blob->digest, place->name, sink, err);
 }
 
 static int write_piece(void *context, const void *data, size_t len, struct xb_error *err)

@@ -48,6 +48,38 @@ int xb_blob_pump(const struct xb_blob_source *source, const struct xb_blob_sink 
 	}
 }
 
+/* What the digest is of the bytes that pass by. */
+struct hashed {
+	const struct xb_blob_sink *sink;
+	struct xb_hasher *hasher;
+};
+
+static int hash_write(void *context, const void *data, size_t len, struct xb_error *err)
+{
+	struct hashed *h = context;
+
+	xb_hasher_add(h->hasher, data, len);
+	return h->sink->write(h->sink->context, data, len, err);
+}
+
+int xb_blob_pump_verified(const struct xb_blob_source *source, const struct xb_digest *digest,
+			  const char *where, const struct xb_blob_sink *sink, struct xb_error *err)
+{
+	xb_auto_hasher struct xb_hasher *hasher = xb_hasher_new_like(digest);
+	struct hashed hashed = { sink, hasher };
+	const struct xb_blob_sink between = { .context = &hashed, .write = hash_write };
+	int r = xb_blob_pump(source, &between, err);
+	struct xb_digest got;
+
+	if (r < 0)
+		return r;
+	got = xb_hasher_finish(hasher);
+	if (xb_digest_eq(&got, digest))
+		return 0;
+	return xb_error_set(err, -EBADMSG, "blob %s of %s: its bytes have the digest %s",
+			    digest->text, where, got.text);
+}
+
 /* ---- pipes -------------------------------------------------------------------------------- */
 
 /* The bytes [start, start + len) of the blob are in the ring; the reader is at `start`. */

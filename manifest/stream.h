@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/error.h"
 
 /** What takes a blob's bytes, in order, on one thread; `context` is given to the calls. */
@@ -36,6 +37,13 @@ struct xb_blob_source {
 /** Give all of `source` to `sink`. */
 int xb_blob_pump(const struct xb_blob_source *source, const struct xb_blob_sink *sink,
 		 struct xb_error *err);
+
+/**
+ * Likewise, for a blob that is told by its digest: -EBADMSG, with `where` in the message, when the
+ * bytes are not those.
+ */
+int xb_blob_pump_verified(const struct xb_blob_source *source, const struct xb_digest *digest,
+			  const char *where, const struct xb_blob_sink *sink, struct xb_error *err);
 
 /** A source that reads the regular file `*fd`; the variable, too, must stay where it is. */
 struct xb_blob_source xb_blob_source_file(int *fd);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "builder/cli/archive_target.h"
 #include "builder/cli/command.h"
 #include "builder/cli/manifest_tool.h"
 
@@ -84,6 +85,18 @@ void xb_manifest_tool_notes(const struct xb_strv *notes)
 		(void)fprintf(stderr, "%s\n", notes->items[i]);
 }
 
+/* An archive has no tags that move: it becomes another file. */
+static int write_archive(const struct xb_named_image *to, struct xb_tag_moves *moves,
+			 struct xb_place *from, const struct xb_descriptor *root,
+			 const struct xb_publish_options *options, struct xb_error *err)
+{
+	int r = xb_publish_look(moves, from, root, err);
+
+	if (r == 0)
+		r = xb_publish_check(moves, options, err);
+	return r < 0 ? r : xb_archive_target_write(to, from, root, err);
+}
+
 int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_named_image *to,
 			     struct xb_place *from, const struct xb_descriptor *root,
 			     const struct xb_publish_options *how, struct xb_error *err)
@@ -95,8 +108,12 @@ int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_name
 
 	options.allow_drop |= tool->options.allow_drop;
 	xb_tag_moves_add(&moves, to->place, to->name, to->tag);
-	r = tool->options.dry_run ? xb_publish_look(&moves, from, root, err)
-				  : xb_publish(&moves, from, root, &options, err);
+	if (tool->options.dry_run)
+		r = xb_publish_look(&moves, from, root, err);
+	else if (to->path != NULL)
+		r = write_archive(to, &moves, from, root, &options, err);
+	else
+		r = xb_publish(&moves, from, root, &options, err);
 	if (r < 0)
 		return r;
 	xb_publish_print(&moves, root, &notes);

@@ -13,6 +13,8 @@ void xb_named_image_clear(struct xb_named_image *image)
 	xb_place_free(image->remote);
 	xb_layout_free(image->layout);
 	xb_medley_free(image->nothing);
+	xb_archive_free(image->archive);
+	free(image->path);
 	free(image->tag);
 	free(image->name);
 	*image = (struct xb_named_image){ 0 };
@@ -24,6 +26,13 @@ struct opening {
 	struct xb_store *store;
 	struct xb_registries *registries;
 };
+
+/* A place where nothing is yet. */
+static void foresee(const char *name, struct xb_named_image *ret)
+{
+	ret->nothing = xb_medley_new(name);
+	ret->place = xb_medley_place(ret->nothing);
+}
 
 static int make_layout(const struct opening *how, const char *dir, struct xb_layout **ret,
 		       struct xb_error *err)
@@ -39,8 +48,7 @@ static int open_layout(const struct opening *how, const char *name, struct xb_na
 	int r;
 
 	if (how->use == XB_NAMED_FORESEE && access(dir, F_OK) < 0) {
-		ret->nothing = xb_medley_new(dir);
-		ret->place = xb_medley_place(ret->nothing);
+		foresee(dir, ret);
 		return 0;
 	}
 	r = make_layout(how, dir, &ret->layout, err);
@@ -50,6 +58,58 @@ static int open_layout(const struct opening *how, const char *name, struct xb_na
 						   : xb_layout_place_rw(ret->layout, true);
 	ret->place = &ret->in_layout.place;
 	return 0;
+}
+
+/* Split "FILE[:NAME]": the name of a Docker archive's image may hold all that a reference may. */
+static char *split_docker(const char *text, char **ret_tag)
+{
+	size_t end = strcspn(text, ":");
+
+	if (text[end] != '\0')
+		*ret_tag = xb_strdup(text + end + 1);
+	return xb_view_dup((struct xb_view){ text, end });
+}
+
+/* What is created takes the place of a Docker archive whatever that holds. */
+static int open_archive_file(const struct opening *how, struct xb_named_image *ret,
+			     struct xb_error *err)
+{
+	int r = ret->docker ? xb_archive_open_docker(ret->path, ret->tag, &ret->archive, err)
+			    : xb_archive_open(ret->path, &ret->archive, err);
+
+	if (r == -ENOENT && how->use >= XB_NAMED_CREATE) {
+		xb_error_clear(err);
+		foresee(ret->path, ret);
+		return 0;
+	}
+	if (r == 0)
+		ret->place = xb_archive_place(ret->archive);
+	return r;
+}
+
+static int open_archive(const struct opening *how, bool docker, const char *name,
+			struct xb_named_image *ret, struct xb_error *err)
+{
+	int r;
+
+	ret->docker = docker;
+	ret->path = docker ? split_docker(name, &ret->tag) : xb_layout_split_name(name, &ret->tag);
+	r = open_archive_file(how, ret, err);
+	if (ret->tag == NULL)
+		ret->tag = xb_strdup("");
+	return r;
+}
+
+static int open_oci_archive(const struct opening *how, const char *name, struct xb_named_image *ret,
+			    struct xb_error *err)
+{
+	return open_archive(how, false, name, ret, err);
+}
+
+static int open_docker_archive(const struct opening *how, const char *name,
+			       struct xb_named_image *ret, struct xb_error *err)
+{
+	return open_archive(how, true, name, ret, err);
 }
 
 int xb_named_image_open_remote(const char *name, struct xb_registries *registries,
@@ -120,8 +180,12 @@ static const struct {
 	int (*open)(const struct opening *, const char *, struct xb_named_image *,
 		    struct xb_error *);
 } forms[] = {
-	{ "oci:", open_layout },      { "oci-layout://", open_layout },
-	{ "docker://", open_remote }, { "store:", open_stored },
+	{ "oci:", open_layout },
+	{ "oci-layout://", open_layout },
+	{ "oci-archive:", open_oci_archive },
+	{ "docker-archive:", open_docker_archive },
+	{ "docker://", open_remote },
+	{ "store:", open_stored },
 	{ "", open_plain },
 };
 
@@ -130,7 +194,7 @@ static int check_tag(const struct xb_named_image *image, struct xb_error *err)
 {
 	struct xb_digest digest;
 
-	if (image->tag != NULL && *image->tag != '\0' &&
+	if (image->tag != NULL && (*image->tag != '\0' || image->path != NULL) &&
 	    xb_digest_parse(xb_view(image->tag), &digest, NULL) < 0)
 		return 0;
 	return xb_error_usage(err, "name it REGISTRY/NAME:TAG or oci:DIR:TAG",

@@ -6,6 +6,8 @@
  *	docker://REFERENCE		a registry's
  *	store:NAME			of the store
  *	oci:DIR[:TAG][@DIGEST]		of a layout; also oci-layout://
+ *	oci-archive:FILE[:TAG][@DIGEST]	of an OCI archive
+ *	docker-archive:FILE[:NAME:TAG]	of a Docker archive
  */
 #ifndef XB_BUILDER_CLI_IMAGE_H
 #define XB_BUILDER_CLI_IMAGE_H
@@ -15,19 +17,23 @@
 #include "base/error.h"
 #include "builder/cache/place.h"
 #include "builder/cli/registries.h"
+#include "builder/layer/archive.h"
 #include "manifest/medley.h"
 #include "manifest/place_layout.h"
 
 /** An image by its name; do not copy it. Starts as `{ 0 }`. */
 struct xb_named_image {
 	struct xb_place *place; /**< where it is */
-	char *tag;  /**< its name there: a tag, a digest, or NULL: the only one there is */
-	char *name; /**< as users know it */
+	char *tag; /**< its name there: a tag, a digest, or NULL (for archives, ""): the only one */
+	char *name;		  /**< as users know it */
 	struct xb_layout *layout; /**< the following: what `place` consists of */
 	struct xb_layout_place in_layout;
 	struct xb_store_place in_store;
 	struct xb_place *remote;
 	struct xb_medley *nothing; /**< in the place of what is foreseen */
+	struct xb_archive *archive;
+	char *path;  /**< of the archive's file: it is written anew (archive_target.h); else NULL */
+	bool docker; /**< a Docker archive */
 };
 
 /** Release. */

@@ -33,8 +33,9 @@ struct xb_tar_reader {
 	struct xb_tar_input input;
 	const char *data; /* what is left of the input's last run */
 	size_t len;
-	uint64_t stored;  /* bytes of the entry's data that are still in the stream */
-	uint64_t padding; /* and behind them */
+	uint64_t position; /* in the stream, of what is left */
+	uint64_t stored;   /* bytes of the entry's data that are still in the stream */
+	uint64_t padding;  /* and behind them */
 	struct xb_tar_runs runs;
 	size_t run;	   /* the run that comes next */
 	uint64_t run_done; /* bytes of it that were given out */
@@ -98,6 +99,7 @@ static struct xb_view take(struct xb_tar_reader *t, uint64_t max)
 
 	t->data += v.len;
 	t->len -= v.len;
+	t->position += v.len;
 	return v;
 }
 
@@ -108,6 +110,11 @@ static int truncated(int r, struct xb_error *err)
 
 static int skip(struct xb_tar_reader *t, uint64_t bytes, struct xb_error *err)
 {
+	bytes -= take(t, bytes).len;
+	if (bytes > 0 && t->input.skip != NULL) {
+		t->position += bytes;
+		return t->input.skip(t->input.context, bytes, err);
+	}
 	while (bytes > 0) {
 		int r = fill(t, err);
 
@@ -450,7 +457,9 @@ static int set_runs(struct xb_tar_reader *t, struct xb_tar_item *item, struct xb
 	t->run = 0;
 	t->run_done = 0;
 	item->size = t->stored;
-	if (item->type != XB_TAR_FILE || (!gnu && !x->sparse_size.set)) {
+	item->data_at = t->position;
+	item->sparse = item->type == XB_TAR_FILE && (gnu || x->sparse_size.set);
+	if (!item->sparse) {
 		one_run(t);
 		return 0;
 	}

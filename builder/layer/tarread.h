@@ -38,6 +38,9 @@ struct xb_tar_input {
 	 * negative errno.
 	 */
 	int (*next)(void *context, const void **ret_data, size_t *ret_len, struct xb_error *err);
+	/** Leave out the next `bytes` bytes, or a negative errno where there are fewer. NULL: they
+	 * are read. */
+	int (*skip)(void *context, uint64_t bytes, struct xb_error *err);
 	void *context;
 };
 
@@ -49,8 +52,10 @@ struct xb_tar_item {
 	uint32_t mode; /**< bits of 07777 */
 	uint32_t uid;
 	uint32_t gid;
-	uint64_t size; /**< of the file, holes included; 0 for other types */
-	int64_t mtime; /**< seconds */
+	uint64_t size;	  /**< of the file, holes included; 0 for other types */
+	uint64_t data_at; /**< where in the stream a file's data begins, unless it is sparse */
+	bool sparse;	  /**< a file whose data lies in pieces; only xb_tar_data() finds them */
+	int64_t mtime;	  /**< seconds */
 	uint32_t mtime_ns;
 	uint32_t device_major;
 	uint32_t device_minor;

@@ -49,7 +49,8 @@ static int serve_is_archive(const struct xb_wire_request *request, int blob_fd)
 	/* whatever is wrong with it: then it is not an archive */
 	if (new_decoder(request, blob_fd, &decoder, NULL) < 0)
 		return 0;
-	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	tar = xb_tar_reader_new(
+		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
 	return xb_tar_next(tar, &item, NULL) > 0;
 }
 
@@ -74,7 +75,8 @@ static int serve_tree(const struct xb_wire_request *request, int blob_fd, int de
 
 	if (r < 0)
 		return r;
-	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	tar = xb_tar_reader_new(
+		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
 	r = xb_apply_all(apply, tar, err);
 	/* the digests cover what follows the tar's end too */
 	if (r >= 0)
@@ -119,7 +121,8 @@ static int serve_list(const struct xb_wire_request *request, int blob_fd, int de
 
 	if (r < 0)
 		return r;
-	tar = xb_tar_reader_new(&(struct xb_tar_input){ xb_decoder_next, decoder });
+	tar = xb_tar_reader_new(
+		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
 	r = xb_roster_write(tar, &limits, dest_fd, &answer->entries, err);
 	if (r >= 0)
 		r = xb_decoder_drain(decoder, err);

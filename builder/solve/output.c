@@ -248,7 +248,8 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	if (r == 0 && output->directory)
 		return write_layout(output, store, source, &names, err);
 	if (r == 0)
-		r = xb_export_oci(store, root, output->tag != NULL ? &tags : &names, &files, err);
+		r = xb_export_oci(XB_PLACE_OF(store), root, output->tag != NULL ? &tags : &names,
+				  &files, err);
 	if (r == 0)
 		r = write_archive(store, &files, output->dest, source, err);
 	return r;
@@ -264,7 +265,8 @@ static int write_docker(const struct xb_output *output, const struct xb_output_s
 
 	xb_output_names(output, source->names, &names);
 	if (r == 0)
-		r = xb_export_docker(store, &source->assembled->root, &names, &files, err);
+		r = xb_export_docker(XB_PLACE_OF(store), &source->assembled->root, &names, &files,
+				     err);
 	if (r == 0)
 		r = write_archive(store, &files, output->dest, source, err);
 	return r;

@@ -207,6 +207,56 @@ malformed() {
 	! curl -sf "http://$REG/v2/never/tags/list" || fail "something was sent"
 }
 
+# Archives are read where they are, and replaced whole.
+archives() {
+	manifest create "oci-archive:$W/a.tar:1" "$SRC_IMAGES:amd64" "$SRC_IMAGES:arm64" 2>"$W/err"
+	says "oci-archive:$W/a.tar:1: (none) -> "
+	manifest create "oci-archive:$W/a.tar:2" "oci-archive:$W/a.tar:1" "$SRC_IMAGES:arm" --annotation index-descriptor:x=y
+	first=$(manifest inspect --raw "oci-archive:$W/a.tar:1" | sha256sum)
+	manifest add "oci-archive:$W/a.tar:2" "$SRC_IMAGES:other"
+	same "$(manifest inspect --raw "oci-archive:$W/a.tar:1" | sha256sum)" "$first" "the other image"
+	mkdir "$W/unpacked"
+	tar -C "$W/unpacked" -xf "$W/a.tar"
+	tool verify "$W/unpacked" 1
+	tool verify "$W/unpacked" 2
+	jq -e '.manifests | length == 2 and .[1].annotations.x == "y"' "$W/unpacked/index.json"
+	same "$(platforms "oci:$W/unpacked:2")" "linux/amd64 linux/arm64 linux/arm/v7"
+	skopeo copy -q --all "oci-archive:$W/a.tar:2" "oci:$W/from-archive:1"
+	manifest copy "oci-archive:$W/a.tar:2" "$REG/archive:1"
+	same "$(platforms "docker://$REG/archive:1")" "linux/amd64 linux/arm64 linux/arm/v7"
+	manifest copy "$REG/archive:1" "oci-archive:$W/b.tar"
+	manifest copy "$REG/archive:1" "oci-archive:$W/c.tar"
+	cmp "$W/b.tar" "$W/c.tar"
+	exits 7 manifest copy "$SRC_IMAGES:amd64" "oci-archive:$W/b.tar"
+	says "would lose"
+	exits 2 manifest copy "$SRC_IMAGES:amd64" "oci-archive:$W/a.tar"
+	cmp "$W/b.tar" "$W/c.tar"
+	head -c 3000 "$W/a.tar" >"$W/cut.tar"
+	exits 8 manifest inspect "oci-archive:$W/cut.tar:1"
+	gzip -k "$W/c.tar"
+	exits 2 manifest inspect "oci-archive:$W/c.tar.gz"
+	says "decompress it first"
+	[ "$(find "$W" -maxdepth 1 -name '*.partial' | wc -l)" = 0 ] || fail "something was left"
+}
+
+# What skopeo calls a Docker archive is one, and the other way round.
+docker_archives() {
+	skopeo copy -q "$SRC_IMAGES:amd64" "docker-archive:$W/d.tar:app/demo:1"
+	same "$(manifest inspect "docker-archive:$W/d.tar" | awk '/^linux/ { print $1 }')" linux/amd64
+	manifest create "$REG/from-docker:1" "docker-archive:$W/d.tar:app/demo:1" "$SRC_IMAGES:arm64"
+	same "$(platforms "docker://$REG/from-docker:1")" "linux/amd64 linux/arm64"
+	skopeo copy -q --all --src-tls-verify=false "docker://$REG/from-docker:1" "oci:$W/from-docker:1"
+	tool verify "$W/from-docker" 1
+	manifest copy "$SRC_IMAGES:arm64" "docker-archive:$W/e.tar:app/demo:2"
+	same "$(skopeo inspect "docker-archive:$W/e.tar:app/demo:2" | jq -r '.Architecture')" arm64
+	exits 2 manifest copy "$SRC_IMAGES:all" "docker-archive:$W/f.tar:app/demo:2"
+	[ ! -e "$W/f.tar" ] || fail "a file was made"
+	exits 8 manifest inspect "docker-archive:$W/d.tar:other"
+	exits 8 manifest inspect "docker-archive:$W/a.tar"
+	exits 8 manifest inspect "oci-archive:$W/d.tar"
+	says "docker-archive:FILE"
+}
+
 judged_by_buildah() {
 	command -v buildah >/dev/null || skip "buildah is not installed" tools
 	has root || skip "buildah's storage is root's" root
@@ -220,6 +270,8 @@ t "one platform is replaced and all else keeps its bytes" kept
 t "platforms and digests are removed, attestations with them" removed
 t "annotations on all four levels, and platforms" annotated
 t "the store, and between registries" elsewhere
+t "archives are read in place and replaced whole" archives
+t "Docker archives are read and written" docker_archives
 t "malformed documents are one error, and nothing is stored" malformed
 t "buildah reads what was made" judged_by_buildah
 finish

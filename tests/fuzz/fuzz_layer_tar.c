@@ -81,7 +81,8 @@ static void mend(uint8_t *data, size_t size)
 
 static void read_all(struct input *in)
 {
-	struct xb_tar_reader *tar = xb_tar_reader_new(&(struct xb_tar_input){ next, in });
+	struct xb_tar_reader *tar =
+		xb_tar_reader_new(&(struct xb_tar_input){ .next = next, .context = in });
 	struct xb_tar_item item;
 	struct xb_error err = XB_ERROR_INIT;
 	unsigned entries = 0;
