@@ -143,7 +143,7 @@ static int temp_file_open(struct temp_file *t, const char *name, struct xb_error
 			return xb_error_errno(err, -errno, "getting random bytes");
 		t->name = xb_format("%.*s" XB_FILE_TEMP_PREFIX "%016llx", (int)parent_len(name),
 				    name, (unsigned long long)random);
-		t->fd = openat(t->dirfd, t->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		t->fd = openat(t->dirfd, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (t->fd >= 0)
 			break;
 		/* Not ours: it must not be removed by the cleanup. */
@@ -166,8 +166,9 @@ static int sync_parent(int dirfd, const char *name, struct xb_error *err)
 	return 0;
 }
 
-int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len, bool sync,
-		       struct xb_error *err)
+int xb_file_write_at(int dirfd, const char *name,
+		     int (*write)(void *context, int fd, struct xb_error *err), void *context,
+		     bool sync, struct xb_error *err)
 {
 	XB_CLEANUP(temp_file_clear)
 	struct temp_file temp = { .dirfd = dirfd, .fd = -1 };
@@ -175,7 +176,7 @@ int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len
 
 	if (r < 0)
 		return r;
-	r = xb_write_all(temp.fd, data, len, err);
+	r = write(context, temp.fd, err);
 	if (r < 0)
 		return xb_error_wrap(err, r, "%s", name);
 	if (sync && fsync(temp.fd) < 0)
@@ -184,6 +185,40 @@ int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len
 		return xb_error_errno(err, -errno, "renaming to %s", name);
 	free(XB_STEAL(temp.name));
 	return sync ? sync_parent(dirfd, name, err) : 0;
+}
+
+static int write_view(void *context, int fd, struct xb_error *err)
+{
+	const struct xb_view *view = context;
+
+	return xb_write_all(fd, view->data, view->len, err);
+}
+
+int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len, bool sync,
+		       struct xb_error *err)
+{
+	struct xb_view view = { data, len };
+
+	return xb_file_write_at(dirfd, name, write_view, &view, sync, err);
+}
+
+/* Where the file system knows no files without names, one loses its name at once. */
+static int open_unlinked(int dirfd, struct xb_error *err)
+{
+	XB_CLEANUP(temp_file_clear)
+	struct temp_file temp = { .dirfd = dirfd, .fd = -1 };
+	int r = temp_file_open(&temp, "", err);
+
+	return r < 0 ? r : XB_STEAL_FD(temp.fd);
+}
+
+int xb_file_unnamed(int dirfd, struct xb_error *err)
+{
+	int fd = openat(dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return open_unlinked(dirfd, err);
+	return fd < 0 ? xb_error_errno(err, -errno, "making a file without a name") : fd;
 }
 
 int xb_memfd_new(const char *name, struct xb_error *err)

@@ -44,6 +44,11 @@ int xb_file_read_fd(int fd, struct xb_str *text, struct xb_error *err);
  */
 int xb_file_replace_at(int dirfd, const char *name, const void *data, size_t len, bool sync,
 		       struct xb_error *err);
+/** Likewise with what `write(context, fd, …)` writes to the empty file `fd`; if that fails nothing
+ *  is replaced, and this returns what it returned. */
+int xb_file_write_at(int dirfd, const char *name,
+		     int (*write)(void *context, int fd, struct xb_error *err), void *context,
+		     bool sync, struct xb_error *err);
 
 /**
  * Open `path` with `rootfd` as its root directory: absolute paths and links start there, ".." stops
@@ -93,6 +98,9 @@ int xb_remove_tree_until(int dirfd, const char *name, bool (*stop)(void *context
  */
 int xb_copy_data(int from, int to, uint64_t size, struct xb_error *err);
 
+/** A file without a name in the file system of the directory `dirfd`, to write and to read; it is
+ *  gone once it is closed. Returns it or a negative errno. */
+int xb_file_unnamed(int dirfd, struct xb_error *err);
 /** An unnamed file in memory, close-on-exec, that can be sealed. Returns it or a negative errno. */
 int xb_memfd_new(const char *name, struct xb_error *err);
 /** Seal a memfd against every further change and rewind it. */

@@ -21,6 +21,7 @@
 struct checksum {
 	const struct xb_checksum_options *options;
 	struct xb_context_memory *memory;
+	struct xb_ledger_reader *known; /* of the memory */
 	struct xb_hasher *tree;
 	struct xb_hasher *file;
 	char *piece;
@@ -30,6 +31,7 @@ struct checksum {
 
 static void checksum_clear(struct checksum *c)
 {
+	xb_ledger_reader_free(c->known);
 	xb_hasher_free(c->tree);
 	xb_hasher_free(c->file);
 	free(c->piece);
@@ -129,7 +131,7 @@ static int content_of(struct checksum *c, const struct xb_walk_entry *entry, str
 	if (*ret != NULL)
 		return 0;
 	*ret = digest->text;
-	if (xb_context_memory_find(c->memory, st, digest))
+	if (xb_context_memory_find(c->memory, c->known, st, digest))
 		return 0;
 	return read_file(c, entry, st, digest, err);
 }
@@ -189,6 +191,7 @@ int xb_context_checksum(int rootfd, const struct xb_context *context, const char
 
 	if (r < 0)
 		return r;
+	c.known = xb_context_memory_reader(c.memory);
 	c.tree = xb_hasher_new();
 	c.file = xb_hasher_new();
 	c.piece = xb_alloc(PIECE);

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/context/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "base/array.h"
 #include "base/file.h"
 #include "base/str.h"
-
-/* The first bytes of the file; the number is that of the format. The host's byte order is part of
- * it, since the file never leaves the machine. */
-#define MAGIC ((uint64_t)0x78626d656d000001)
+#include "builder/context/ledger.h"
 
 /* File times may lag behind the clock by a tick, and two changes may fall into one. */
 #define RACY_NS ((int64_t)50 * 1000 * 1000)
@@ -25,38 +20,35 @@
  */
 #define SPARE ((size_t)100000)
 
-/* One file; ordered by `key`, which is uniformly distributed. */
-struct entry {
-	unsigned char key[16]; /* of what the file is known by */
-	unsigned char digest[32];
-};
-struct entries XB_ARRAY(struct entry);
+/* Files read by this build that are held in memory; the others lie in ledgers without names. */
+#define MOST_HELD ((size_t)32768)
+/* So many ledgers of them become one. */
+#define MOST_RUNS ((size_t)16)
+/* Blocks that a walk holds of what is known, and those of each ledger of this build's files. */
+#define KNOWN_BLOCKS ((size_t)128)
+#define RUN_BLOCKS   ((size_t)8)
 
-/* Keys are uniformly distributed: their first bits say where to look, within some dozen entries of
- * a context of 100,000 files. */
-#define SLOT_BITS 12
-#define SLOTS	  ((size_t)1 << SLOT_BITS)
+struct entries XB_ARRAY(struct xb_ledger_entry);
 
-struct header {
-	uint64_t magic;
-	uint64_t count;
-	unsigned char check[32]; /* SHA-256 of the entries */
+/* Files that this build has read before those that are held, and a reader of them. */
+struct run {
+	struct xb_ledger *ledger;
+	struct xb_ledger_reader *reader;
 };
 
 struct xb_context_memory {
 	int dirfd;
 	char name[32];
-	int64_t started; /* nanoseconds since 1970 when it was opened */
-	void *map;	 /* the file, or NULL */
-	size_t map_size;
-	const struct entry *known;
-	size_t known_count;
-	size_t *slots;	      /* where the keys that begin with each number start; SLOTS + 1 */
-	atomic_uchar *used;   /* a bit for each of `known` */
-	pthread_mutex_t lock; /* guards all below */
-	struct entries fresh; /* a file that two steps read at once is in it twice */
-	size_t *fresh_slots;  /* open addressing: a place in `fresh` plus one, or 0 */
-	size_t fresh_size;    /* of the table, a power of two, at least twice the entries */
+	int64_t started;		 /* nanoseconds since 1970 when it was opened */
+	struct xb_ledger *known;	 /* as it was saved last; NULL: nothing */
+	atomic_uchar *used;		 /* a bit for each of `known` */
+	pthread_mutex_t lock;		 /* guards all below */
+	struct xb_ledger_reader *reader; /* of `known`, for those who have none; NULL: not yet */
+	struct entries held;		 /* no file twice */
+	uint32_t *slots;		 /* open addressing: a place in `held` plus one, or 0 */
+	size_t slot_count;		 /* a power of two, at least twice the entries */
+	struct run runs[MOST_RUNS];	 /* a later one knows better */
+	size_t run_count;
 };
 
 static int64_t nanoseconds(const struct timespec *t)
@@ -89,75 +81,18 @@ static void digest_text(const unsigned char bytes[32], struct xb_digest *ret)
 	}
 }
 
-static void make_key(const struct stat *st, unsigned char ret[16])
+static struct xb_ledger_entry entry_of(const struct stat *st)
 {
-	const uint64_t fields[] = { (uint64_t)st->st_dev, (uint64_t)st->st_ino,
-				    (uint64_t)st->st_size, (uint64_t)nanoseconds(&st->st_mtim),
-				    (uint64_t)nanoseconds(&st->st_ctim) };
-	struct xb_digest digest = xb_digest_of(fields, sizeof(fields));
-	unsigned char bytes[32];
-
-	digest_bytes(&digest, bytes);
-	memcpy(ret, bytes, 16);
+	return (struct xb_ledger_entry){ .inode = (uint64_t)st->st_ino,
+					 .device = (uint64_t)st->st_dev,
+					 .size = (uint64_t)st->st_size,
+					 .modified = nanoseconds(&st->st_mtim),
+					 .changed = nanoseconds(&st->st_ctim) };
 }
 
-/* ---- the file ------------------------------------------------------------------------------- */
-
-static bool check_map(const void *map, size_t size)
+static bool is_unchanged(const struct xb_ledger_entry *a, const struct xb_ledger_entry *b)
 {
-	const struct header *header = map;
-	const unsigned char *entries = (const unsigned char *)map + sizeof(*header);
-	struct xb_digest digest;
-	unsigned char bytes[32];
-
-	if (size < sizeof(*header) || header->magic != MAGIC ||
-	    header->count != (size - sizeof(*header)) / sizeof(struct entry) ||
-	    (size - sizeof(*header)) % sizeof(struct entry) != 0)
-		return false;
-	digest = xb_digest_of(entries, size - sizeof(*header));
-	digest_bytes(&digest, bytes);
-	return memcmp(bytes, header->check, sizeof(bytes)) == 0;
-}
-
-static size_t slot_of(const unsigned char key[16])
-{
-	return ((size_t)key[0] << 8 | key[1]) >> (16 - SLOT_BITS);
-}
-
-static void make_slots(struct xb_context_memory *m)
-{
-	size_t slot = 0;
-
-	m->slots = xb_calloc(SLOTS + 1, sizeof(*m->slots));
-	for (size_t i = 0; i < m->known_count; i++) {
-		while (slot < slot_of(m->known[i].key))
-			m->slots[++slot] = i;
-	}
-	while (slot < SLOTS)
-		m->slots[++slot] = m->known_count;
-}
-
-static void load(struct xb_context_memory *m)
-{
-	xb_auto_fd int fd = openat(m->dirfd, m->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	void *map;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
-		return;
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return;
-	if (!check_map(map, (size_t)st.st_size)) {
-		(void)munmap(map, (size_t)st.st_size);
-		return;
-	}
-	m->map = map;
-	m->map_size = (size_t)st.st_size;
-	m->known = (const struct entry *)((const struct header *)map + 1);
-	m->known_count = (m->map_size - sizeof(struct header)) / sizeof(struct entry);
-	m->used = xb_calloc(m->known_count / 8 + 1, sizeof(*m->used));
-	make_slots(m);
+	return a->size == b->size && a->modified == b->modified && a->changed == b->changed;
 }
 
 struct xb_context_memory *xb_context_memory_open(int dirfd, int context_fd)
@@ -177,21 +112,32 @@ struct xb_context_memory *xb_context_memory_open(int dirfd, int context_fd)
 	place[1] = (uint64_t)st.st_ino;
 	digest = xb_digest_of(place, sizeof(place));
 	memcpy(m->name, xb_digest_hex(&digest), sizeof(m->name) - 1);
-	load(m);
+	m->known = xb_ledger_open(dirfd, m->name);
+	if (m->known != NULL)
+		m->used = xb_calloc(xb_ledger_count(m->known) / 8 + 1, sizeof(*m->used));
 	return m;
+}
+
+static void forget_runs(struct xb_context_memory *m)
+{
+	for (size_t i = 0; i < m->run_count; i++) {
+		xb_ledger_reader_free(m->runs[i].reader);
+		xb_ledger_free(m->runs[i].ledger);
+	}
+	m->run_count = 0;
 }
 
 void xb_context_memory_free(struct xb_context_memory *m)
 {
 	if (m == NULL)
 		return;
-	if (m->map != NULL)
-		(void)munmap(m->map, m->map_size);
 	(void)pthread_mutex_destroy(&m->lock);
+	forget_runs(m);
+	xb_ledger_reader_free(m->reader);
+	xb_ledger_free(m->known);
 	free(m->used);
 	free(m->slots);
-	free(m->fresh_slots);
-	xb_array_clear(&m->fresh);
+	xb_array_clear(&m->held);
 	free(m);
 }
 
@@ -207,83 +153,102 @@ static void unlock(pthread_mutex_t **lock)
 	pthread_mutex_t *locked = ((void)pthread_mutex_lock(&(m)->lock), &(m)->lock);              \
 	(void)locked
 
-static const struct entry *search(const struct xb_context_memory *m, const unsigned char key[16])
+struct xb_ledger_reader *xb_context_memory_reader(const struct xb_context_memory *m)
 {
-	size_t low = m->slots[slot_of(key)], high = m->slots[slot_of(key) + 1];
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = memcmp(m->known[middle].key, key, sizeof(m->known->key));
-
-		if (order == 0)
-			return &m->known[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return m != NULL && m->known != NULL ? xb_ledger_reader_new(m->known, KNOWN_BLOCKS) : NULL;
 }
 
-/* Where the table has `key`, or would have it; there is always room. */
-static size_t *fresh_slot(const struct xb_context_memory *m, const unsigned char key[16])
+static bool find_saved(struct xb_context_memory *m, struct xb_ledger_reader *reader,
+		       const struct xb_ledger_entry *wanted, struct xb_digest *ret)
 {
-	uint64_t start;
+	size_t index = 0;
+	const struct xb_ledger_entry *found =
+		xb_ledger_find(reader, wanted->inode, wanted->device, &index);
 
-	memcpy(&start, key, sizeof(start));
-	for (size_t i = (size_t)start;; i++) {
-		size_t *slot = &m->fresh_slots[i & (m->fresh_size - 1)];
+	if (found == NULL || !is_unchanged(found, wanted))
+		return false;
+	digest_text(found->digest, ret);
+	atomic_fetch_or_explicit(&m->used[index / 8], (unsigned char)(1 << index % 8),
+				 memory_order_relaxed);
+	return true;
+}
 
-		if (*slot == 0 || memcmp(m->fresh.items[*slot - 1].key, key, 16) == 0)
+static bool find_known(struct xb_context_memory *m, struct xb_ledger_reader *reader,
+		       const struct xb_ledger_entry *wanted, struct xb_digest *ret)
+{
+	if (m->known == NULL)
+		return false;
+	if (reader != NULL)
+		return find_saved(m, reader, wanted, ret);
+	LOCKED(m);
+	if (m->reader == NULL)
+		m->reader = xb_ledger_reader_new(m->known, RUN_BLOCKS);
+	return find_saved(m, m->reader, wanted, ret);
+}
+
+/* Where the table has a file, or would have it; there is always room. */
+static uint32_t *slot_of(const struct xb_context_memory *m, const struct xb_ledger_entry *wanted)
+{
+	/* inodes are near each other: spread them by a multiplication (Knuth) */
+	uint64_t hash = (wanted->inode ^ wanted->device << 40) * UINT64_C(0x9e3779b97f4a7c15);
+
+	for (size_t i = (size_t)(hash >> 24);; i++) {
+		uint32_t *slot = &m->slots[i & (m->slot_count - 1)];
+
+		if (*slot == 0 || xb_ledger_order(&m->held.items[*slot - 1], wanted) == 0)
 			return slot;
 	}
 }
 
 /* Make room for one more. */
-static void grow_fresh(struct xb_context_memory *m)
+static void grow_slots(struct xb_context_memory *m)
 {
 	enum { LEAST = 256 };
 
-	if (m->fresh_size > 0 && m->fresh.len < m->fresh_size / 2)
+	if (m->slot_count > 0 && m->held.len < m->slot_count / 2)
 		return;
-	free(m->fresh_slots);
-	m->fresh_size = m->fresh_size > 0 ? m->fresh_size * 2 : LEAST;
-	m->fresh_slots = xb_calloc(m->fresh_size, sizeof(*m->fresh_slots));
-	for (size_t i = 0; i < m->fresh.len; i++)
-		*fresh_slot(m, m->fresh.items[i].key) = i + 1;
+	free(m->slots);
+	m->slot_count = m->slot_count > 0 ? m->slot_count * 2 : LEAST;
+	m->slots = xb_calloc(m->slot_count, sizeof(*m->slots));
+	for (size_t i = 0; i < m->held.len; i++)
+		*slot_of(m, &m->held.items[i]) = (uint32_t)i + 1;
+}
+
+static const struct xb_ledger_entry *find_held(const struct xb_context_memory *m,
+					       const struct xb_ledger_entry *wanted)
+{
+	uint32_t slot = m->slot_count > 0 ? *slot_of(m, wanted) : 0;
+
+	return slot > 0 ? &m->held.items[slot - 1] : NULL;
 }
 
 /* What this build read before: its other platforms and keys ask again. */
-static bool find_fresh(struct xb_context_memory *m, const unsigned char key[16],
+static bool find_fresh(struct xb_context_memory *m, const struct xb_ledger_entry *wanted,
 		       struct xb_digest *ret)
 {
 	LOCKED(m);
-	size_t slot = m->fresh_size > 0 ? *fresh_slot(m, key) : 0;
+	const struct xb_ledger_entry *found = find_held(m, wanted);
 
-	if (slot > 0)
-		digest_text(m->fresh.items[slot - 1].digest, ret);
-	return slot > 0;
+	for (size_t i = m->run_count; found == NULL && i > 0; i--)
+		found = xb_ledger_find(m->runs[i - 1].reader, wanted->inode, wanted->device, NULL);
+	if (found == NULL || !is_unchanged(found, wanted))
+		return false;
+	digest_text(found->digest, ret);
+	return true;
 }
 
-bool xb_context_memory_find(struct xb_context_memory *m, const struct stat *st,
-			    struct xb_digest *ret)
+bool xb_context_memory_find(struct xb_context_memory *m, struct xb_ledger_reader *reader,
+			    const struct stat *st, struct xb_digest *ret)
 {
-	const struct entry *entry;
-	unsigned char key[16];
-	size_t index;
+	struct xb_ledger_entry wanted;
 
 	if (m == NULL)
 		return false;
-	make_key(st, key);
-	entry = m->known_count > 0 ? search(m, key) : NULL;
-	if (entry == NULL)
-		return find_fresh(m, key, ret);
-	digest_text(entry->digest, ret);
-	index = (size_t)(entry - m->known);
-	atomic_fetch_or_explicit(&m->used[index / 8], (unsigned char)(1 << index % 8),
-				 memory_order_relaxed);
-	return true;
+	wanted = entry_of(st);
+	return find_known(m, reader, &wanted, ret) || find_fresh(m, &wanted, ret);
 }
+
+/* ---- remembering ---------------------------------------------------------------------------- */
 
 static bool is_stable(const struct xb_context_memory *m, const struct stat *before,
 		      const struct stat *after)
@@ -297,81 +262,130 @@ static bool is_stable(const struct xb_context_memory *m, const struct stat *befo
 	       modified < m->started - RACY_NS;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return xb_ledger_order(a, b);
+}
+
+static void add_run(struct xb_context_memory *m, struct xb_ledger *ledger)
+{
+	m->runs[m->run_count++] = (struct run){
+		.ledger = ledger,
+		.reader = xb_ledger_reader_new(ledger, RUN_BLOCKS),
+	};
+}
+
+/* Make one ledger of all there are. */
+static int join_runs(struct xb_context_memory *m, struct xb_error *err)
+{
+	struct xb_ledger *from[MOST_RUNS];
+	struct xb_ledger *all = NULL;
+	int r;
+
+	for (size_t i = 0; i < m->run_count; i++)
+		from[i] = m->runs[i].ledger;
+	r = xb_ledger_merge(m->dirfd, from, m->run_count, &all, err);
+	if (r < 0)
+		return r;
+	forget_runs(m);
+	add_run(m, all);
+	return 0;
+}
+
+/* Put what is held into a ledger; where that fails it is forgotten. */
+static int spill(struct xb_context_memory *m, struct xb_error *err)
+{
+	struct xb_ledger *ledger = NULL;
+	int r = m->run_count == MOST_RUNS ? join_runs(m, err) : 0;
+
+	if (m->held.len > 1)
+		qsort(m->held.items, m->held.len, sizeof(*m->held.items), compare);
+	if (r >= 0 && m->held.len > 0)
+		r = xb_ledger_of(m->dirfd, m->held.items, m->held.len, &ledger, err);
+	if (ledger != NULL)
+		add_run(m, ledger);
+	m->held.len = 0;
+	memset(m->slots, 0, m->slot_count * sizeof(*m->slots));
+	return r;
+}
+
 void xb_context_memory_add(struct xb_context_memory *m, const struct stat *before,
 			   const struct stat *after, const struct xb_digest *digest)
 {
-	struct entry entry = { 0 };
+	struct xb_ledger_entry entry;
+	uint32_t *slot;
 
 	if (m == NULL || !is_stable(m, before, after))
 		return;
-	make_key(after, entry.key);
+	entry = entry_of(after);
 	digest_bytes(digest, entry.digest);
 	LOCKED(m);
-	grow_fresh(m);
-	*xb_array_push(&m->fresh) = entry;
-	*fresh_slot(m, entry.key) = m->fresh.len;
+	grow_slots(m);
+	slot = slot_of(m, &entry);
+	if (*slot == 0) {
+		(void)xb_array_push(&m->held);
+		*slot = (uint32_t)m->held.len;
+	}
+	m->held.items[*slot - 1] = entry;
+	if (m->held.len == MOST_HELD)
+		(void)spill(m, NULL); /* a file is read again then */
 }
 
 /* ---- saving --------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(((struct entry *)NULL)->key));
-}
-
-/* Entries in order, each key once. */
-static void tidy(struct entries *entries)
-{
-	size_t n = 0;
-
-	if (entries->len > 1)
-		qsort(entries->items, entries->len, sizeof(*entries->items), compare);
-	for (size_t i = 0; i < entries->len; i++) {
-		if (n == 0 || compare(&entries->items[n - 1], &entries->items[i]) != 0)
-			entries->items[n++] = entries->items[i];
-	}
-	entries->len = n;
-}
+/* What is to be written: of what was known what was asked for, or all of it, and the runs. */
+struct saving {
+	const struct xb_context_memory *memory;
+	bool spare;
+};
 
 static bool is_used(const struct xb_context_memory *m, size_t index)
 {
 	return (m->used[index / 8] >> index % 8 & 1) != 0;
 }
 
-static void collect(const struct xb_context_memory *m, struct entries *ret)
+static bool keeps(const void *context, size_t index)
 {
-	size_t used = 0;
-	bool spare;
+	const struct saving *saving = context;
 
-	for (size_t i = 0; i < m->known_count; i++)
+	return saving->spare || is_used(saving->memory, index);
+}
+
+/* Whether what nobody asked for is not too much to be kept. */
+static bool has_room(const struct xb_context_memory *m)
+{
+	size_t known = m->known != NULL ? xb_ledger_count(m->known) : 0;
+	size_t used = 0, fresh = 0;
+
+	for (size_t i = 0; i < known; i++)
 		used += is_used(m, i);
-	spare = m->known_count - used <= used + m->fresh.len + SPARE;
-	for (size_t i = 0; i < m->known_count; i++) {
-		if (spare || is_used(m, i))
-			*xb_array_push(ret) = m->known[i];
-	}
-	for (size_t i = 0; i < m->fresh.len; i++)
-		*xb_array_push(ret) = m->fresh.items[i];
-	tidy(ret);
+	for (size_t i = 0; i < m->run_count; i++)
+		fresh += xb_ledger_count(m->runs[i].ledger);
+	return known - used <= used + fresh + SPARE;
+}
+
+static int write_all(void *context, int fd, struct xb_error *err)
+{
+	const struct saving *saving = context;
+	const struct xb_context_memory *m = saving->memory;
+	struct xb_ledger *from[1 + MOST_RUNS];
+
+	from[0] = m->known;
+	for (size_t i = 0; i < m->run_count; i++)
+		from[1 + i] = m->runs[i].ledger;
+	return xb_ledger_write(fd, from, 1 + m->run_count, keeps, saving, err);
 }
 
 int xb_context_memory_save(struct xb_context_memory *m, struct xb_error *err)
 {
-	struct entries all = { 0 };
-	struct header header = { .magic = MAGIC };
-	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	struct xb_digest digest;
+	struct saving saving = { .memory = m };
 	int r;
 
-	if (m == NULL || m->fresh.len == 0)
+	if (m == NULL || (m->held.len == 0 && m->run_count == 0))
 		return 0;
-	collect(m, &all);
-	header.count = all.len;
-	digest = xb_digest_of(all.items, all.len * sizeof(*all.items));
-	digest_bytes(&digest, header.check);
-	(void)xb_str_append(&text, &header, sizeof(header));
-	(void)xb_str_append(&text, all.items, all.len * sizeof(*all.items));
-	xb_array_clear(&all);
-	r = xb_file_replace_at(m->dirfd, m->name, text.data, text.len, false, err);
+	r = m->held.len > 0 ? spill(m, err) : 0;
+	saving.spare = has_room(m);
+	if (r >= 0)
+		r = xb_file_write_at(m->dirfd, m->name, write_all, &saving, false, err);
 	return r < 0 ? xb_error_wrap(err, r, "remembering the context's files") : 0;
 }

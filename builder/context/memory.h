@@ -9,8 +9,10 @@
  * while it was read. Whoever sets a file's inode time back (only the machine's clock does) or
  * changes bytes below the file system is not seen.
  *
- * The memory of one context is one file, which may be removed at any time. Thread-safe, but for
- * opening and saving.
+ * The memory of one context is one file (builder/context/ledger.h), which may be removed at any
+ * time. Neither it nor what a build adds to it is ever held whole, whatever the number of files:
+ * what is new goes to files without names, and these into the memory when it is saved. Thread-safe,
+ * but for opening and saving.
  */
 #ifndef XB_BUILDER_CONTEXT_MEMORY_H
 #define XB_BUILDER_CONTEXT_MEMORY_H
@@ -21,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "builder/context/ledger.h"
 
 struct xb_context_memory;
 
@@ -36,9 +39,17 @@ void xb_context_memory_free(struct xb_context_memory *memory);
 XB_DEFINE_CLEANUP(xb_context_memory_cleanup, struct xb_context_memory, xb_context_memory_free)
 #define xb_auto_context_memory XB_CLEANUP(xb_context_memory_cleanup)
 
-/** The digest of the regular file that `st` is of, if it is known; `memory` NULL knows none. */
-bool xb_context_memory_find(struct xb_context_memory *memory, const struct stat *st,
-			    struct xb_digest *ret);
+/**
+ * What lets one thread look up many files: NULL when there is nothing to look up, or `memory` is
+ * NULL. Released with xb_ledger_reader_free(), before the memory.
+ */
+struct xb_ledger_reader *xb_context_memory_reader(const struct xb_context_memory *memory);
+/**
+ * The digest of the regular file that `st` is of, if it is known; `memory` NULL knows none.
+ * `reader`, which may be NULL, is from xb_context_memory_reader().
+ */
+bool xb_context_memory_find(struct xb_context_memory *memory, struct xb_ledger_reader *reader,
+			    const struct stat *st, struct xb_digest *ret);
 /** Remember a file's digest; `before` and `after` are its states around the reading. */
 void xb_context_memory_add(struct xb_context_memory *memory, const struct stat *before,
 			   const struct stat *after, const struct xb_digest *digest);

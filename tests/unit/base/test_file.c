@@ -194,6 +194,43 @@ static void a_sealed_file_never_changes(void **state)
 	assert_ptr_equal(mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
 }
 
+static void a_file_without_a_name_is_written_and_read(void **state)
+{
+	char text[4];
+	xb_auto_fd int fd = xb_file_unnamed(scratch_fd, NULL);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(xb_write_all(fd, "data", 4, NULL), 0);
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 4);
+	assert_memory_equal(text, "data", 4);
+	assert_int_equal(scratch_run((const char *[]){ "sh", "-c", "test -z \"$(ls -A \"$0\")\"",
+						       scratch, NULL }),
+			 0);
+	assert_int_equal(xb_file_unnamed(-1, NULL), -EBADF);
+}
+
+static int write_half(void *context, int fd, struct xb_error *err)
+{
+	(void)context;
+	assert_int_equal(xb_write_all(fd, "half", 4, NULL), 0);
+	return xb_error_set(err, -EIO, "no more");
+}
+
+static void what_was_not_written_whole_replaces_nothing(void **state)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(100);
+
+	(void)state;
+	assert_int_equal(xb_file_replace_at(scratch_fd, "file", "old", 3, false, NULL), 0);
+	assert_int_equal(xb_file_write_at(scratch_fd, "file", write_half, NULL, false, NULL), -EIO);
+	assert_int_equal(xb_file_read_at(scratch_fd, "file", &text, NULL), 0);
+	assert_string_equal(xb_str_text(&text), "old");
+	assert_int_equal(scratch_run((const char *[]){
+				 "sh", "-c", "test \"$(ls -A \"$0\")\" = file", scratch, NULL }),
+			 0);
+}
+
 #define in_scratch(test) cmocka_unit_test_setup_teardown((test), scratch_setup, scratch_teardown)
 
 int main(void)
@@ -210,6 +247,8 @@ int main(void)
 		in_scratch(a_replacement_that_fails_leaves_nothing_behind),
 		in_scratch(a_link_is_replaced_not_followed),
 		in_scratch(a_sealed_file_never_changes),
+		in_scratch(a_file_without_a_name_is_written_and_read),
+		in_scratch(what_was_not_written_whole_replaces_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

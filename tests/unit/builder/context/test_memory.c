@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -62,7 +63,7 @@ static bool knows(const char *name, struct xb_digest *ret)
 	xb_auto_context_memory struct xb_context_memory *m = open_memory();
 	struct stat st = look(name);
 
-	return xb_context_memory_find(m, &st, ret);
+	return xb_context_memory_find(m, NULL, &st, ret);
 }
 
 static void a_file_is_known_until_it_changes(void **state)
@@ -106,7 +107,7 @@ static void what_a_build_has_read_it_knows(void **state)
 			struct xb_digest own = xb_digest_of(&i, sizeof(i));
 
 			st.st_ino = i + 1;
-			assert_int_equal(xb_context_memory_find(m, &st, &digest), round > 0);
+			assert_int_equal(xb_context_memory_find(m, NULL, &st, &digest), round > 0);
 			if (round > 0)
 				assert_string_equal(digest.text, own.text);
 			else
@@ -114,8 +115,102 @@ static void what_a_build_has_read_it_knows(void **state)
 		}
 	}
 	st.st_ino = MANY + 1;
-	assert_false(xb_context_memory_find(m, &st, &digest));
-	assert_false(xb_context_memory_find(NULL, &st, &digest));
+	assert_false(xb_context_memory_find(m, NULL, &st, &digest));
+	assert_false(xb_context_memory_find(NULL, NULL, &st, &digest));
+}
+
+/* The most memory that this process ever had, in bytes. */
+static size_t most_memory(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return (size_t)usage.ru_maxrss * 1024;
+}
+
+/* Files `from` to `to`, as a build that meets them for the first time sees them. */
+static void meet_files(struct xb_context_memory *m, struct stat *st, unsigned from, unsigned to,
+		       bool known)
+{
+	xb_auto_ledger_reader struct xb_ledger_reader *reader = xb_context_memory_reader(m);
+	struct xb_digest digest;
+
+	for (unsigned i = from; i < to; i++) {
+		struct xb_digest own = xb_digest_of(&i, sizeof(i));
+
+		st->st_ino = i + 1;
+		assert_int_equal(xb_context_memory_find(m, reader, st, &digest), known);
+		if (known)
+			assert_string_equal(digest.text, own.text);
+		else
+			xb_context_memory_add(m, st, st, &own);
+	}
+}
+
+/* Ten times what is held at once, and more than one time so many that ledgers are joined. */
+static void a_memory_grows_on_disk_alone(void **state)
+{
+	enum { MANY = 600000, ROOM = 24 << 20 };
+	struct xb_context_memory *m = NULL;
+	size_t before;
+	struct stat st;
+
+	(void)state;
+	write_file("file", TEXT);
+	wait_a_moment();
+	st = look("file");
+	before = most_memory();
+	m = open_memory();
+	meet_files(m, &st, 0, MANY, false);
+	meet_files(m, &st, 0, MANY, true);
+	assert_int_equal(xb_context_memory_save(m, NULL), 0);
+	xb_context_memory_free(m);
+	m = open_memory();
+	meet_files(m, &st, 0, MANY, true);
+	meet_files(m, &st, MANY, MANY + 1, false);
+	assert_int_equal(xb_context_memory_save(m, NULL), 0);
+	xb_context_memory_free(m);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	/* the entries alone are 43 MB; sanitizers have memory of their own */
+	assert_in_range(most_memory() - before, 0, ROOM);
+#else
+	(void)before;
+#endif
+	m = open_memory();
+	meet_files(m, &st, 0, MANY + 1, true);
+	xb_context_memory_free(m);
+	assert_int_equal(scratch_run((const char *[]){
+				 "sh", "-c", "test $(ls -A \"$0\"/m | wc -l) = 1", scratch, NULL }),
+			 0);
+}
+
+/* A file that was read twice in a build, and changed between, is what it was last. */
+static void what_was_read_last_holds(void **state)
+{
+	struct xb_digest old = xb_digest_of("old", 3), new = xb_digest_of("new", 3), digest;
+	struct xb_context_memory *m = NULL;
+	struct stat st, later;
+
+	(void)state;
+	write_file("file", TEXT);
+	wait_a_moment();
+	st = look("file");
+	later = st;
+	later.st_size++;
+	for (unsigned round = 0; round < 2; round++) {
+		m = open_memory();
+		xb_context_memory_add(m, &st, &st, &old);
+		xb_context_memory_add(m, &later, &later, &new);
+		assert_false(xb_context_memory_find(m, NULL, &st, &digest) && round == 0);
+		assert_true(xb_context_memory_find(m, NULL, &later, &digest));
+		assert_string_equal(digest.text, new.text);
+		assert_int_equal(xb_context_memory_save(m, NULL), 0);
+		xb_context_memory_free(m);
+	}
+	m = open_memory();
+	assert_false(xb_context_memory_find(m, NULL, &st, &digest));
+	assert_true(xb_context_memory_find(m, NULL, &later, &digest));
+	xb_context_memory_free(m);
 }
 
 static void a_file_of_this_moment_is_not_remembered(void **state)
@@ -238,6 +333,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_known_until_it_changes),
 		TEST(what_a_build_has_read_it_knows),
+		TEST(a_memory_grows_on_disk_alone),
+		TEST(what_was_read_last_holds),
 		TEST(a_file_of_this_moment_is_not_remembered),
 		TEST(a_file_that_changed_meanwhile_is_not_remembered),
 		TEST(a_damaged_memory_is_empty),
