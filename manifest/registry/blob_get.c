@@ -99,7 +99,6 @@ static int take(void *context, const void *data, size_t len, struct xb_error *er
 		return r;
 	xb_hasher_add(t->hasher, bytes, len);
 	t->done += len;
-	xb_registry_moved(t->registry, t->blob, t->done);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "manifest/media.h"
 #include "manifest/registry/answer.h"
 #include "manifest/registry/request.h"
+#include "manifest/registry/subject.h"
 
 /* What is asked for: all that can be read, so that nothing is translated for us. */
 static const char *const accepted[] = {
@@ -327,9 +328,24 @@ static int check_sent(const struct xb_http_response *response, struct xb_view by
 	return broken(err, -EPROTO);
 }
 
-static int put_at(struct xb_registry *registry, const struct xb_registry_endpoint *endpoint,
-		  const char *name, const char *media_type, struct xb_view bytes,
-		  struct xb_error *err)
+/* A registry that keeps the list of what refers to a document says so; others have it kept. */
+static int keep_referrers(struct xb_registry *registry, const struct xb_reference *ref,
+			  const struct xb_registry_endpoint *endpoint,
+			  const struct xb_http_response *response, const char *media_type,
+			  struct xb_view bytes, struct xb_error *err)
+{
+	xb_auto_descriptor struct xb_descriptor entry = XB_DESCRIPTOR_INIT;
+	struct xb_digest subject;
+
+	if (xb_http_header(&response->headers, "oci-subject", 0) != NULL ||
+	    xb_registry_subject(media_type, bytes, &subject, &entry) == 0)
+		return 0;
+	return xb_registry_refer(registry, ref, endpoint, &subject, &entry, err);
+}
+
+static int put_at(struct xb_registry *registry, const struct xb_reference *ref,
+		  const struct xb_registry_endpoint *endpoint, const char *name,
+		  const char *media_type, struct xb_view bytes, struct xb_error *err)
 {
 	xb_autofree char *url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
 	xb_auto_strv struct xb_strv headers = XB_STRV_INIT;
@@ -347,7 +363,10 @@ static int put_at(struct xb_registry *registry, const struct xb_registry_endpoin
 	request.http.rewind = rewind_sent;
 	request.http.body_size = bytes.len;
 	r = xb_registry_ask(registry, &request, &response, err);
-	return r < 0 ? r : check_sent(&response, bytes, err);
+	if (r == 0)
+		r = check_sent(&response, bytes, err);
+	return r < 0 ? r
+		     : keep_referrers(registry, ref, endpoint, &response, media_type, bytes, err);
 }
 
 /* What cannot be sent, before anything is. */
@@ -384,7 +403,7 @@ int xb_registry_put_manifest(struct xb_registry *registry, const struct xb_refer
 	if (r >= 0)
 		r = xb_registry_origin(registry, ref, &endpoints, &endpoint, err);
 	if (r >= 0)
-		r = put_at(registry, endpoint, name, media_type, bytes, err);
+		r = put_at(registry, ref, endpoint, name, media_type, bytes, err);
 	return r < 0 ? name_error(ref, "writing", r, err) : 0;
 }
 

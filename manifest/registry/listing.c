@@ -12,6 +12,7 @@
 #include "manifest/media.h"
 #include "manifest/registry/answer.h"
 #include "manifest/registry/request.h"
+#include "manifest/registry/subject.h"
 
 enum {
 	MAX_PAGES = 10000,
@@ -170,9 +171,7 @@ static int take_referrers(struct listing *l, struct xb_view page,
 static int referrers_by_tag(struct listing *l, const struct xb_registry_endpoint *endpoint,
 			    struct xb_error *err)
 {
-	xb_autofree char *tag =
-		xb_format("%.*s-%.64s", XB_VIEW_ARGS(xb_digest_algorithm(&l->ref->digest)),
-			  xb_digest_hex(&l->ref->digest));
+	xb_autofree char *tag = xb_registry_referrers_tag(&l->ref->digest);
 	xb_autofree char *url = xb_registry_url(endpoint, NULL, "manifests/%s", tag);
 	int r = read_pages(l, endpoint, &url, err);
 

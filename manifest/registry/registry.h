@@ -50,12 +50,6 @@ struct xb_registry_options {
 	int cancel_fd;			    /**< readable once all has to end, or -1 */
 	unsigned attempts; /**< how often a request is tried without getting on; 0: 7 */
 	unsigned pause_ms; /**< about how long the first pause is; 0: 250 */
-	/**
-	 * `done` bytes of `size` of this blob have been moved; called by the thread that moves them
-	 * when some came. It may go back. NULL: nobody wants to know.
-	 */
-	void (*moved)(void *context, const struct xb_digest *blob, uint64_t done, uint64_t size);
-	void *context; /**< given to `moved` */
 };
 
 #define XB_REGISTRY_OPTIONS_INIT ((struct xb_registry_options){ .cancel_fd = -1 })
@@ -84,7 +78,8 @@ int xb_registry_get_manifest(struct xb_registry *registry, const struct xb_refer
 			     struct xb_str *bytes, struct xb_descriptor *ret, struct xb_error *err);
 /**
  * Write a document of at most XB_MAX_MANIFEST bytes under the tag of `ref`, or else under its
- * digest; where `ref` has a digest it has to be the bytes'.
+ * digest; where `ref` has a digest it has to be the bytes'. One with a subject is listed among
+ * what refers to it, by the registry or else under the tag that stands for that list.
  */
 int xb_registry_put_manifest(struct xb_registry *registry, const struct xb_reference *ref,
 			     const char *media_type, struct xb_view bytes, struct xb_error *err);

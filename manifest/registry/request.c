@@ -466,12 +466,3 @@ int xb_registry_origin(struct xb_registry *registry, const struct xb_reference *
 	*ret = &endpoints->items[endpoints->len - 1];
 	return 0;
 }
-
-void xb_registry_moved(struct xb_registry *registry, const struct xb_descriptor *blob,
-		       uint64_t done)
-{
-	const struct xb_registry_options *options = &registry->options;
-
-	if (options->moved != NULL)
-		options->moved(options->context, &blob->digest, done, blob->size);
-}

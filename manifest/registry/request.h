@@ -95,8 +95,4 @@ int xb_registry_origin(struct xb_registry *registry, const struct xb_reference *
 		       struct xb_registry_endpoints *endpoints,
 		       const struct xb_registry_endpoint **ret, struct xb_error *err);
 
-/** Tell the one who wants to know how far a blob is. */
-void xb_registry_moved(struct xb_registry *registry, const struct xb_descriptor *blob,
-		       uint64_t done);
-
 #endif

@@ -113,10 +113,8 @@ static ssize_t read_source(void *context, void *data, size_t size, struct xb_err
 	if (n == 0)
 		return xb_error_set(err, -EIO, "blob %s is shorter than its %llu bytes",
 				    u->blob->digest.text, (unsigned long long)u->blob->size);
-	if (n > 0) {
+	if (n > 0)
 		u->at += (uint64_t)n;
-		xb_registry_moved(u->registry, u->blob, u->at);
-	}
 	return n;
 }
 

@@ -47,6 +47,11 @@ static struct content {
 	{ "list",
 	  "{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_DOCKER_INDEX "\",\"manifests\":[]}",
 	  { "" } },
+	{ "signature",
+	  "{\"schemaVersion\":2,\"mediaType\":\"" XB_MEDIA_OCI_INDEX
+	  "\",\"artifactType\":\"a/b\",\"manifests\":[],\"subject\":{\"mediaType\":"
+	  "\"" XB_MEDIA_OCI_MANIFEST "\",\"digest\":\"" CONFIG_DIGEST "\",\"size\":2}}",
+	  { "" } },
 	{ "small", "hello", { "" } },
 	{ "other", "world", { "" } },
 	{ "empty", "", { "" } },
