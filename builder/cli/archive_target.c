@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "builder/layer/archive.h"
+#include "builder/layer/image_archive.h"
 #include "builder/solve/output_file.h"
 #include "manifest/index_tags.h"
 

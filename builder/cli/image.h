@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "builder/cache/place.h"
 #include "builder/cli/registries.h"
-#include "builder/layer/archive.h"
+#include "builder/layer/image_archive.h"
 #include "manifest/medley.h"
 #include "manifest/place_layout.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/layer/archive.h"
+#include "builder/layer/image_archive.h"
 
 #include <errno.h>
 #include <fcntl.h>

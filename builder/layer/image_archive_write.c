@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "builder/layer/archive.h"
+#include "builder/layer/image_archive.h"
 #include "builder/layer/tarwrite.h"
 #include "manifest/manifest.h"
 #include "manifest/media.h"

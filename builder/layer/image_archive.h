@@ -7,8 +7,8 @@
  * take in two ways (a name twice, sparse members) is refused. Nothing can be written to one: an
  * archive that is to become another is written anew (xb_archive_write()).
  */
-#ifndef XB_BUILDER_LAYER_ARCHIVE_H
-#define XB_BUILDER_LAYER_ARCHIVE_H
+#ifndef XB_BUILDER_LAYER_IMAGE_ARCHIVE_H
+#define XB_BUILDER_LAYER_IMAGE_ARCHIVE_H
 
 #include "base/cleanup.h"
 #include "base/error.h"
