@@ -87,15 +87,16 @@ static int medley_get(struct xb_place *place, const struct xb_descriptor *blob,
 	return sink->write(sink->context, known->bytes.data, known->bytes.len, err);
 }
 
-static struct xb_place *medley_origin(struct xb_place *place, const struct xb_descriptor *blob)
+static struct xb_place *medley_origin(struct xb_place *place, const struct xb_descriptor *blob,
+				      size_t number)
 {
 	struct known *known = get_known(place, blob);
 
 	if (known == NULL || known->place == NULL)
-		return place;
+		return NULL;
 	if (known->place->ops->origin != NULL)
-		return known->place->ops->origin(known->place, blob);
-	return known->place;
+		return known->place->ops->origin(known->place, blob, number);
+	return number == 0 ? known->place : NULL;
 }
 
 static const struct xb_place_ops medley_ops = {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manifest/place.h"
 
+#include <errno.h>
+
 void xb_place_free(struct xb_place *place)
 {
 	if (place != NULL && place->ops->free != NULL)
@@ -17,15 +19,19 @@ static int fill(void *context, const struct xb_blob_sink *sink, struct xb_error 
 int xb_place_blob_open(struct xb_place *place, const struct xb_descriptor *descriptor,
 		       struct xb_place_blob *blob, struct xb_error *err)
 {
+	int r = -EREMOTE;
+
 	blob->place = place;
 	blob->descriptor = descriptor;
-	if (place->ops->open == NULL) {
-		blob->pipe = xb_pipe_new(fill, blob);
-		blob->source = xb_pipe_source(blob->pipe);
-		return 0;
-	}
-	blob->source = xb_blob_source_file(&blob->fd);
-	return place->ops->open(place, descriptor, &blob->fd, err);
+	if (place->ops->open != NULL)
+		r = place->ops->open(place, descriptor, &blob->fd, err);
+	if (r == 0)
+		blob->source = xb_blob_source_file(&blob->fd);
+	if (r != -EREMOTE)
+		return r;
+	blob->pipe = xb_pipe_new(fill, blob);
+	blob->source = xb_pipe_source(blob->pipe);
+	return 0;
 }
 
 void xb_place_blob_close(struct xb_place_blob *blob)
@@ -69,11 +75,20 @@ static int copy_bytes(struct xb_place *to, struct xb_place *from, const struct x
 static int mount(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,
 		 bool *ret, struct xb_error *err)
 {
+	struct xb_place *origin;
+	int r = 0;
+
 	if (to->ops->mount == NULL)
 		return 0;
-	if (from->ops->origin != NULL)
-		from = from->ops->origin(from, blob);
-	return to->ops->mount(to, from, blob, ret, err);
+	if (from->ops->origin == NULL)
+		return to->ops->mount(to, from, blob, ret, err);
+	for (size_t i = 0; r == 0 && !*ret; i++) {
+		origin = from->ops->origin(from, blob, i);
+		if (origin == NULL)
+			break;
+		r = to->ops->mount(to, origin, blob, ret, err);
+	}
+	return r;
 }
 
 int xb_place_copy_blob(struct xb_place *to, struct xb_place *from, const struct xb_descriptor *blob,

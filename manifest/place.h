@@ -41,7 +41,7 @@ struct xb_place_ops {
 	int (*get)(struct xb_place *place, const struct xb_descriptor *blob,
 		   const struct xb_blob_sink *sink, struct xb_error *err);
 	/** Open a blob as a file (the caller's); its bytes are not verified. NULL: there are none.
-	 */
+	 *  -EREMOTE, and no error is set: this one is no file, and `get` has to be used. */
 	int (*open)(struct xb_place *place, const struct xb_descriptor *blob, int *ret_fd,
 		    struct xb_error *err);
 	/** (w) Take a blob; bytes that are not those of `blob` are refused. */
@@ -59,8 +59,10 @@ struct xb_place_ops {
 	/** (w) Let `tag` mean `document`, whose bytes `bytes` are. */
 	int (*tag)(struct xb_place *place, const char *tag, const struct xb_descriptor *document,
 		   struct xb_view bytes, struct xb_error *err);
-	/** The place that a blob came from, where it may be mounted from; NULL: this one. */
-	struct xb_place *(*origin)(struct xb_place *place, const struct xb_descriptor *blob);
+	/** Place number `number` of those that a blob came from and may be mounted from, borrowed;
+	 *  NULL: there are no more. Without this function it is this place alone. */
+	struct xb_place *(*origin)(struct xb_place *place, const struct xb_descriptor *blob,
+				   size_t number);
 	/** Release; NULL: there is nothing to do. */
 	void (*free)(struct xb_place *place);
 };

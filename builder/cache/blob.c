@@ -188,6 +188,11 @@ bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
 	return held_size(store, digest) >= 0;
 }
 
+bool xb_blob_is_whole(struct xb_store *store, const struct xb_descriptor *blob)
+{
+	return held_size(store, &blob->digest) == (int64_t)blob->size;
+}
+
 static int check_file(int fd, const struct xb_digest *digest, struct xb_error *err)
 {
 	struct xb_digest found = { 0 };

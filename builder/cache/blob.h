@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "builder/cache/store.h"
+#include "manifest/descriptor.h"
 
 /** A blob being written. */
 struct xb_ingest;
@@ -61,6 +62,8 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 
 /** Whether the blob is there. */
 bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest);
+/** Whether it is there and has the size that it should have. */
+bool xb_blob_is_whole(struct xb_store *store, const struct xb_descriptor *blob);
 /**
  * Open a blob for reading; `ret_size` may be NULL. Its bytes are not checked: whoever reads it as
  * a stream hashes it. Errors: -ENOENT.

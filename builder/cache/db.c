@@ -16,7 +16,7 @@
 #define TIDY_BUSY_MS 100
 
 /* Raise with each change of the schema, and add the step that leads to it. */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* SCHEMA[v] leads from version v to v + 1; a new database goes through all of them. */
 static const char *const schema[SCHEMA_VERSION] = {
@@ -78,6 +78,24 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" at INTEGER NOT NULL"
 	") WITHOUT ROWID;"
 	"PRAGMA user_version = 4;",
+
+	/* origin: repositories that have blobs (builder/cache/origin.h); name: what names of images
+	 * meant when they were asked for last (builder/cache/name.h)
+	 */
+	"CREATE TABLE origin ("
+	" blob TEXT NOT NULL,"
+	" place TEXT NOT NULL,"
+	" noted INTEGER NOT NULL,"
+	" PRIMARY KEY (blob, place)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE name ("
+	" name TEXT PRIMARY KEY,"
+	" digest TEXT NOT NULL,"
+	" size INTEGER NOT NULL,"
+	" media_type TEXT NOT NULL,"
+	" noted INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"PRAGMA user_version = 5;",
 };
 
 static const struct {

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cache/place.h"
 
+#include <errno.h>
+
 #include "builder/cache/blob.h"
+#include "builder/cache/origin.h"
+#include "builder/cache/supply.h"
 #include "builder/cache/tag.h"
 #include "manifest/place_layout.h"
 
 static const struct xb_store_place *own(const struct xb_place *place)
 {
 	return (const struct xb_store_place *)place;
-}
-
-/* Whether the store has a blob whole, as far as its size says. */
-static bool has_whole(struct xb_store *store, const struct xb_descriptor *blob)
-{
-	return xb_blob_has(store, &blob->digest) &&
-	       xb_layout_blob_exists(xb_store_layout(store), &blob->digest, blob->size);
 }
 
 static int ingest_piece(void *context, const void *data, size_t len, struct xb_error *err)
@@ -54,17 +51,25 @@ static int store_has(struct xb_place *place, const struct xb_descriptor *blob, b
 		     struct xb_error *err)
 {
 	(void)err;
-	*ret = has_whole(own(place)->store, blob);
+	*ret = xb_blob_is_whole(own(place)->store, blob);
 	return 0;
+}
+
+/* Whether a blob was left where it is from. */
+static bool is_elsewhere(struct xb_store *store, const struct xb_descriptor *blob)
+{
+	return !xb_blob_is_whole(store, blob) && xb_origin_known(store, &blob->digest);
 }
 
 static int store_check(struct xb_place *place, const struct xb_descriptor *blob,
 		       struct xb_error *err)
 {
+	struct xb_store *store = own(place)->store;
 	xb_auto_fd int fd = -1;
 
-	return xb_layout_blob_open(xb_store_layout(own(place)->store), &blob->digest, blob->size,
-				   &fd, err);
+	if (is_elsewhere(store, blob))
+		return 0;
+	return xb_layout_blob_open(xb_store_layout(store), &blob->digest, blob->size, &fd, err);
 }
 
 static int store_open(struct xb_place *place, const struct xb_descriptor *blob, int *ret_fd,
@@ -72,7 +77,8 @@ static int store_open(struct xb_place *place, const struct xb_descriptor *blob, 
 {
 	struct xb_store *store = own(place)->store;
 
-	(void)xb_blob_has(store, &blob->digest);
+	if (is_elsewhere(store, blob))
+		return -EREMOTE;
 	return xb_layout_blob_open(xb_store_layout(store), &blob->digest, blob->size, ret_fd, err);
 }
 
@@ -82,7 +88,8 @@ static int store_get(struct xb_place *place, const struct xb_descriptor *blob,
 	struct xb_store *store = own(place)->store;
 	struct xb_place *layout = XB_PLACE_OF(xb_store_layout(store));
 
-	(void)xb_blob_has(store, &blob->digest);
+	if (is_elsewhere(store, blob))
+		return xb_supply_stream(store, blob, sink, err);
 	return layout->ops->get(layout, blob, sink, err);
 }
 
@@ -99,6 +106,12 @@ static int store_tag(struct xb_place *place, const char *tag, const struct xb_de
 	return xb_tag_set(own(place)->store, tag, document, err);
 }
 
+static struct xb_place *store_origin(struct xb_place *place, const struct xb_descriptor *blob,
+				     size_t number)
+{
+	return xb_supply_origin(own(place)->store, &blob->digest, number);
+}
+
 static const struct xb_place_ops store_ops = {
 	.resolve = store_resolve,
 	.read = store_read,
@@ -109,6 +122,7 @@ static const struct xb_place_ops store_ops = {
 	.put = store_put,
 	.put_document = store_put_document,
 	.tag = store_tag,
+	.origin = store_origin,
 };
 
 struct xb_store_place xb_store_place(struct xb_store *store)
@@ -151,14 +165,14 @@ static int before_read(struct xb_place *place, const struct xb_descriptor *docum
 static int before_has(struct xb_place *place, const struct xb_descriptor *blob, bool *ret,
 		      struct xb_error *err)
 {
-	*ret = has_whole(own(place)->store, blob);
+	*ret = xb_blob_is_whole(own(place)->store, blob);
 	return *ret ? 0 : behind(place)->ops->has(behind(place), blob, ret, err);
 }
 
 static int before_check(struct xb_place *place, const struct xb_descriptor *blob,
 			struct xb_error *err)
 {
-	if (has_whole(own(place)->store, blob))
+	if (xb_blob_is_whole(own(place)->store, blob))
 		return 0;
 	return behind(place)->ops->check(behind(place), blob, err);
 }
@@ -166,15 +180,16 @@ static int before_check(struct xb_place *place, const struct xb_descriptor *blob
 static int before_get(struct xb_place *place, const struct xb_descriptor *blob,
 		      const struct xb_blob_sink *sink, struct xb_error *err)
 {
-	if (has_whole(own(place)->store, blob))
+	if (xb_blob_is_whole(own(place)->store, blob))
 		return store_get(place, blob, sink, err);
 	return behind(place)->ops->get(behind(place), blob, sink, err);
 }
 
-static struct xb_place *before_origin(struct xb_place *place, const struct xb_descriptor *blob)
+static struct xb_place *before_origin(struct xb_place *place, const struct xb_descriptor *blob,
+				      size_t number)
 {
 	(void)blob;
-	return behind(place);
+	return number == 0 ? behind(place) : NULL;
 }
 
 static const struct xb_place_ops before_ops = {
@@ -210,7 +225,7 @@ int xb_store_fetch_blob(struct xb_store *store, struct xb_place *from,
 {
 	struct xb_store_place to = xb_store_place(store);
 
-	if (has_whole(store, blob))
+	if (xb_blob_is_whole(store, blob))
 		return 0;
 	if (from->ops->open != NULL)
 		return import_file(store, from, blob, err);

@@ -2,7 +2,9 @@
 /**
  * The store as a place (manifest/place.h), by itself or in front of a place that is far away.
  *
- * What goes through it is held by the store's lease, as all that blob.h gives.
+ * What goes through it is held by the store's lease, as all that blob.h gives. Blobs that an image
+ * of the store needs and that were left in a registry (origin.h) are read from there, and may be
+ * mounted from there.
  */
 #ifndef XB_BUILDER_CACHE_PLACE_H
 #define XB_BUILDER_CACHE_PLACE_H

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/db.h"
+#include "builder/cache/origin.h"
 #include "builder/cache/piece.h"
 #include "builder/cache/record.h"
 #include "builder/cache/stock.h"
@@ -281,6 +282,11 @@ static void count_what_would_go(struct prune *p)
 	}
 }
 
+static bool is_reached(void *context, const char *digest)
+{
+	return xb_reach_has(context, digest);
+}
+
 /*
  * Decide and move away, under the store lock. Things go before the records that name them, which a
  * kill in between leaves harmless: a record without its things is dropped when it is met. And on a
@@ -306,10 +312,12 @@ static int collect(struct prune *p, const struct xb_uses *uses, struct xb_error 
 	if (r < 0)
 		return r;
 	decide(p);
-	if (!p->what->dry_run)
-		return carry_out(p, err);
-	count_what_would_go(p);
-	return 0;
+	if (p->what->dry_run) {
+		count_what_would_go(p);
+		return 0;
+	}
+	r = carry_out(p, err);
+	return r < 0 ? r : xb_origin_sweep(p->store, is_reached, &reach, err);
 }
 
 /* Helps for later builds, hence not worth an error; the log's room is given back, too. */

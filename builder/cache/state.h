@@ -26,6 +26,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 struct xb_layout;
+struct xb_supply;
 
 /** A statement that is not prepared anew each time: xb_db_recall(). */
 struct xb_kept {
@@ -51,6 +52,8 @@ struct xb_store {
 	int lease_fd;		  /**< our lease, locked */
 	char *lease;		  /**< its name */
 	char *mended;		  /**< what was wrong with a database that was set aside, or NULL */
+	struct xb_supply
+		*supply; /**< who gets what is missing, see supply.h; plain memory, or NULL */
 
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;

@@ -311,6 +311,7 @@ void xb_store_free(struct xb_store *store)
 	(void)pthread_mutex_destroy(&store->mutex);
 	free(store->lease);
 	free(store->means_why);
+	free(store->supply);
 	free(store->mended);
 	free(store->root);
 	free(store);

@@ -11,6 +11,7 @@
 #include "builder/cache/db.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/mend.h"
+#include "builder/cache/origin.h"
 #include "builder/cache/record.h"
 #include "builder/cache/state.h"
 #include "builder/cache/tag.h"
@@ -195,7 +196,7 @@ static int verify_records(struct verifying *v, struct xb_error *err)
 /* ---- tags ----------------------------------------------------------------------------------- */
 
 /* What is wrong with the image, or NULL; owned. */
-static char *image_flaw(const struct xb_store *store, const struct xb_descriptor *root)
+static char *image_flaw(struct xb_store *store, const struct xb_descriptor *root)
 {
 	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
@@ -205,7 +206,8 @@ static char *image_flaw(const struct xb_store *store, const struct xb_descriptor
 	for (size_t i = 0; i < blobs.len; i++) {
 		const struct xb_descriptor *d = &blobs.items[i];
 
-		if (!xb_layout_blob_exists(store->layout, &d->digest, d->size))
+		if (!xb_layout_blob_exists(store->layout, &d->digest, d->size) &&
+		    !xb_origin_known(store, &d->digest))
 			return xb_format("its blob %s is missing", d->digest.text);
 	}
 	return NULL;

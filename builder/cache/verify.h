@@ -6,7 +6,8 @@
  * Read are: every blob (its digest), every record (its tree and blob are there), index.json and the
  * documents that its tags reach, the database's own structure, caches, and what neither a record
  * nor a running process accounts for. Trees are looked for, not read: nothing says what was in
- * them. Works beside running builds.
+ * them; nor are layers that were left in registries (origin.h) asked for there. Works beside
+ * running builds.
  */
 #ifndef XB_BUILDER_CACHE_VERIFY_H
 #define XB_BUILDER_CACHE_VERIFY_H

@@ -187,6 +187,8 @@ static int run_tool(const struct xb_invocation *invocation, size_t which, struct
 	if (r == 0)
 		r = xb_store_open(root, &tool.store, err);
 	if (r == 0)
+		xb_registries_supply(&tool.registries, tool.store);
+	if (r == 0)
 		r = tools[which].run(&tool, err);
 	/* what is wrong with documents is of the place that has them; a registry's says so itself
 	 */

@@ -398,5 +398,8 @@ int xb_cmd_merge(const struct xb_invocation *invocation, struct xb_error *err)
 		r = xb_store_open(m.options.root != NULL ? m.options.root
 							 : invocation->default_root,
 				  &m.store, err);
-	return r < 0 ? r : merge(&m, err);
+	if (r < 0)
+		return r;
+	xb_registries_supply(&m.registries, m.store);
+	return merge(&m, err);
 }

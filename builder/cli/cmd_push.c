@@ -97,7 +97,11 @@ static int start(const struct xb_invocation *invocation, const struct xb_option 
 	root = t->options.root != NULL ? t->options.root : invocation->default_root;
 	t->registries.cancel_fd = invocation->stop_fd;
 	r = xb_registries_init(&t->registries, &t->options.registries, err);
-	return r < 0 ? r : xb_store_open(root, &t->store, err);
+	if (r == 0)
+		r = xb_store_open(root, &t->store, err);
+	if (r == 0)
+		xb_registries_supply(&t->registries, t->store);
+	return r;
 }
 
 /* The repository that `name` is in; `ref` gets the whole reference. */

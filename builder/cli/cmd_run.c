@@ -14,6 +14,7 @@
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/command.h"
 #include "builder/cli/options.h"
+#include "builder/cli/registries.h"
 #include "builder/cli/report.h"
 #include "builder/cli/snapshots.h"
 #include "builder/layer/tarfile.h"
@@ -31,6 +32,7 @@
 struct run_options {
 	struct xb_strv env;
 	struct xb_strv emulators;
+	struct xb_registry_flags registries;
 	const char *platform;
 	const char *user;
 	const char *workdir;
@@ -58,6 +60,7 @@ static const struct xb_option option_table[] = {
 	{ "snapshots", 0, XB_OPTION_TEXT, AT(snapshots), "MEANS",
 	  "its root: auto, overlay or copy" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
+	XB_REGISTRY_OPTION_ROWS(run_options, registries),
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ 0 },
 };
@@ -68,6 +71,7 @@ struct running {
 	struct xb_strv operands;
 	struct xb_platform host;
 	struct xb_platform platform;
+	struct xb_registries registries; /* for layers that were left there */
 	struct xb_store *store;
 	struct xb_sources *sources;
 	uint64_t max_layer;	    /* bytes, 0: the default */
@@ -78,6 +82,8 @@ struct running {
 static void running_clear(struct running *run)
 {
 	xb_sources_free(run->sources);
+	xb_registries_clear(&run->registries);
+	xb_registry_flags_clear(&run->options.registries);
 	if (run->store != NULL)
 		xb_snapshot_discard(run->store, &run->scratch);
 	xb_store_free(run->store);
@@ -313,10 +319,15 @@ static int run_image(const struct xb_invocation *invocation, struct running *run
 	int r = xb_cache_limit_read(NULL, &limit, err);
 
 	xb_sandbox_spec_init(&spec);
+	run->registries.cancel_fd = invocation->stop_fd;
 	if (r == 0)
 		r = xb_snapshots_read(run->options.snapshots, &means, err);
 	if (r == 0)
+		r = xb_registries_init(&run->registries, &run->options.registries, err);
+	if (r == 0)
 		r = xb_store_open(root, &run->store, err);
+	if (r == 0)
+		xb_registries_supply(&run->registries, run->store);
 	if (r == 0)
 		xb_limit_set(run->store, limit);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/pool.h"
+#include "builder/cache/supply.h"
 #include "builder/cli/leg_result.h"
 #include "builder/cli/report.h"
 #include "builder/cli/transfers.h"
@@ -321,7 +322,9 @@ static int write_outputs(struct delivery *d, const struct xb_results *results, b
 			},
 		};
 	}
+	xb_supply_stop_at(request->store, &stop);
 	r = run_writings(d, writings, &stop, err);
+	xb_supply_stop_at(request->store, NULL);
 	for (size_t i = 0; i < request->outputs.len; i++) {
 		if (writings[i].status > 0)
 			xb_strv_push(ret_kept, writings[i].output->dest);
@@ -373,7 +376,6 @@ static int push(struct delivery *d, size_t index, const struct xb_registry_opene
 	};
 	const struct xb_output_push how = {
 		.opener = opener,
-		.sources = request->sources,
 		.allow_drop = request->options.allow_drop,
 		.dry_run = request->options.dry_run,
 		.notes = notes,

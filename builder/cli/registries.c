@@ -9,6 +9,7 @@ int xb_registries_init(struct xb_registries *registries, const struct xb_registr
 
 void xb_registries_clear(struct xb_registries *registries)
 {
+	xb_repositories_free(registries->repositories);
 	xb_registry_free(registries->registry);
 	xb_registry_access_clear(&registries->access);
 	*registries = (struct xb_registries){ 0 };
@@ -35,4 +36,11 @@ static int open_registry(void *context, struct xb_registry **ret, struct xb_erro
 struct xb_registry_opener xb_registries_opener(struct xb_registries *registries)
 {
 	return (struct xb_registry_opener){ .open = open_registry, .context = registries };
+}
+
+void xb_registries_supply(struct xb_registries *registries, struct xb_store *store)
+{
+	const struct xb_registry_opener opener = xb_registries_opener(registries);
+
+	registries->repositories = xb_repositories_new(store, &opener);
 }

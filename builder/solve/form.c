@@ -12,6 +12,7 @@
 #include "builder/layer/pack.h"
 #include "builder/layer/unpack.h"
 #include "builder/solve/blob.h"
+#include "builder/solve/layers.h"
 #include "builder/solve/lock.h"
 #include "manifest/media.h"
 
@@ -96,8 +97,10 @@ static int pack_base(struct xb_step_shared *shared, const struct xb_form *form,
 	const struct xb_unpack_limits limits = { .unpacked = shared->max_layer };
 	xb_auto_ingest struct xb_ingest *tar = NULL;
 	xb_auto_fd int blob = -1;
-	int r = xb_blob_open(shared->store, &layer->blob, &blob, NULL, err);
+	int r = xb_layers_fetch_one(shared->store, layer, err);
 
+	if (r == 0)
+		r = xb_blob_open(shared->store, &layer->blob, &blob, NULL, err);
 	if (r == 0)
 		r = xb_blob_begin(shared->store, &tar, err);
 	if (r == 0)

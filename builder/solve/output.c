@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "builder/cache/supply.h"
 #include "builder/cache/tag.h"
 #include "builder/layer/tarfile.h"
 #include "builder/solve/output_blob.h"
@@ -82,6 +83,16 @@ static int write_nothing(const struct xb_output *output, const struct xb_output_
 	(void)source;
 	(void)err;
 	return 0;
+}
+
+/* Layers that were left in registries come now. */
+static int fetch_layers(const struct xb_output_source *source, struct xb_error *err)
+{
+	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+	int r = xb_image_blobs(XB_PLACE_OF(xb_store_layout(source->store)),
+			       &source->assembled->root, &blobs, err);
+
+	return r < 0 ? r : xb_supply_all(source->store, &blobs, err);
 }
 
 /* An archive's members as the tar writer takes them; descriptors in `members` are to be closed. */
@@ -240,8 +251,10 @@ static int write_oci(const struct xb_output *output, const struct xb_output_sour
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv tags = XB_STRV_INIT;
 	xb_auto_export struct xb_export files = { 0 };
-	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
+	int r = fetch_layers(source, err);
 
+	if (r == 0)
+		r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
 	xb_output_names(output, source->names, &names);
 	if (output->tag != NULL)
 		xb_strv_push(&tags, output->tag);
@@ -261,8 +274,10 @@ static int write_docker(const struct xb_output *output, const struct xb_output_s
 	xb_auto_layout struct xb_layout *store = NULL;
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	xb_auto_export struct xb_export files = { 0 };
-	int r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
+	int r = fetch_layers(source, err);
 
+	if (r == 0)
+		r = xb_layout_open_at(xb_store_dirfd(source->store), ".", &store, err);
 	xb_output_names(output, source->names, &names);
 	if (r == 0)
 		r = xb_export_docker(XB_PLACE_OF(store), &source->assembled->root, &names, &files,

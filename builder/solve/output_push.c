@@ -57,31 +57,6 @@ int xb_output_push_check(const struct xb_output *output, const struct xb_strv *n
 
 /* ---- places ------------------------------------------------------------------------------- */
 
-/* The store, which knows of its blobs where they came from. `place` is first. */
-struct origin_place {
-	struct xb_store_place store;
-	struct xb_place_ops ops;
-	const struct xb_sources *sources;
-};
-
-static struct xb_place *origin(struct xb_place *place, const struct xb_descriptor *blob)
-{
-	const struct origin_place *self = (const struct origin_place *)place;
-	struct xb_place *from = xb_sources_origin(self->sources, &blob->digest);
-
-	return from != NULL ? from : place;
-}
-
-static void origin_place_init(struct origin_place *self, const struct xb_output_source *source,
-			      const struct xb_output_push *how)
-{
-	self->store = xb_store_place(source->store);
-	self->ops = *self->store.place.ops;
-	self->ops.origin = origin;
-	self->store.place.ops = &self->ops;
-	self->sources = how->sources;
-}
-
 /* The repositories that an image goes to, each once. */
 struct repositories XB_ARRAY(struct xb_place *);
 
@@ -155,9 +130,8 @@ int xb_output_push_from(const struct xb_output *output, const struct xb_strv *na
 int xb_output_push(const struct xb_output *output, const struct xb_output_source *source,
 		   const struct xb_output_push *how, struct xb_error *err)
 {
-	struct origin_place from;
+	struct xb_store_place from = xb_store_place(source->store);
 
-	origin_place_init(&from, source, how);
-	return xb_output_push_from(output, source->names, &from.store.place,
-				   &source->assembled->root, source->cancelled, how, err);
+	return xb_output_push_from(output, source->names, &from.place, &source->assembled->root,
+				   source->cancelled, how, err);
 }

@@ -10,18 +10,15 @@
 #include "base/str.h"
 #include "builder/solve/opener.h"
 #include "builder/solve/output_spec.h"
-#include "builder/solve/sources.h"
 #include "manifest/place.h"
 
 /** How to push; all is borrowed. */
 struct xb_output_push {
 	const struct xb_registry_opener *opener;
-	const struct xb_sources *sources; /**< where bases came from, so that they are mounted; of
-					     no use to xb_output_push_from() */
-	bool allow_drop;		  /**< a tag may lose platforms */
-	bool dry_run;			  /**< only look what tags would mean */
-	struct xb_str *notes;		  /**< gets a line for each tag */
-	struct xb_transfer_watch watch;	  /**< is told of each blob */
+	bool allow_drop;		/**< a tag may lose platforms */
+	bool dry_run;			/**< only look what tags would mean */
+	struct xb_str *notes;		/**< gets a line for each tag */
+	struct xb_transfer_watch watch; /**< is told of each blob */
 };
 
 /** Whether an output is pushed. */

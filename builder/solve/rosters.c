@@ -13,6 +13,7 @@
 #include "builder/cache/keylock.h"
 #include "builder/cache/limit.h"
 #include "builder/layer/unpack.h"
+#include "builder/solve/layers.h"
 
 #define MEDIA_TYPE "application/vnd.xbuild.roster.v1"
 
@@ -90,8 +91,10 @@ static int make_blob(struct xb_store *store, const struct xb_result_layer *layer
 	xb_auto_fd int blob = -1;
 	const struct xb_digest like = xb_digest_of(NULL, 0);
 	struct stat st = { 0 };
-	int r = xb_blob_open(store, &layer->blob, &blob, NULL, err);
+	int r = xb_layers_fetch_one(store, layer, err);
 
+	if (r >= 0)
+		r = xb_blob_open(store, &layer->blob, &blob, NULL, err);
 	if (r >= 0)
 		r = xb_blob_begin(store, &ingest, err);
 	if (r >= 0)
@@ -164,6 +167,7 @@ int xb_shapes_get(struct xb_shapes *shapes, struct xb_store *store, const struct
 	*ret = find(shapes, chain);
 	if (*ret != NULL)
 		return 0;
+	r = xb_layers_fetch(store, result, 0, count, XB_LAYERS_ROSTERS, err);
 	shape = xb_shape_new();
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = add_layer(store, &result->layers.items[i], max_layer, shape, err);

@@ -25,9 +25,10 @@ XB_DEFINE_CLEANUP(xb_shapes_cleanup, struct xb_shapes, xb_shapes_free)
 #define xb_auto_shapes XB_CLEANUP(xb_shapes_cleanup)
 
 /**
- * The shape of the lowest `count` layers (at least one) of `result`, which have blobs in the store.
- * It is borrowed from `shapes`. `max_layer` as for xb_trees_paths(). Errors: -ENOTSUP, -EBADMSG and
- * -EFBIG for layers that cannot be listed, which may be unpacked all the same; those of the store.
+ * The shape of the lowest `count` layers (at least one) of `result`, whose blobs are fetched
+ * where they have to be. It is borrowed from `shapes`. `max_layer` as for xb_trees_paths(). Errors:
+ * -ENOTSUP, -EBADMSG and -EFBIG for layers that cannot be listed, which may be unpacked all the
+ * same; those of the store.
  */
 int xb_shapes_get(struct xb_shapes *shapes, struct xb_store *store, const struct xb_result *result,
 		  size_t count, uint64_t max_layer, const struct xb_shape **ret,

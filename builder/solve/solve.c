@@ -13,6 +13,9 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "builder/cache/history.h"
+#include "builder/cache/supply.h"
+#include "builder/solve/ahead.h"
+#include "builder/solve/purpose.h"
 #include "builder/solve/step.h"
 
 /* Even one processor runs two steps: one of them mostly waits for the disk or the network. */
@@ -27,6 +30,7 @@ struct task {
 	struct solver *solver;
 	size_t index;
 	size_t waits_for; /* trees that it reads and that are not there yet */
+	bool submitted;	  /* to a worker: its result was not known */
 	struct xb_result result;
 	struct xb_record record; /* of its top layer; no key: none */
 	struct xb_error error;
@@ -60,6 +64,7 @@ struct solver {
 	struct packings packings;
 	unsigned char *uses;
 	struct xb_shapes *shapes;
+	struct xb_ahead *ahead;
 	bool *in_image;		 /* by step: its layer is one of a target's */
 	bool *missing;		 /* by step: it has failed, or will not be begun */
 	struct indices ready;	 /* steps whose inputs are there, not begun */
@@ -76,6 +81,8 @@ static void solver_clear(struct solver *s)
 {
 	xb_pool_free(s->pool);
 	xb_pool_free(s->packers);
+	xb_ahead_free(s->ahead);
+	xb_supply_stop_at(s->request->store, NULL);
 	for (size_t i = 0; i < s->request->plan->step_count; i++) {
 		xb_result_clear(&s->tasks[i].result);
 		xb_error_clear(&s->tasks[i].error);
@@ -134,6 +141,7 @@ static void run_task(struct xb_job *job)
 static void submit(struct solver *s, size_t index)
 {
 	s->running++;
+	s->tasks[index].submitted = true;
 	s->tasks[index].job.urgency = s->order.path[index];
 	xb_pool_submit(s->pool, &s->tasks[index].job);
 }
@@ -307,6 +315,31 @@ static void begin(struct solver *s)
 	}
 }
 
+/* The tree of a base is made while what else is needed for the steps on it is not there yet. */
+static void begin_ahead(struct solver *s, size_t index)
+{
+	const struct xb_order *order = &s->order;
+	bool wanted = false;
+
+	if (s->failed != 0 || s->request->plan->steps[index].kind != XB_STEP_BASE ||
+	    (s->uses[index] & XB_RESULT_FILES) == 0)
+		return;
+	for (size_t k = order->first[index]; k < order->first[index + 1]; k++) {
+		const struct task *task = &s->tasks[order->dependents[k]];
+
+		wanted |= task->submitted || task->waits_for > 0;
+	}
+	if (wanted)
+		xb_ahead_begin(s->ahead, index, &s->tasks[index].result);
+}
+
+/* What nobody waits for any more need not come to its end; it reads results, which move now. */
+static void end_ahead(struct solver *s)
+{
+	atomic_store(&s->shared.cancelled, true);
+	xb_ahead_free(XB_STEAL(s->ahead));
+}
+
 static void collect(struct solver *s)
 {
 	struct xb_job *job;
@@ -321,8 +354,10 @@ static void collect(struct solver *s)
 			release_dependents(s, task->index);
 		if (task->status == 0)
 			pack_if_needed(s, task);
+		begin(s);
+		if (task->status == 0)
+			begin_ahead(s, task->index);
 	}
-	begin(s);
 }
 
 static void tell(struct solver *s)
@@ -413,70 +448,13 @@ static unsigned default_jobs(void)
 	return xb_pool_processors() > LEAST_JOBS ? xb_pool_processors() : LEAST_JOBS;
 }
 
-static bool wants_plain(const struct xb_forms *forms)
+static void set_purpose(struct solver *s)
 {
-	for (size_t i = 0; forms != NULL && i < forms->len; i++) {
-		if (xb_form_is_plain(&forms->items[i]))
-			return true;
-	}
-	return false;
-}
+	const struct xb_solve_request *request = s->request;
+	struct xb_purpose purpose = { .in_image = s->in_image, .uses = s->uses };
 
-/* Another form is made from a tree, as is one that is forced. */
-static bool only_plain(const struct xb_forms *forms)
-{
-	for (size_t i = 0; forms != NULL && i < forms->len; i++) {
-		if (!xb_form_is_plain(&forms->items[i]) || forms->items[i].force)
-			return false;
-	}
-	return true;
-}
-
-/* What each result is for. */
-static void set_uses(struct solver *s)
-{
-	const struct xb_plan *plan = s->request->plan;
-	bool plain = wants_plain(s->request->forms);
-
-	s->shared.layers_only = !s->request->files && only_plain(s->request->forms);
-	for (size_t t = 0; t < plan->target_count; t++) {
-		size_t at = plan->targets[t].step;
-
-		for (; at != XB_STEP_NONE && !s->in_image[at]; at = plan->steps[at].parent) {
-			s->in_image[at] = true;
-			s->uses[at] |= plain ? XB_RESULT_LAYER : 0;
-		}
-	}
-	for (size_t i = 0; i < plan->step_count; i++) {
-		const struct xb_step *step = &plan->steps[i];
-
-		for (size_t k = 0; k < xb_step_input_count(step); k++) {
-			if (xb_step_input(step, k) != XB_STEP_NONE)
-				s->uses[xb_step_input(step, k)] |= XB_RESULT_TREE;
-		}
-	}
-}
-
-/* Which bases have to be on disk: what stands on a step comes after it. */
-static void set_files(struct solver *s)
-{
-	const struct xb_plan *plan = s->request->plan;
-
-	for (size_t t = 0; s->request->files && t < plan->target_count; t++) {
-		if (plan->targets[t].step != XB_STEP_NONE)
-			s->uses[plan->targets[t].step] |= XB_RESULT_FILES;
-	}
-	for (size_t i = plan->step_count; i-- > 0;) {
-		const struct xb_step *step = &plan->steps[i];
-		bool down = step->kind == XB_STEP_RUN || (s->uses[i] & XB_RESULT_FILES) != 0;
-
-		for (size_t k = 0; k < xb_step_input_count(step); k++) {
-			size_t at = xb_step_input(step, k);
-
-			if (at != XB_STEP_NONE && (down || at != step->parent))
-				s->uses[at] |= XB_RESULT_FILES;
-		}
-	}
+	xb_purpose_find(request->plan, request->forms, request->files, &purpose);
+	s->shared.layers_only = purpose.layers_only;
 }
 
 /* What is known of earlier builds helps to choose an order; without it there is one as well. */
@@ -507,8 +485,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 		r = xb_pool_new(1, &s->packers, err);
 	if (r == 0)
 		r = xb_crew_new(xb_pool_processors() - 1, &s->shared.crew, err);
-	set_uses(s);
-	set_files(s);
+	set_purpose(s);
 	set_order(s);
 	for (size_t i = 0; i < request->plan->step_count; i++) {
 		s->tasks[i].job.run = run_task;
@@ -640,6 +617,8 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 
 	s.shared.uses = s.uses;
 	s.shared.shapes = s.shapes;
+	s.ahead = xb_ahead_new(&s.shared);
+	xb_supply_stop_at(request->store, &s.shared.cancelled);
 	r = prepare(&s, err);
 	if (r < 0)
 		return r;
@@ -649,6 +628,7 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 	}
 	begin(&s);
 	loop(&s);
+	end_ahead(&s);
 	r = conclude(&s, err);
 	if (r == 0)
 		take_results(&s, ret);

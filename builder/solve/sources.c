@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "builder/cache/origin.h"
 #include "builder/cache/place.h"
 #include "builder/cache/tag.h"
 #include "builder/plan/fetch.h"
 #include "builder/solve/remote.h"
+#include "builder/solve/repositories.h"
 #include "manifest/place_layout.h"
 #include "manifest/reference.h"
-#include "manifest/registry/place.h"
 #include "platforms/host.h"
 
 #define LAYOUT_SCHEME "oci-layout://"
@@ -32,14 +33,6 @@ struct named {
 };
 struct named_list XB_ARRAY(struct named);
 
-/* A repository of a registry, read through the store. */
-struct repository {
-	char *name;
-	struct xb_place *remote;
-	struct xb_store_place place;
-};
-struct repositories XB_ARRAY(struct repository *);
-
 /* An image that was found, with the place that has its blobs. */
 struct found {
 	char *name;
@@ -55,10 +48,8 @@ struct xb_sources {
 	struct xb_store_place tagged; /* the store, for its tags */
 	struct named_list named;
 	struct found_list found;
-	struct repositories repositories;
-	struct xb_registry_opener opener;
-	struct xb_registry *registry; /* once one is looked for */
-	bool fresh;		      /* tags of the store do not count */
+	struct xb_repositories *repositories; /* NULL: there are none */
+	bool fresh;			      /* tags of the store do not count */
 	struct xb_fetch_options fetch;
 };
 
@@ -206,12 +197,7 @@ void xb_sources_free(struct xb_sources *sources)
 		xb_image_clear(sources->found.items[i].image);
 		free(sources->found.items[i].image);
 	}
-	for (size_t i = 0; i < sources->repositories.len; i++) {
-		free(sources->repositories.items[i]->name);
-		xb_place_free(sources->repositories.items[i]->remote);
-		free(sources->repositories.items[i]);
-	}
-	xb_array_clear(&sources->repositories);
+	xb_repositories_free(sources->repositories);
 	xb_array_clear(&sources->named);
 	xb_array_clear(&sources->found);
 	free(sources);
@@ -264,38 +250,6 @@ static int find_tag(struct xb_sources *sources, const char *name, char **ret_dig
 	return r;
 }
 
-static struct repository *find_repository(struct xb_sources *sources, const char *name)
-{
-	for (size_t i = 0; i < sources->repositories.len; i++) {
-		if (strcmp(sources->repositories.items[i]->name, name) == 0)
-			return sources->repositories.items[i];
-	}
-	return NULL;
-}
-
-/* The repository that `ref` is in, each once. */
-static int open_repository(struct xb_sources *sources, const struct xb_reference *ref,
-			   struct xb_place **ret, struct xb_error *err)
-{
-	xb_autofree char *name = xb_reference_name(ref);
-	struct repository *repository = find_repository(sources, name);
-	int r = 0;
-
-	if (sources->registry == NULL)
-		r = sources->opener.open(sources->opener.context, &sources->registry, err);
-	if (r < 0)
-		return r;
-	if (repository == NULL) {
-		repository = xb_calloc(1, sizeof(*repository));
-		repository->name = XB_STEAL(name);
-		repository->remote = xb_registry_place_new(sources->registry, ref);
-		repository->place = xb_store_place_before(sources->store, repository->remote);
-		*xb_array_push(&sources->repositories) = repository;
-	}
-	*ret = &repository->place.place;
-	return 0;
-}
-
 /* In a registry: `*ret_tag` is a digest where the name has one, else its tag. */
 static int locate_remote(struct xb_sources *sources, const char *name, struct xb_place **ret,
 			 char **ret_tag, struct xb_error *err)
@@ -307,7 +261,7 @@ static int locate_remote(struct xb_sources *sources, const char *name, struct xb
 		(void)xb_error_fault(err, XB_FAULT_SOURCE);
 		return r;
 	}
-	if (sources->opener.open == NULL) {
+	if (sources->repositories == NULL) {
 		(void)xb_error_set(err, -ENOENT,
 				   "no image called %s among the build contexts and the store's "
 				   "tags, and registries are not asked",
@@ -318,7 +272,7 @@ static int locate_remote(struct xb_sources *sources, const char *name, struct xb
 	}
 	xb_reference_complete(&ref);
 	*ret_tag = xb_strdup(xb_digest_empty(&ref.digest) ? ref.tag : ref.digest.text);
-	return open_repository(sources, &ref, ret, err);
+	return xb_repositories_open(sources->repositories, &ref, ret, err);
 }
 
 /* Which place and which name in it `name` means. */
@@ -428,28 +382,8 @@ void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_opti
 void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
 			     bool fresh)
 {
-	sources->opener = *opener;
+	sources->repositories = xb_repositories_new(sources->store, opener);
 	sources->fresh = fresh;
-}
-
-static bool has_layer(const struct found *found, const struct xb_digest *digest)
-{
-	for (size_t i = 0; i < found->image->manifest.layers.len; i++) {
-		if (xb_digest_eq(&found->image->manifest.layers.items[i].digest, digest))
-			return true;
-	}
-	return false;
-}
-
-struct xb_place *xb_sources_origin(const struct xb_sources *sources, const struct xb_digest *digest)
-{
-	for (size_t i = 0; i < sources->found.len; i++) {
-		const struct found *found = &sources->found.items[i];
-
-		if (found->place->ops->origin != NULL && has_layer(found, digest))
-			return found->place->ops->origin(found->place, NULL);
-	}
-	return NULL;
 }
 
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
@@ -470,7 +404,7 @@ const struct xb_context *xb_sources_directory(const struct xb_sources *sources, 
 	return named != NULL ? named->context : NULL;
 }
 
-/* The layers of an image on their way into the store. */
+/* The layers of an image on their way from a layout into the store. */
 struct import {
 	struct xb_store *store;
 	const struct found *found;
@@ -482,6 +416,28 @@ static int import_layer(void *context, size_t number, struct xb_error *err)
 
 	return xb_store_fetch_blob(import->store, import->found->place,
 				   &import->found->image->manifest.layers.items[number], err);
+}
+
+static bool is_layout(const struct xb_sources *sources, const struct xb_place *place)
+{
+	for (size_t i = 0; i < sources->named.len; i++) {
+		if (place == &sources->named.items[i].place.place)
+			return true;
+	}
+	return false;
+}
+
+/* A layout may be gone tomorrow; what is in a registry is fetched when it is needed. */
+static int take(const struct xb_sources *sources, const struct found *found, struct xb_error *err)
+{
+	const struct xb_descriptors *layers = &found->image->manifest.layers;
+
+	if (is_layout(sources, found->place))
+		return xb_pool_each(layers->len, import_layer,
+				    &(struct import){ sources->store, found }, err);
+	if (found->place == &sources->tagged.place)
+		return 0;
+	return xb_origin_put(sources->store, found->place->name, layers, err);
 }
 
 int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
@@ -496,8 +452,7 @@ int xb_sources_import(const struct xb_sources *sources, const struct xb_image *i
 	}
 	if (found == NULL)
 		return xb_error_set(err, -EINVAL, "an image of other sources");
-	r = xb_pool_each(image->manifest.layers.len, import_layer,
-			 &(struct import){ sources->store, found }, err);
+	r = take(sources, found, err);
 	return r < 0 ? xb_error_wrap(err, r, "base image %s", found->name) : 0;
 }
 

@@ -39,15 +39,11 @@ XB_DEFINE_CLEANUP(xb_sources_cleanup, struct xb_sources, xb_sources_free)
 void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_options *how);
 
 /**
- * Look for images in registries, too. With `fresh` they are asked even for what the store has a tag
- * of.
+ * Look for images in registries, too, once. With `fresh` they are asked even for what the store has
+ * a tag of.
  */
 void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
 			     bool fresh);
-/** The repository that the blob of an image came from, borrowed; NULL: it is from none. */
-struct xb_place *xb_sources_origin(const struct xb_sources *sources,
-				   const struct xb_digest *digest);
-
 /** The view that the planner takes. */
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);
 /** The directory of that name, borrowed, or NULL. */
@@ -56,7 +52,11 @@ const struct xb_context *xb_sources_directory(const struct xb_sources *sources, 
 void xb_sources_remember(struct xb_sources *sources);
 /** Keep what was learnt of them; see xb_context_save(). */
 int xb_sources_save(struct xb_sources *sources, struct xb_error *err);
-/** Get the layers of `image`, which came from these sources, into the store. Thread-safe. */
+/**
+ * See to it that the layers of `image`, which came from these sources, can be had: those of a
+ * layout are copied into the store, of those in a registry it is noted where they are
+ * (builder/cache/origin.h). Thread-safe.
+ */
 int xb_sources_import(const struct xb_sources *sources, const struct xb_image *image,
 		      struct xb_error *err);
 

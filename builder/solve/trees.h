@@ -11,10 +11,10 @@
 
 /**
  * Append the absolute paths of the snapshots of `result`, top first, to `lowers`. Layers of base
- * images that have none yet are unpacked (builder/solve/unpacking.h), each once however many
- * processes and threads ask, unless one has more than `max_layer` bytes (0: a default by its blob's
- * size). Of more than 192 layers the oldest are merged into one snapshot, recorded too, so that
- * there are never more paths than any kernel's overlay takes. Lines about what could not be
+ * images that have none yet are fetched and unpacked (builder/solve/unpacking.h), each once however
+ * many processes and threads ask, unless one has more than `max_layer` bytes (0: a default by its
+ * blob's size). Of more than 192 layers the oldest are merged into one snapshot, recorded too, so
+ * that there are never more paths than any kernel's overlay takes. Lines about what could not be
  * unpacked as it is go to `warnings`. Thread-safe.
  */
 int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,

@@ -14,6 +14,7 @@
 #include "builder/cache/limit.h"
 #include "builder/cache/means.h"
 #include "builder/layer/unpack.h"
+#include "builder/solve/layers.h"
 #include "builder/solve/site.h"
 
 static const struct xb_strv nothing;
@@ -34,8 +35,10 @@ static int unpack_into(const struct xb_unpacking *how, const struct xb_result_la
 	const struct xb_unpack_limits limits = { .unpacked = how->max_layer };
 	xb_auto_fd int blob = -1;
 	xb_auto_fd int tree = -1;
-	int r = xb_blob_open(how->store, &layer->blob, &blob, NULL, err);
+	int r = xb_layers_fetch_one(how->store, layer, err);
 
+	if (r == 0)
+		r = xb_blob_open(how->store, &layer->blob, &blob, NULL, err);
 	if (r < 0)
 		return r;
 	r = xb_site_open(how->store, snapshot, lowers, false, &site, err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Snapshots of layers whose blobs are in the store, above all those of base images: each is made
- * once however many processes and threads ask for it, and recorded by its chain ID.
+ * Snapshots of layers, above all those of base images, whose blobs are fetched where they are not
+ *in the store (builder/solve/layers.h): each is made once however many processes and threads ask
+ *for it, and recorded by its chain ID.
  *
  * The layers of an image are unpacked several at once, each alone (see xb_layer_unpack()), and then
  * in their order, from the bottom: a layer that hides names of those below it is completed there,

@@ -37,6 +37,19 @@ static const char *const formats[] = {
 	", note TEXT NOT NULL DEFAULT '', boot TEXT NOT NULL DEFAULT '') WITHOUT ROWID;" INDEX
 	"CREATE INDEX record_boot ON record (boot) WHERE boot <> '';" PIECES INSERT
 	", 'a note', ''); PRAGMA user_version = 3;",
+
+	"CREATE TABLE record (" COLUMNS
+	", note TEXT NOT NULL DEFAULT '', boot TEXT NOT NULL DEFAULT '',"
+	" title TEXT NOT NULL DEFAULT '') WITHOUT ROWID;" INDEX
+	"CREATE INDEX record_boot ON record (boot) WHERE boot <> '';" PIECES
+	"CREATE TABLE thing (name TEXT PRIMARY KEY, used INTEGER NOT NULL DEFAULT 0,"
+	" bytes INTEGER NOT NULL DEFAULT -1, inodes INTEGER NOT NULL DEFAULT -1) WITHOUT ROWID;"
+	"CREATE TABLE build (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+	" what TEXT NOT NULL);"
+	"CREATE TABLE log (build INTEGER NOT NULL, step INTEGER NOT NULL, text TEXT NOT NULL,"
+	" PRIMARY KEY (build, step)) WITHOUT ROWID;"
+	"CREATE TABLE took (step TEXT PRIMARY KEY, ns INTEGER NOT NULL, at INTEGER NOT NULL)"
+	" WITHOUT ROWID;" INSERT ", 'a note', '', ''); PRAGMA user_version = 4;",
 };
 
 static sqlite3 *open_db(void)
