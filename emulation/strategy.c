@@ -58,6 +58,11 @@ static void emulate(const struct xb_platform *target, const struct xb_platform *
 		impossible(d, &err);
 		return;
 	}
+	if (options->elsewhere) {
+		d->strategy = XB_STRATEGY_EMULATED;
+		d->reason = xb_format("host is %s", xb_platform_name(host).text);
+		return;
+	}
 	r = xb_emulator_find(target, host, &options->emulators, &d->emulator, &err);
 	if (r == 0)
 		r = xb_binfmt_probe(&err);
@@ -83,7 +88,7 @@ void xb_strategy_decide(const struct xb_platform *target, const struct xb_platfo
 		return;
 	}
 	if (native == XB_NATIVE_COMPAT && !xb_emulator_is_overridden(target, &options->emulators) &&
-	    xb_native_here(host, target) == XB_NATIVE_COMPAT) {
+	    (options->elsewhere || xb_native_here(host, target) == XB_NATIVE_COMPAT)) {
 		ret->strategy = XB_STRATEGY_COMPAT;
 		ret->reason = xb_format("host is %s, whose kernel runs 32-bit programs", name.text);
 		return;

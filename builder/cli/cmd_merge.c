@@ -14,6 +14,7 @@
 #include "builder/cli/outputs.h"
 #include "builder/cli/registries.h"
 #include "builder/cli/report.h"
+#include "builder/cli/transfers.h"
 #include "builder/solve/assemble.h"
 #include "builder/solve/output_push.h"
 #include "manifest/copy.h"
@@ -30,6 +31,7 @@ struct merge_options {
 	struct xb_registry_flags registries;
 	const char *revision;
 	const char *root;
+	const char *progress;
 	bool push;
 	bool load;
 	bool allow_drop;
@@ -53,6 +55,7 @@ static const struct xb_option merge_table[] = {
 	  "check, and print what would become of each tag; write and push nothing" },
 	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
 	  "refuse what was built from another one" },
+	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	XB_REGISTRY_OPTION_ROWS(merge_options, registries),
@@ -90,8 +93,9 @@ struct merge {
 	struct xb_store *store;
 	struct xb_legs legs;
 	struct sources sources;
-	struct xb_medley *from;
+	struct xb_medley *from; /* what the legs made, wherever it is */
 	struct xb_descriptor root;
+	enum xb_progress_mode mode;
 };
 
 static void merge_clear(struct merge *m)
@@ -180,16 +184,16 @@ static int open_repository(struct merge *m, const char *name, struct source *sou
 	return r;
 }
 
-/* Look at an image of a leg: its documents are whole, and it is of the platform that it is said to
- * be of. */
-static int add_image(struct merge *m, struct xb_place *place, const struct xb_descriptor *manifest,
-		     struct xb_error *err)
+/* Look at an image of a leg: its documents are whole, it is of the platform that it is said to be
+ * of, and a layout has its layers. */
+static int look_at(struct xb_place *place, const struct xb_descriptor *manifest,
+		   struct xb_error *err)
 {
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 	int r = xb_image_find(place, manifest, &manifest->platform, &image, err);
 
 	if (r == 0)
-		r = xb_medley_add(m->from, place, manifest, err);
+		r = xb_image_check_layers(place, &image, err);
 	return r < 0 ? xb_error_wrap(err, r, "the image for %s",
 				     xb_platform_name(&manifest->platform).text)
 		     : 0;
@@ -202,8 +206,11 @@ static int add_from(struct merge *m, const struct xb_leg *leg, const struct xb_l
 	int r = where->layout != NULL ? open_layout(leg, where->layout, source, err)
 				      : open_repository(m, where->repository, source, err);
 
+	/* all of them, before any counts */
 	for (size_t i = 0; r == 0 && i < leg->manifests.len; i++)
-		r = add_image(m, source->place, &leg->manifests.items[i], err);
+		r = look_at(source->place, &leg->manifests.items[i], err);
+	for (size_t i = 0; r == 0 && i < leg->manifests.len; i++)
+		r = xb_medley_add(m->from, source->place, &leg->manifests.items[i], err);
 	return r < 0 ? xb_error_wrap(err, r, "%s",
 				     where->layout != NULL ? where->layout : where->repository)
 		     : 0;
@@ -260,27 +267,6 @@ static int gather(struct merge *m, struct xb_store_place *store, struct xb_error
 
 /* ---- outputs ------------------------------------------------------------------------------ */
 
-/* What is merged is what the legs made, and an output cannot make anything else of it. */
-static int check_outputs(const struct merge *m, struct xb_error *err)
-{
-	for (size_t i = 0; i < m->outputs.len; i++) {
-		const struct xb_output *output = &m->outputs.items[i];
-		const struct xb_form *form = &output->form;
-
-		if (!xb_output_has_image(output))
-			return xb_error_usage(err, "use type=oci, docker, registry or image",
-					      "-o type=%s: a merge has images, and no files",
-					      xb_output_type_name(output->type));
-		if (form->compression != XB_COMPRESSION_GZIP || form->level != 0 || form->force ||
-		    form->docker || output->annotate.len > 0)
-			return xb_error_usage(err, "give these to the legs",
-					      "-o type=%s: layers, media types and annotations are "
-					      "those that the legs made",
-					      xb_output_type_name(output->type));
-	}
-	return 0;
-}
-
 static int write_outputs(struct merge *m, struct xb_store_place *store, struct xb_error *err)
 {
 	const struct xb_assembled image = { .root = m->root };
@@ -313,7 +299,9 @@ static int push_outputs(struct merge *m, struct xb_error *err)
 {
 	const struct xb_registry_opener opener = xb_registries_opener(&m->registries);
 	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
+	struct xb_transfers *transfers = xb_transfers_new(m->mode);
 	const struct xb_output_push how = {
+		.watch = xb_transfers_watch(transfers),
 		.opener = &opener,
 		.allow_drop = m->options.allow_drop,
 		.dry_run = m->options.dry_run,
@@ -327,6 +315,7 @@ static int push_outputs(struct merge *m, struct xb_error *err)
 						xb_medley_place(m->from), &m->root, NULL, &how,
 						err);
 	}
+	xb_transfers_free(transfers);
 	if (!m->options.quiet || m->options.dry_run)
 		(void)fputs(xb_str_text(&notes), stderr);
 	return r;
@@ -364,7 +353,10 @@ static int read_outputs(struct merge *m, struct xb_error *err)
 	};
 	int r = xb_outputs_read(&options, &m->outputs, err);
 
-	return r < 0 ? r : check_outputs(m, err);
+	m->mode = XB_PROGRESS_QUIET;
+	if (r == 0 && !m->options.quiet)
+		r = xb_progress_mode(m->options.progress, &m->mode, err);
+	return r < 0 ? r : xb_outputs_check_merged(&m->outputs, err);
 }
 
 static int print_help(void)

@@ -47,3 +47,29 @@ int xb_outputs_read(const struct xb_outputs_options *options, struct xb_outputs 
 		r = xb_leg_outputs(ret, options->leg, err);
 	return r < 0 ? r : check_pushed(ret, options->names, err);
 }
+
+static int check_merged(const struct xb_output *output, struct xb_error *err)
+{
+	const struct xb_form *form = &output->form;
+	const char *type = xb_output_type_name(output->type);
+
+	if (!xb_output_has_image(output))
+		return xb_error_usage(err, "use type=oci, docker, registry or image",
+				      "-o type=%s: a merge has images, and no files", type);
+	if (form->compression == XB_COMPRESSION_GZIP && form->level == 0 && !form->force &&
+	    !form->docker && output->annotate.len == 0)
+		return 0;
+	return xb_error_usage(err, "give these to the legs",
+			      "-o type=%s: layers, media types and annotations are those that the "
+			      "legs made",
+			      type);
+}
+
+int xb_outputs_check_merged(const struct xb_outputs *outputs, struct xb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < outputs->len; i++)
+		r = check_merged(&outputs->items[i], err);
+	return r;
+}

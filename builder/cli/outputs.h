@@ -25,4 +25,10 @@ struct xb_outputs_options {
 int xb_outputs_read(const struct xb_outputs_options *options, struct xb_outputs *ret,
 		    struct xb_error *err);
 
+/**
+ * Check that outputs take what legs have made as it is: images alone, with no word of how layers
+ * are packed or what is annotated. Errors: fault usage.
+ */
+int xb_outputs_check_merged(const struct xb_outputs *outputs, struct xb_error *err);
+
 #endif
