@@ -298,7 +298,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libbz2-dev liblzma-dev libssl-dev lib
 	libcurl4-openssl-dev
 DEB_RUN   := git qemu-user-static uidmap debootstrap debian-archive-keyring libcurl4 \
 	ca-certificates
-DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 git jq skopeo umoci \
+DEB_TEST  := libcmocka-dev clang clang-format clang-tidy cppcheck python3 python3-yaml git jq skopeo umoci \
 	buildah busybox-static openssh-server uidmap procps attr shellcheck strace zstd bzip2 xz-utils openssl \
 	docker-registry curl \
 	faketime gcc-aarch64-linux-gnu libc6-dev-arm64-cross

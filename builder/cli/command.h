@@ -35,6 +35,8 @@ xb_command xb_cmd_images;
 xb_command xb_cmd_tag;
 /** xbuild manifest create|add|annotate|rm|inspect|copy */
 xb_command xb_cmd_manifest;
+/** xbuild ci github|gitlab|json [OPTIONS] PATH */
+xb_command xb_cmd_ci;
 /** xbuild merge RESULT… */
 xb_command xb_cmd_merge;
 /** xbuild push NAME… */

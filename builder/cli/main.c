@@ -30,6 +30,7 @@ static const struct {
 	{ "push", xb_cmd_push, false, "push images of the store to registries" },
 	{ "pull", xb_cmd_pull, false, "pull images from registries into the store" },
 	{ "manifest", xb_cmd_manifest, false, "indexes anywhere: create, change, inspect, copy" },
+	{ "ci", xb_cmd_ci, false, "write a CI system's workflow of legs and their merge" },
 	{ "merge", xb_cmd_merge, false, "join what the legs of a build made" },
 	{ "login", xb_cmd_login, false, "keep a password for a registry" },
 	{ "logout", xb_cmd_logout, false, "forget it" },

@@ -158,6 +158,42 @@ int xb_options_parse(const struct xb_option *table, char *const *argv, bool stop
 	return 0;
 }
 
+static bool is_named(const char *name, const char *const *names)
+{
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
+static void add_word(const struct xb_option *option, const char *value, struct xb_strv *ret)
+{
+	xb_strv_printf(ret, "--%s", option->name);
+	xb_strv_push(ret, value);
+}
+
+static void add_words(const struct xb_option *option, const char *member, struct xb_strv *ret)
+{
+	const struct xb_strv *list = (const void *)member;
+	const char *const *text = (const void *)member;
+	const bool *flag = (const void *)member;
+
+	if (option->kind == XB_OPTION_FLAG && *flag)
+		xb_strv_printf(ret, "--%s", option->name);
+	if (option->kind == XB_OPTION_TEXT && *text != NULL)
+		add_word(option, *text, ret);
+	for (size_t i = 0; option->kind == XB_OPTION_LIST && i < list->len; i++)
+		add_word(option, list->items[i], ret);
+}
+
+void xb_options_words(const struct xb_option *table, const void *options,
+		      const char *const *without, struct xb_strv *ret)
+{
+	for (; table->name != NULL; table++) {
+		if (table->kind != XB_OPTION_LATER && !is_named(table->name, without))
+			add_words(table, (const char *)options + table->offset, ret);
+	}
+}
+
 void xb_options_help(const struct xb_option *table, struct xb_str *out)
 {
 	for (; table->name != NULL; table++) {

@@ -50,6 +50,13 @@ int xb_option_bool(const char *text, bool *ret);
  */
 int xb_option_size(const char *option, const char *text, uint64_t *ret, struct xb_error *err);
 
+/**
+ * Append the words that give what `options` (filled in by xb_options_parse()) holds again, in the
+ * order of the table; those that have `without` (ends with NULL) among their names are left out.
+ */
+void xb_options_words(const struct xb_option *table, const void *options,
+		      const char *const *without, struct xb_strv *ret);
+
 /** Append the table as help text, a line an option. */
 void xb_options_help(const struct xb_option *table, struct xb_str *out);
 

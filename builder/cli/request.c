@@ -115,7 +115,7 @@ const struct xb_option xb_build_option_table[] = {
 	{ 0 },
 };
 
-static void options_clear(struct xb_build_options *o)
+void xb_build_options_clear(struct xb_build_options *o)
 {
 	xb_strv_clear(&o->platforms);
 	xb_strv_clear(&o->legs);
@@ -158,7 +158,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_sandbox_limits_clear(&request->limits);
 	xb_granted_clear(&request->granted);
 	xb_strv_clear(&request->operands);
-	options_clear(&request->options);
+	xb_build_options_clear(&request->options);
 }
 
 /* ---- options ------------------------------------------------------------------------------ */

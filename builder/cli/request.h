@@ -79,6 +79,9 @@ struct xb_build_options {
 	bool help;
 };
 
+/** Release. */
+void xb_build_options_clear(struct xb_build_options *o);
+
 /** The table for xb_options_parse() into a struct xb_build_options. */
 extern const struct xb_option xb_build_option_table[];
 

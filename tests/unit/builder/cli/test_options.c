@@ -203,12 +203,42 @@ static void test_build_table(void **state)
 	}
 }
 
+/* What was read can be given again, but for what is left out. */
+static void test_words(void **state)
+{
+	static const char *const line[] = { "-q",	   "--tag=x y", "--file", "f",
+					    "--all=false", "-t",	"" };
+	static const char *const nothing[] = { NULL };
+	static const char *const tag[] = { "tag", "push", NULL };
+	xb_auto_strv struct xb_strv argv = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv operands = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv words = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv fewer = XB_STRV_INIT;
+	xb_autofree char *all = NULL;
+	xb_autofree char *rest = NULL;
+	struct target target = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(line); i++)
+		xb_strv_push(&argv, line[i]);
+	assert_int_equal(
+		xb_options_parse(table, xb_strv_argv(&argv), false, &target, &operands, NULL), 0);
+	xb_options_words(table, &target, nothing, &words);
+	all = xb_strv_join(&words, "|");
+	/* two rows of the table have one member */
+	assert_string_equal(all, "--quiet|--file|f|--tag|x y|--tag||--file-mode|f");
+	xb_options_words(table, &target, tag, &fewer);
+	rest = xb_strv_join(&fewer, "|");
+	assert_string_equal(rest, "--quiet|--file|f|--file-mode|f");
+	xb_strv_clear(&target.tags);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_stop),	    cmocka_unit_test(test_help),
-		cmocka_unit_test(test_build_table),
+		cmocka_unit_test(test_words), cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),   cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_help),  cmocka_unit_test(test_build_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
