@@ -176,6 +176,27 @@ static int make_directory(const struct xb_layout *layout, const char *name, stru
 	return 0;
 }
 
+/* Whoever makes a layout or changes its index.json holds the lock on its directory meanwhile. */
+static int lock_directory(int dirfd, const char *path, struct xb_error *err)
+{
+	xb_auto_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return xb_error_errno(err, -errno, "locking %s", path);
+	do
+		r = flock(fd, LOCK_EX);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return xb_error_errno(err, -errno, "locking %s", path);
+	return XB_STEAL_FD(fd);
+}
+
+static int lock_index(const struct xb_layout *layout, struct xb_error *err)
+{
+	return lock_directory(layout->fd, layout->path, err);
+}
+
 /* Make what is missing; the version file comes last, so that what has it is whole. */
 static int furnish(const struct xb_layout *layout, struct xb_error *err)
 {
@@ -219,7 +240,19 @@ static void cleanup_dir(DIR **dir)
 		(void)closedir(*dir);
 }
 
-/* Whether a directory may become a layout: it is one, or is empty. */
+/* What is there also before the version file is: whoever made a layout may have been killed. */
+static bool is_of_layout(const char *name)
+{
+	static const char *const names[] = { ".", "..", "blobs", INDEX_FILE };
+
+	for (size_t i = 0; i < XB_COUNT(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return xb_view_starts(xb_view(name), XB_VIEW(XB_FILE_TEMP_PREFIX));
+}
+
+/* Whether a directory may become a layout: it is one, begins to be one, or is empty. */
 static int check_usable(int fd, const char *path, struct xb_error *err)
 {
 	xb_auto_fd int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -232,7 +265,7 @@ static int check_usable(int fd, const char *path, struct xb_error *err)
 	if (is_there(fd, VERSION_FILE))
 		return 0;
 	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		if (is_of_layout(entry->d_name))
 			continue;
 		(void)xb_error_set(err, -EEXIST, "%s is neither empty nor an OCI image layout",
 				   path);
@@ -244,6 +277,7 @@ static int check_usable(int fd, const char *path, struct xb_error *err)
 
 int xb_layout_create(const char *path, struct xb_layout **ret, struct xb_error *err)
 {
+	xb_auto_fd int lock = -1;
 	xb_auto_fd int fd = -1;
 	int r = xb_mkdir_all(path, 0755, err);
 
@@ -252,6 +286,10 @@ int xb_layout_create(const char *path, struct xb_layout **ret, struct xb_error *
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return xb_error_errno(err, -errno, "image layout %s", path);
+	/* several processes may make it at the same time: the first one does, the others find it */
+	lock = lock_directory(fd, path, err);
+	if (lock < 0)
+		return lock;
 	r = check_usable(fd, path, err);
 	if (r < 0)
 		return r;
@@ -341,22 +379,6 @@ int xb_layout_resolve(const struct xb_layout *layout, const char *name, struct x
 }
 
 /* tagging */
-
-/* Whoever changes index.json holds the lock on the layout's directory meanwhile. */
-static int lock_index(const struct xb_layout *layout, struct xb_error *err)
-{
-	xb_auto_fd int fd = openat(layout->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return xb_error_errno(err, -errno, "locking %s", layout->path);
-	do
-		r = flock(fd, LOCK_EX);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return xb_error_errno(err, -errno, "locking %s", layout->path);
-	return XB_STEAL_FD(fd);
-}
 
 int xb_layout_tag(struct xb_layout *layout, const struct xb_descriptor *descriptor, const char *tag,
 		  bool sync, struct xb_error *err)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -59,6 +60,14 @@ struct xb_place_ops {
 	/** (w) Let `tag` mean `document`, whose bytes `bytes` are. */
 	int (*tag)(struct xb_place *place, const char *tag, const struct xb_descriptor *document,
 		   struct xb_view bytes, struct xb_error *err);
+	/** Append all tags, in any order; none is no error. NULL: they cannot be listed. */
+	int (*tags)(struct xb_place *place, struct xb_strv *ret, struct xb_error *err);
+	/**
+	 * (w) Take back a tag that means `document`. A registry may take back all tags of that
+	 * document, or none. NULL: it never can.
+	 */
+	int (*untag)(struct xb_place *place, const char *tag, const struct xb_descriptor *document,
+		     struct xb_error *err);
 	/** Place number `number` of those that a blob came from and may be mounted from, borrowed;
 	 *  NULL: there are no more. Without this function it is this place alone. */
 	struct xb_place *(*origin)(struct xb_place *place, const struct xb_descriptor *blob,

@@ -95,6 +95,30 @@ static int layout_tag(struct xb_place *place, const char *tag, const struct xb_d
 	return xb_layout_tag(to->writable, document, tag, to->sync, err);
 }
 
+static int layout_tags(struct xb_place *place, struct xb_strv *ret, struct xb_error *err)
+{
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	int r = xb_layout_index(own(place)->layout, &index, err);
+
+	for (size_t i = 0; r == 0 && i < index.manifests.len; i++) {
+		const char *tag = xb_annotations_get(&index.manifests.items[i].annotations,
+						     XB_ANNOTATION_REF_NAME);
+
+		if (tag != NULL)
+			xb_strv_push(ret, tag);
+	}
+	return r;
+}
+
+static int layout_untag(struct xb_place *place, const char *tag,
+			const struct xb_descriptor *document, struct xb_error *err)
+{
+	const struct xb_layout_place *to = own(place);
+
+	(void)document;
+	return xb_layout_untag(to->writable, tag, to->sync, err);
+}
+
 const struct xb_place_ops xb_layout_place_ops = {
 	.resolve = layout_resolve,
 	.read = layout_read,
@@ -105,6 +129,8 @@ const struct xb_place_ops xb_layout_place_ops = {
 	.put = layout_put,
 	.put_document = layout_put_document,
 	.tag = layout_tag,
+	.tags = layout_tags,
+	.untag = layout_untag,
 };
 
 struct xb_layout_place xb_layout_place(const struct xb_layout *layout)

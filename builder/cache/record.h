@@ -18,12 +18,18 @@
 
 /** Bytes of a record's key with its NUL. */
 #define XB_RECORD_KEY_SIZE 160
+/** What the key of a step's result begins with; a digest follows. */
+#define XB_RECORD_STEP "step:"
 /** What the key of an unpacked base layer begins with; its chain ID follows. */
 #define XB_RECORD_CHAIN "chain:"
 /** What the key of several layers merged into one snapshot begins with, likewise. */
 #define XB_RECORD_MERGED "merged:"
 /** What the key of a layer's roster begins with; the form's version and the diff ID follow. */
 #define XB_RECORD_ROSTER "roster:1:"
+
+/** The note of a step's record whose layer has to be unpacked over those below it to give the tree:
+ *  it came from a cache elsewhere. */
+#define XB_RECORD_STACKED "stacked"
 
 /** One record; a plain value. */
 struct xb_record {

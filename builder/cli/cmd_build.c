@@ -26,7 +26,7 @@ static void forms_clear(struct xb_forms *forms)
 	xb_array_clear(forms);
 }
 
-static int solve(const struct xb_invocation *invocation, const struct xb_build_request *request,
+static int solve(const struct xb_invocation *invocation, struct xb_build_request *request,
 		 struct xb_recorder *recorder, struct xb_progress *progress,
 		 struct xb_results *results, struct xb_error *err)
 {
@@ -56,13 +56,32 @@ static int solve(const struct xb_invocation *invocation, const struct xb_build_r
 		.observer = xb_recorder_watch(recorder, request->plan, &shown),
 	};
 
+	struct xb_registry_opener opener = xb_registries_opener(&request->registries);
+	int r = xb_caches_prepare(&request->caches, &opener, &what, err);
+
 	xb_deliver_forms(request, &forms);
-	return xb_solve(&what, results, err);
+	return r == 0 ? xb_solve(&what, results, err) : r;
+}
+
+/* Write the caches that are asked for. What was built is delivered by then. */
+static int export(struct xb_build_request *request, const struct xb_results *results,
+		  struct xb_error *err)
+{
+	struct xb_registry_opener opener = xb_registries_opener(&request->registries);
+	const struct xb_exports what = {
+		.store = request->store,
+		.plan = request->plan,
+		.results = results,
+		.specs = &request->caches.to,
+		.opener = &opener,
+	};
+
+	return xb_caches_write(&request->caches, &what, request->options.quiet, err);
 }
 
 /* Files that have not changed since the last build are not read. */
 static int solve_remembering(const struct xb_invocation *invocation,
-			     const struct xb_build_request *request, struct xb_recorder *recorder,
+			     struct xb_build_request *request, struct xb_recorder *recorder,
 			     struct xb_progress *progress, struct xb_results *results,
 			     struct xb_error *err)
 {
@@ -132,6 +151,8 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	xb_recorder_results(recorder, &results);
 	if (r == 0)
 		r = xb_deliver(request, &results, invocation->plain_user, &digest, &kept, err);
+	if (r == 0)
+		r = export(request, &results, err);
 	if (r < 0)
 		return r;
 	xb_recorder_digest(recorder, &digest);

@@ -31,6 +31,7 @@ struct delivery {
 	struct xb_plan_target *targets;
 	struct xb_forms forms;
 	struct xb_assembled *images; /* by form, then by output */
+	struct xb_catalog steps;     /* records that go into the images */
 };
 
 static void delivery_clear(struct delivery *d)
@@ -40,6 +41,7 @@ static void delivery_clear(struct delivery *d)
 	free(d->images);
 	free(d->targets);
 	xb_array_clear(&d->forms);
+	xb_catalog_clear(&d->steps);
 }
 
 void xb_deliver_forms(const struct xb_build_request *request, struct xb_forms *ret)
@@ -104,7 +106,7 @@ static int assemble_one(const struct delivery *d, const struct xb_results *resul
 
 	/* the index is that of all legs, which the merge makes */
 	return xb_assemble(request->store, &d->plan, results, request->epoch, annotate, form,
-			   request->index && !request->leg.on, ret, err);
+			   request->index && !request->leg.on, &d->steps, ret, err);
 }
 
 /* The image of an output that has annotations of its own. */
@@ -421,7 +423,9 @@ int xb_deliver(struct xb_build_request *request, const struct xb_results *result
 
 	d.plan = without_missing(request->plan, results, d.targets);
 	xb_deliver_forms(request, &d.forms);
-	r = assemble(&d, results, err);
+	r = xb_caches_inline(&request->caches, request->store, &d.plan, results, &d.steps, err);
+	if (r == 0)
+		r = assemble(&d, results, err);
 	if (r == 0)
 		r = write_outputs(&d, results, own_files, ret_kept, err);
 	if (r == 0)

@@ -60,6 +60,11 @@ const struct xb_option xb_build_option_table[] = {
 	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
 	{ "no-cache-filter", 0, XB_OPTION_LIST, AT(no_cache_filters), "STAGE",
 	  "run every step of these stages" },
+	{ "cache-from", 0, XB_OPTION_LIST, AT(cache_from), "SPEC",
+	  "cache to look into: type=registry,ref=NAME or type=local,src=DIR" },
+	{ "cache-to", 0, XB_OPTION_LIST, AT(cache_to), "SPEC",
+	  "cache to write: type=registry,ref=NAME, type=local,dest=DIR or type=inline; "
+	  "mode=min|max" },
 	{ "pull", 0, XB_OPTION_FLAG, AT(pull), NULL,
 	  "ask registries also for images that the store has a tag of" },
 	{ "push", 0, XB_OPTION_FLAG, AT(push), NULL, "push the result: -o type=registry" },
@@ -107,8 +112,6 @@ const struct xb_option xb_build_option_table[] = {
 	{ "check", 0, XB_OPTION_FLAG, AT(check), NULL, "--call=check" },
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
-	{ "cache-from", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "cache-to", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
@@ -133,6 +136,8 @@ void xb_build_options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->emulators);
 	xb_strv_clear(&o->mismatches);
 	xb_strv_clear(&o->no_cache_filters);
+	xb_strv_clear(&o->cache_from);
+	xb_strv_clear(&o->cache_to);
 	xb_strv_clear(&o->annotations);
 	xb_strv_clear(&o->attestations);
 	xb_registry_flags_clear(&o->registries);
@@ -142,6 +147,7 @@ void xb_build_request_clear(struct xb_build_request *request)
 {
 	xb_plan_free(request->plan);
 	xb_sources_free(request->sources);
+	xb_caches_clear(&request->caches);
 	xb_registries_clear(&request->registries);
 	xb_dockerfile_free(request->dockerfile);
 	xb_context_free(request->context);
@@ -372,6 +378,12 @@ static int read_outputs(struct xb_build_request *request, struct xb_error *err)
 	return xb_outputs_read(&options, &request->outputs, err);
 }
 
+static int read_caches(struct xb_build_request *request, struct xb_error *err)
+{
+	return xb_caches_read(&request->options.cache_from, &request->options.cache_to,
+			      &request->caches, err);
+}
+
 static int read_strategy(struct xb_build_request *request, struct xb_error *err)
 {
 	struct xb_strategy_options *strategy = &request->strategy;
@@ -445,7 +457,7 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 	static int (*const readers[])(struct xb_build_request *, struct xb_error *) = {
 		read_platforms, read_leg,	  read_hosts,	  read_secrets,	   read_limits,
 		read_network,	read_jobs,	  read_max_layer, read_outputs,	   read_strategy,
-		read_parity,	read_cache_limit, read_snapshots, read_registries,
+		read_parity,	read_cache_limit, read_snapshots, read_registries, read_caches,
 	};
 	int r = xb_options_parse(xb_build_option_table, invocation->argv, false, &request->options,
 				 &request->operands, err);

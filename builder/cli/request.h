@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "builder/cache/means.h"
 #include "builder/cache/store.h"
+#include "builder/cli/caches.h"
 #include "builder/cli/command.h"
 #include "builder/cli/leg.h"
 #include "builder/cli/limits.h"
@@ -43,6 +44,8 @@ struct xb_build_options {
 	struct xb_strv emulators;
 	struct xb_strv mismatches;
 	struct xb_strv no_cache_filters;
+	struct xb_strv cache_from;
+	struct xb_strv cache_to;
 	struct xb_strv annotations;
 	struct xb_strv attestations;
 	struct xb_registry_flags registries;
@@ -116,6 +119,7 @@ struct xb_build_request {
 	struct xb_context *context;
 	struct xb_dockerfile *dockerfile; /**< also of a text with a fault: `part` is then set */
 	struct xb_registries registries;
+	struct xb_caches caches;
 	struct xb_sources *sources;
 	struct xb_plan *plan;
 };

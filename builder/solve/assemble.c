@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/blob.h"
+#include "builder/solve/inline.h"
 #include "manifest/image.h"
 
 /* What history says of whoever made an entry: BuildKit's word, which tools look for. */
@@ -99,6 +100,7 @@ struct assembly {
 	int64_t epoch;
 	const struct xb_annotate *annotate;
 	const struct xb_form *form;
+	const struct xb_catalog *steps;
 };
 
 static int list_layers(const struct assembly *a, const struct xb_result *result,
@@ -128,6 +130,8 @@ static int write_image(const struct assembly *a, const struct xb_plan_target *ta
 
 	fill_config(&config, target, a->results, a->epoch);
 	r = list_layers(a, result, &layers, err);
+	if (r == 0)
+		r = xb_inline_put(&config, a->steps, &layers, err);
 	xb_annotate_get(a->annotate, XB_ANNOTATE_MANIFEST, &target->platform, &annotations);
 	if (r == 0)
 		r = xb_image_write(a->layout, &config, &layers, &annotations,
@@ -171,10 +175,11 @@ static int write_root(const struct assembly *a, bool index, struct xb_assembled 
 
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		const struct xb_form *form, bool index, struct xb_assembled *ret,
-		struct xb_error *err)
+		const struct xb_form *form, bool index, const struct xb_catalog *steps,
+		struct xb_assembled *ret, struct xb_error *err)
 {
 	static const struct xb_annotate none;
+	static const struct xb_catalog no_steps;
 	static const struct xb_form plain;
 	xb_auto_assembled struct xb_assembled made = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;
@@ -186,7 +191,8 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 				    results,
 				    epoch,
 				    annotate != NULL ? annotate : &none,
-				    form != NULL ? form : &plain };
+				    form != NULL ? form : &plain,
+				    steps != NULL ? steps : &no_steps };
 
 	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
 		r = write_image(&a, &plan->targets[t], &made.manifests, err);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "builder/cache/catalog.h"
 #include "builder/cache/store.h"
 #include "builder/plan/plan.h"
 #include "builder/solve/annotate.h"
@@ -46,11 +47,12 @@ int xb_assemble_root(struct xb_layout *layout, const struct xb_descriptors *mani
  * time that they carry; without it that of the newest layer, so that a build that found everything
  * in the cache gives the same documents again. `annotate` (may be NULL) says which annotations go
  * where. With `index`, and for several targets, the root is an index. Layers and media types are
- * those of `form` (NULL: plain), whose blobs xb_solve() has made.
+ * those of `form` (NULL: plain), whose blobs xb_solve() has made. Of `steps` (may be NULL) each
+ * image gets the records of its layers (inline.h).
  */
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		const struct xb_form *form, bool index, struct xb_assembled *ret,
-		struct xb_error *err);
+		const struct xb_form *form, bool index, const struct xb_catalog *steps,
+		struct xb_assembled *ret, struct xb_error *err);
 
 #endif

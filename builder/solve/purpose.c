@@ -20,16 +20,28 @@ static bool only_plain(const struct xb_forms *forms)
 	return true;
 }
 
-static void set_layers(const struct xb_plan *plan, bool plain, struct xb_purpose *ret)
+/* What the layers of images are wanted for. */
+static unsigned char image_uses(const struct xb_purpose_request *wanted)
+{
+	bool plain = wants_plain(wanted->forms) || wanted->pack_images;
+
+	return (unsigned char)((plain ? XB_RESULT_LAYER : 0) |
+			       (only_plain(wanted->forms) ? 0 : XB_RESULT_FORM));
+}
+
+static void set_layers(const struct xb_plan *plan, const struct xb_purpose_request *wanted,
+		       struct xb_purpose *ret)
 {
 	for (size_t t = 0; t < plan->target_count; t++) {
 		size_t at = plan->targets[t].step;
 
 		for (; at != XB_STEP_NONE && !ret->in_image[at]; at = plan->steps[at].parent) {
 			ret->in_image[at] = true;
-			ret->uses[at] |= plain ? XB_RESULT_LAYER : 0;
+			ret->uses[at] |= image_uses(wanted);
 		}
 	}
+	for (size_t i = 0; wanted->pack_all && i < plan->step_count; i++)
+		ret->uses[i] |= XB_RESULT_LAYER;
 }
 
 static void set_trees(const struct xb_plan *plan, struct xb_purpose *ret)
@@ -64,11 +76,11 @@ static void set_files(const struct xb_plan *plan, bool files, struct xb_purpose 
 	}
 }
 
-void xb_purpose_find(const struct xb_plan *plan, const struct xb_forms *forms, bool files,
+void xb_purpose_find(const struct xb_plan *plan, const struct xb_purpose_request *wanted,
 		     struct xb_purpose *ret)
 {
-	ret->layers_only = !files && only_plain(forms);
-	set_layers(plan, wants_plain(forms), ret);
+	ret->layers_only = !wanted->files && only_plain(wanted->forms);
+	set_layers(plan, wanted, ret);
 	set_trees(plan, ret);
-	set_files(plan, files, ret);
+	set_files(plan, wanted->files, ret);
 }

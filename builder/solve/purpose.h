@@ -15,11 +15,16 @@ struct xb_purpose {
 	bool layers_only;    /**< outputs want layers in their plain form, and no trees */
 };
 
-/**
- * Find out. `forms` (or NULL) are those in which targets' layers are wanted; `files`: outputs take
- * the files of the targets.
- */
-void xb_purpose_find(const struct xb_plan *plan, const struct xb_forms *forms, bool files,
+/** What is wanted of a plan. */
+struct xb_purpose_request {
+	const struct xb_forms *forms; /**< of targets' layers, or NULL */
+	bool files;		      /**< outputs take the files of the targets */
+	bool pack_images; /**< targets' layers are wanted in the plain form in any case */
+	bool pack_all;	  /**< so are the layers of all steps */
+};
+
+/** Find out. */
+void xb_purpose_find(const struct xb_plan *plan, const struct xb_purpose_request *wanted,
 		     struct xb_purpose *ret);
 
 #endif

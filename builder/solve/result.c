@@ -2,12 +2,15 @@
 #include "builder/solve/result.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "manifest/media.h"
 
 void xb_result_clear(struct xb_result *result)
 {
 	xb_array_clear(&result->layers);
+	free(result->key);
+	free(result->apart);
 	*result = (struct xb_result){ 0 };
 }
 

@@ -31,6 +31,8 @@ struct xb_result_layers XB_ARRAY(struct xb_result_layer);
 struct xb_result {
 	struct xb_result_layers layers; /**< bottom first */
 	bool cached;			/**< it was there already */
+	char *key; /**< of the step's own record, owned; NULL: it has none, or keys are not kept */
+	char *apart; /**< of the record that needs no parent's tree, likewise */
 };
 
 /** Release. */

@@ -15,6 +15,7 @@
 #include "builder/sandbox/limits.h"
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
+#include "builder/solve/imports.h"
 #include "builder/solve/rosters.h"
 #include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
@@ -23,7 +24,8 @@
 enum xb_result_use {
 	XB_RESULT_LAYER = 1, /**< its layer is wanted in its plain form (builder/solve/form.h) */
 	XB_RESULT_TREE = 2,  /**< another step waits for it */
-	XB_RESULT_FILES = 4  /**< a command runs on it, or its files are read: bases are unpacked */
+	XB_RESULT_FILES = 4, /**< a command runs on it, or its files are read: bases are unpacked */
+	XB_RESULT_FORM = 8 /**< its layer is wanted in another form, which is made from its tree */
 };
 
 /** What all steps of a build share; it does not change while steps run, but for `cancelled`. */
@@ -40,12 +42,14 @@ struct xb_step_shared {
 	const struct xb_sandbox_limits *limits; /**< of every RUN, NULL: none */
 	const struct xb_cdi *devices;		/**< those of the machine, NULL: none */
 	int64_t epoch;				/**< SOURCE_DATE_EPOCH, -1: none */
-	uint64_t max_layer;   /**< bytes that a layer or archive may unpack to; 0: the default */
-	bool no_cache;	      /**< look nothing up */
-	bool no_network;      /**< steps have no network */
-	struct xb_crew *crew; /**< helps those who pack */
-	const unsigned char *uses; /**< of each step's result: a set of enum xb_result_use */
-	bool layers_only;	   /**< outputs want layers in their plain form, and no trees */
+	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
+	bool no_cache;	    /**< look nothing up */
+	bool keep_keys;	    /**< results tell their steps' keys */
+	struct xb_imports *imports; /**< caches outside of the store, NULL: none */
+	bool no_network;	    /**< steps have no network */
+	struct xb_crew *crew;	    /**< helps those who pack */
+	const unsigned char *uses;  /**< of each step's result: a set of enum xb_result_use */
+	bool layers_only;	    /**< outputs want layers in their plain form, and no trees */
 	struct xb_events *events;
 	atomic_bool cancelled; /**< set once; steps end as soon as they see it */
 	int cancel_fd;	       /**< readable once `cancelled` is set */

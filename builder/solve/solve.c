@@ -275,10 +275,10 @@ static void pack_if_needed(struct solver *s, const struct task *task)
 {
 	const struct xb_forms *forms = s->request->forms;
 
-	if (s->failed != 0 || !s->in_image[task->index])
+	if (s->failed != 0)
 		return;
 	pack_plain(s, task);
-	for (size_t i = 0; forms != NULL && i < forms->len; i++)
+	for (size_t i = 0; s->in_image[task->index] && forms != NULL && i < forms->len; i++)
 		pack_form(s, task, &forms->items[i]);
 }
 
@@ -452,8 +452,14 @@ static void set_purpose(struct solver *s)
 {
 	const struct xb_solve_request *request = s->request;
 	struct xb_purpose purpose = { .in_image = s->in_image, .uses = s->uses };
+	const struct xb_purpose_request wanted = {
+		.forms = request->forms,
+		.files = request->files,
+		.pack_images = request->pack_images,
+		.pack_all = request->pack_all,
+	};
 
-	xb_purpose_find(request->plan, request->forms, request->files, &purpose);
+	xb_purpose_find(request->plan, &wanted, &purpose);
 	s->shared.layers_only = purpose.layers_only;
 }
 
@@ -603,6 +609,8 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.agents = request->agents,
 			.epoch = request->epoch,
 			.no_cache = request->no_cache,
+			.imports = request->imports,
+			.keep_keys = request->keep_keys,
 			.no_network = request->no_network,
 			.cancel_fd = -1,
 		},

@@ -19,6 +19,7 @@
 #include "builder/solve/agent.h"
 #include "builder/solve/events.h"
 #include "builder/solve/form.h"
+#include "builder/solve/imports.h"
 #include "builder/solve/order.h"
 #include "builder/solve/result.h"
 #include "builder/solve/secret.h"
@@ -55,6 +56,10 @@ struct xb_solve_request {
 	int64_t epoch;				/**< SOURCE_DATE_EPOCH in seconds, -1: none */
 	uint64_t max_layer; /**< bytes that a layer or archive may unpack to; 0: the default */
 	bool no_cache;
+	struct xb_imports *imports; /**< caches outside of the store, or NULL */
+	bool keep_keys;		    /**< results tell their steps' keys: they are exported */
+	bool pack_images; /**< the layers of the results are packed, whatever outputs want */
+	bool pack_all;	  /**< the layers of all steps are */
 	bool no_network;
 	bool keep_going; /**< a step that fails stops only what needs it */
 	/** Of each target of the plan: it may fail without failing the build. NULL: none may. */

@@ -19,8 +19,6 @@
 
 /* Part of every key: what a key covers, and how, has changed when this number has. */
 #define KEY_VERSION 5
-/* What a step's key begins with. */
-#define XB_STEP_KEY "step:"
 
 static void hash_run(struct xb_hasher *h, const struct xb_step *step,
 		     const struct xb_step_shared *shared)
@@ -132,7 +130,7 @@ static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
 	if (r < 0)
 		return r;
 	struct xb_digest digest = xb_hasher_finish(h);
-	(void)snprintf(key, XB_RECORD_KEY_SIZE, XB_STEP_KEY "%s", digest.text);
+	(void)snprintf(key, XB_RECORD_KEY_SIZE, XB_RECORD_STEP "%s", digest.text);
 	return 0;
 }
 
@@ -326,10 +324,35 @@ static int look_up(struct xb_step_shared *shared, size_t index, const char *key,
 	if (shared->no_cache || shared->plan->steps[index].fresh)
 		return 0;
 	r = xb_record_get(shared->store, key, record, err);
-	if (r <= 0 || strncmp(record->note, XB_STEP_KEY, strlen(XB_STEP_KEY)) != 0)
+	if (r <= 0 || strncmp(record->note, XB_RECORD_STEP, strlen(XB_RECORD_STEP)) != 0)
 		return r;
 	(void)snprintf(other, sizeof(other), "%.*s", XB_RECORD_KEY_SIZE - 1, record->note);
 	return xb_record_get(shared->store, other, record, err);
+}
+
+/* Look into caches outside of the store. As look_up(); the step's lock is held. */
+static int look_far(struct xb_step_shared *shared, size_t index, const char *key,
+		    struct xb_record *record)
+{
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	bool found = !shared->no_cache && !shared->plan->steps[index].fresh &&
+		     xb_imports_find(shared->imports, key, record, &warnings);
+
+	post_warnings(shared, index, &warnings);
+	return found;
+}
+
+/* Look there for a step's own key, before anybody has to look at its parent's tree. */
+static int import_result(struct xb_step_shared *shared, size_t index, const char *key,
+			 struct xb_record *record, struct xb_error *err)
+{
+	xb_auto_keylock struct xb_keylock *lock = NULL;
+	int r = shared->imports != NULL ? xb_step_lock(shared, index, key, &lock, err) : 0;
+
+	if (r < 0 || shared->imports == NULL)
+		return r;
+	r = look_up(shared, index, key, record, err);
+	return r == 0 ? look_far(shared, index, key, record) : r;
 }
 
 /* Find the result of `key`, or carry the step out, by one of all who want it at once. */
@@ -345,6 +368,8 @@ static int find_or_execute(struct xb_step_shared *shared, size_t index,
 		r = xb_step_lock(shared, index, key, &lock, err);
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
+	if (r == 0 && ground != NULL)
+		r = look_far(shared, index, key, record);
 	*ret_cached = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -430,7 +455,7 @@ static int put_alias(struct xb_step_shared *shared, const char *key, const struc
  */
 static int find_or_make(struct xb_step_shared *shared, size_t index,
 			const struct xb_result *const *inputs, struct xb_record *record,
-			bool *ret_cached, struct xb_error *err)
+			char ret_key[XB_RECORD_KEY_SIZE], bool *ret_cached, struct xb_error *err)
 {
 	const struct xb_step *step = &shared->plan->steps[index];
 	xb_auto_ground struct xb_ground ground = { 0 };
@@ -440,7 +465,10 @@ static int find_or_make(struct xb_step_shared *shared, size_t index,
 
 	if (r == 0)
 		r = look_up(shared, index, key, record, err);
+	if (r == 0)
+		r = import_result(shared, index, key, record, err);
 	*ret_cached = r > 0;
+	(void)snprintf(ret_key, XB_RECORD_KEY_SIZE, "%s", key);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = find_ground(shared, index, inputs, &ground, err);
@@ -485,14 +513,58 @@ static int restore_tree(struct xb_step_shared *shared, size_t index, struct xb_r
 	return xb_store_explain(err, r);
 }
 
+static bool is_stacked(const struct xb_record *record)
+{
+	return record->snapshot.id[0] == '\0' && strcmp(record->note, XB_RECORD_STACKED) == 0;
+}
+
+/*
+ * The tree of a layer from a cache is made by whoever needs it, as that of a base's layer is. That
+ * is the case here when the layer is wanted in a form that is made from a tree.
+ */
+static int unpack_stacked(struct xb_step_shared *shared, size_t index,
+			  const struct xb_result *below, struct xb_record *record,
+			  struct xb_error *err)
+{
+	XB_CLEANUP(xb_result_clear) struct xb_result result = { 0 };
+	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
+	int r;
+
+	if ((shared->uses[index] & XB_RESULT_FORM) == 0)
+		return 0;
+	xb_result_copy(&result, below);
+	xb_result_push(&result, record);
+	r = xb_trees_top(shared->store, &result, shared->max_layer, &record->snapshot, &warnings,
+			 err);
+	post_warnings(shared, index, &warnings);
+	return r;
+}
+
+/* Who exports what was built needs to know under which keys it is found. */
+static void note_keys(const struct xb_step_shared *shared, const char *key,
+		      const struct xb_record *record, struct xb_result *ret)
+{
+	if (!shared->keep_keys)
+		return;
+	ret->key = xb_strdup(key);
+	if (strcmp(record->key, key) != 0)
+		ret->apart = xb_strdup(record->key);
+}
+
 static int find_or_make_whole(struct xb_step_shared *shared, size_t index,
 			      const struct xb_result *const *inputs, struct xb_record *record,
-			      bool *ret_cached, struct xb_error *err)
+			      struct xb_result *ret, struct xb_error *err)
 {
-	int r = find_or_make(shared, index, inputs, record, ret_cached, err);
+	char key[XB_RECORD_KEY_SIZE] = "";
+	int r = find_or_make(shared, index, inputs, record, key, &ret->cached, err);
 
-	if (r < 0 || record->snapshot.id[0] != '\0' || !wants_tree(shared, index))
+	if (r < 0)
 		return r;
+	note_keys(shared, key, record, ret);
+	if (is_stacked(record))
+		return unpack_stacked(shared, index, inputs[0], record, err);
+	if (record->snapshot.id[0] != '\0' || !wants_tree(shared, index))
+		return 0;
 	return restore_tree(shared, index, record, err);
 }
 
@@ -540,7 +612,7 @@ int xb_step_carry_out(struct xb_step_shared *shared, size_t index,
 	else if (step->kind == XB_STEP_FETCH)
 		r = xb_store_explain(err, xb_step_fetch(shared, index, ret, err));
 	else
-		r = find_or_make_whole(shared, index, inputs, record, &ret->cached, err);
+		r = find_or_make_whole(shared, index, inputs, record, ret, err);
 	if (r < 0)
 		return add_place(step, r, err);
 	if (step->kind != XB_STEP_BASE && step->kind != XB_STEP_FETCH) {
@@ -566,6 +638,9 @@ bool xb_step_recall(struct xb_step_shared *shared, size_t index,
 	if (make_key(shared, step, inputs, NULL, key, &ignored) < 0 ||
 	    look_up(shared, index, key, record, &ignored) <= 0)
 		return false;
+	if (is_stacked(record) && (shared->uses[index] & XB_RESULT_FORM) != 0)
+		return false;
+	note_keys(shared, key, record, ret);
 	xb_result_copy(ret, inputs[0]);
 	xb_result_push(ret, record);
 	ret->cached = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/solve/trees.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -150,6 +151,26 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint6
 	return stack_paths(&stack, result->layers.len, lowers, err);
 }
 
+int xb_trees_top(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		 struct xb_snapshot *ret, struct xb_strv *warnings, struct xb_error *err)
+{
+	const struct xb_result_layer *top = &result->layers.items[result->layers.len - 1];
+	xb_autofree char *key = xb_format("%s%s", XB_RECORD_CHAIN, top->chain.text);
+	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
+	struct xb_record record = { .snapshot = top->snapshot };
+	int r = 0;
+
+	if (top->snapshot.id[0] == '\0')
+		r = xb_trees_paths(store, result, max_layer, &lowers, warnings, err);
+	if (r == 0 && top->snapshot.id[0] == '\0')
+		r = xb_record_get(store, key, &record, err);
+	if (r >= 0 && record.snapshot.id[0] == '\0')
+		r = xb_error_set(err, -ENOENT, "layer %s has gone again", top->blob.text);
+	if (r >= 0)
+		*ret = record.snapshot;
+	return r < 0 ? r : 0;
+}
+
 static bool are_unpacked(struct xb_store *store, const struct xb_result *result, size_t n)
 {
 	/* any of them may be the first to be ready */
@@ -174,6 +195,9 @@ int xb_trees_list(struct xb_store *store, const struct xb_result *result, struct
 	for (size_t i = result->layers.len; i-- > base;) {
 		int fd;
 
+		/* one from a cache, which is not unpacked either */
+		if (result->layers.items[i].snapshot.id[0] == '\0')
+			return 0;
 		r = xb_snapshot_open(store, &result->layers.items[i].snapshot, &fd, err);
 		if (r < 0)
 			return r;

@@ -21,6 +21,13 @@ int xb_trees_paths(struct xb_store *store, const struct xb_result *result, uint6
 		   struct xb_strv *lowers, struct xb_strv *warnings, struct xb_error *err);
 
 /**
+ * The snapshot of the top layer of `result`, unpacked where it was not, over those below it; it is
+ * a record's, which keeps it. Limits and warnings as above. Thread-safe.
+ */
+int xb_trees_top(struct xb_store *store, const struct xb_result *result, uint64_t max_layer,
+		 struct xb_snapshot *ret, struct xb_strv *warnings, struct xb_error *err);
+
+/**
  * See a result's tree without unpacking what was not unpacked yet: the layers that steps made are
  * on disk, those of the base below them are listed (builder/solve/rosters.h). `*ret` is empty on
  * entry; it borrows from `shapes`. Returns 1, or 0 where all is unpacked already or the layers lie

@@ -256,6 +256,32 @@ static int registry_tag(struct xb_place *place, const char *tag,
 	return xb_registry_put_manifest(self->registry, &ref, document->media_type, bytes, err);
 }
 
+/* A repository that is not there yet has no tags. */
+static int registry_tags(struct xb_place *place, struct xb_strv *ret, struct xb_error *err)
+{
+	struct registry_place *self = own(place);
+	struct xb_reference ref = name_it(self, NULL, NULL);
+	xb_auto_error struct xb_error fault = XB_ERROR_INIT;
+	int r = xb_registry_tags(self->registry, &ref, ret, &fault);
+
+	if (r < 0 && r != -ENOENT)
+		xb_error_move(err, &fault);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Not all registries take back a tag alone; what is left then is the document with all its tags. */
+static int registry_untag(struct xb_place *place, const char *tag,
+			  const struct xb_descriptor *document, struct xb_error *err)
+{
+	struct registry_place *self = own(place);
+	struct xb_reference by_tag = name_it(self, tag, NULL);
+	struct xb_reference by_digest = name_it(self, NULL, &document->digest);
+
+	if (xb_registry_delete_manifest(self->registry, &by_tag, NULL) == 0)
+		return 0;
+	return xb_registry_delete_manifest(self->registry, &by_digest, err);
+}
+
 static void registry_free(struct xb_place *place)
 {
 	struct registry_place *self = own(place);
@@ -279,6 +305,8 @@ static const struct xb_place_ops registry_ops = {
 	.put_document = registry_put_document,
 	.mount = registry_mount,
 	.tag = registry_tag,
+	.tags = registry_tags,
+	.untag = registry_untag,
 	.free = registry_free,
 };
 

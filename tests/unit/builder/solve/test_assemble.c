@@ -97,7 +97,8 @@ static void assemble(const struct built *b, int64_t epoch, struct xb_assembled *
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
-	if (xb_assemble(store, &b->plan, &b->results, epoch, NULL, NULL, false, ret, &err) < 0)
+	if (xb_assemble(store, &b->plan, &b->results, epoch, NULL, NULL, false, NULL, ret, &err) <
+	    0)
 		fail_msg("%s", err.message);
 }
 
@@ -336,7 +337,8 @@ static void test_annotations(void **state)
 		assert_int_equal(xb_annotate_parse(given[i], &annotate, NULL), 0);
 	assert_int_equal(xb_annotate_check(&annotate, platforms, 2, true, NULL), 0);
 	assert_int_equal(
-		xb_assemble(store, &b.plan, &b.results, 0, &annotate, NULL, true, &a, NULL), 0);
+		xb_assemble(store, &b.plan, &b.results, 0, &annotate, NULL, true, NULL, &a, NULL),
+		0);
 	index = document(&a.root.digest);
 	first = document(&a.manifests.items[0].digest);
 	second = document(&a.manifests.items[1].digest);
@@ -364,7 +366,8 @@ static void test_index_of_one(void **state)
 
 	(void)state;
 	built_init(&b, 1);
-	assert_int_equal(xb_assemble(store, &b.plan, &b.results, 0, NULL, NULL, true, &a, NULL), 0);
+	assert_int_equal(
+		xb_assemble(store, &b.plan, &b.results, 0, NULL, NULL, true, NULL, &a, NULL), 0);
 	index = document(&a.root.digest);
 	assert_int_equal(json_array_size(json_object_get(index, "manifests")), 1);
 	assert_string_not_equal(a.root.digest.text, a.manifests.items[0].digest.text);

@@ -283,9 +283,9 @@ static void test_files_output(void **state)
 	source.plan = b->plan;
 	source.results = &b->results;
 	source.assembled = &assembled;
-	assert_int_equal(
-		xb_assemble(b->store, b->plan, &b->results, 7, NULL, NULL, false, &assembled, NULL),
-		0);
+	assert_int_equal(xb_assemble(b->store, b->plan, &b->results, 7, NULL, NULL, false, NULL,
+				     &assembled, NULL),
+			 0);
 	assert_int_equal(xb_output_parse(local, &outputs, NULL), 0);
 	assert_int_equal(xb_output_parse(tar, &outputs, NULL), 0);
 	for (size_t i = 0; i < outputs.len; i++) {
