@@ -53,8 +53,11 @@ static void write_setup(struct xb_yaml *y, const struct xb_ci *ci, bool builds)
 {
 	xb_auto_str struct xb_str setup = XB_STR_INIT(XB_STR_OWN);
 
-	write_use(y, "actions/checkout@v4");
-	xb_yaml_end(y, 1);
+	/* a token has no business in what may be a build context */
+	write_use(y, "actions/checkout@v6");
+	xb_yaml_map(y, "with");
+	xb_yaml_bool(y, "persist-credentials", false);
+	xb_yaml_end(y, 2);
 	if (builds) {
 		write_run(
 			y, "Let plain users build",
@@ -157,7 +160,7 @@ static void write_build(struct xb_yaml *y, const struct xb_ci *ci)
 
 static void write_upload(struct xb_yaml *y, const char *name, const char *path)
 {
-	write_use(y, "actions/upload-artifact@v4");
+	write_use(y, "actions/upload-artifact@v7");
 	xb_yaml_map(y, "with");
 	xb_yaml_text(y, "name", name);
 	xb_yaml_text(y, "path", path);
@@ -196,7 +199,7 @@ static void write_merge_job(struct xb_yaml *y, const struct xb_ci *ci)
 	xb_yaml_list(y, "steps");
 	write_setup(y, ci, false);
 	write_logins(y, ci);
-	write_use(y, "actions/download-artifact@v4");
+	write_use(y, "actions/download-artifact@v8");
 	xb_yaml_map(y, "with");
 	xb_yaml_text(y, "pattern", "xbuild-leg-*");
 	xb_yaml_text(y, "path", XB_CI_DIR);

@@ -19,7 +19,7 @@ static void write_before(struct xb_yaml *y, const struct xb_ci *ci)
 {
 	xb_yaml_list(y, "before_script");
 	xb_yaml_element(y, "apt-get -q update\n"
-			   "apt-get -q -y install ca-certificates git uidmap qemu-user-static");
+			   "apt-get -q -y install ca-certificates git uidmap");
 	xb_yaml_element(y, ci->setup);
 	for (size_t i = 0; i < ci->hosts->len; i++) {
 		xb_auto_str struct xb_str script = XB_STR_INIT(XB_STR_OWN);
@@ -60,6 +60,8 @@ static void write_leg(struct xb_yaml *y, const struct xb_ci *ci, const struct xb
 
 	xb_ci_leg_words(ci, leg, &words);
 	xb_ci_common_words(ci, &words);
+	if (leg->emulator)
+		(void)xb_str_puts(&script, "apt-get -q -y install qemu-user-static\n");
 	(void)xb_str_puts(&script, XB_CI_BEFORE_BUILD "xbuild build " XB_CI_REVISION " ");
 	xb_shell_append_all(&script, &words);
 	xb_yaml_map(y, name);

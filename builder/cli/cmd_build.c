@@ -5,6 +5,7 @@
 #include "builder/cli/call.h"
 #include "builder/cli/check.h"
 #include "builder/cli/deliver.h"
+#include "builder/cli/leg_result.h"
 #include "builder/cli/progress.h"
 #include "builder/cli/recorder.h"
 #include "builder/cli/report.h"
@@ -193,5 +194,7 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 		return xb_call_answer(invocation, &request, &call, err);
 	/* Not before: a question works on no snapshot. */
 	r = xb_proc_become_root(err);
+	if (r >= 0)
+		r = xb_leg_begin(&request, err);
 	return r < 0 ? r : build_recorded(invocation, &request, mode, err);
 }

@@ -182,7 +182,7 @@ static int write_leg(struct delivery *d, struct xb_error *err)
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	int r;
 
-	if (!request->leg.on || request->options.dry_run)
+	if (!xb_leg_leaves(request))
 		return 0;
 	for (size_t i = 0; i < request->outputs.len; i++)
 		images[i] = image_of(d, i);

@@ -130,13 +130,23 @@ bool xb_leg_is_place(const struct xb_output *output)
 	return output->push || (output->type == XB_OUTPUT_OCI && output->directory);
 }
 
+/* "./x" is "x" */
+static const char *without_dot(const char *path)
+{
+	while (strncmp(path, "./", 2) == 0)
+		path += 2 + strspn(path + 2, "/");
+	return path;
+}
+
 const char *xb_leg_beside(const char *result, const char *layout)
 {
-	const char *slash = strrchr(result, '/');
-	size_t len = slash != NULL ? (size_t)(slash - result) + 1 : 0;
-	const char *path = layout + len;
+	const char *from = without_dot(result);
+	const char *slash = strrchr(from, '/');
+	size_t len = slash != NULL ? (size_t)(slash - from) + 1 : 0;
+	const char *to = without_dot(layout);
+	const char *path = to + len;
 
-	if (strncmp(layout, result, len) != 0 || *path == '\0' || *path == '/')
+	if (strncmp(to, from, len) != 0 || *path == '\0' || *path == '/')
 		return NULL;
 	for (const char *p = strstr(path, ".."); p != NULL; p = strstr(p + 1, "..")) {
 		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))

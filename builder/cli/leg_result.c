@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cli/leg_result.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "builder/layer/codec.h"
 #include "builder/solve/output.h"
 #include "manifest/leg.h"
+
+bool xb_leg_leaves(const struct xb_build_request *request)
+{
+	return request->leg.on && !request->options.dry_run;
+}
+
+int xb_leg_begin(const struct xb_build_request *request, struct xb_error *err)
+{
+	if (!xb_leg_leaves(request) || unlink(request->options.result) == 0 || errno == ENOENT)
+		return 0;
+	(void)xb_error_errno(err, -errno, "removing the result of an earlier leg, %s",
+			     request->options.result);
+	return xb_error_fault(err, XB_FAULT_USAGE);
+}
 
 /* ---- of what ------------------------------------------------------------------------------ */
 

@@ -163,6 +163,71 @@ not_what_it_says() {
 	! "$XBUILD" images --root "$W/store.rotten" | grep app || fail "it was named"
 }
 
+# form_build NAME ARGUMENT...: COPY alone for $ALL, with the output's keys $FORM and more options $MORE
+form_build() {
+	name=$1
+	shift
+	# shellcheck disable=SC2086 # words of their own
+	"$XBUILD" build --root "$W/store.forms" -q -f "$W/app/Forms" --platform "$ALL" $MORE "$@" \
+		-o "type=oci,dest=$W/forms/$name,tar=false$FORM" "$W/app"
+}
+# in_form PLATFORMS [PLATFORMS]: these legs, and the whole
+in_form() {
+	rm -rf "$W/forms"
+	mkdir "$W/forms"
+	form_build whole >"$W/forms/digest"
+	form_build a --leg "$1" --result "$W/forms/a.json"
+	[ $# = 1 ] || form_build b --leg "$2" --result "$W/forms/b.json"
+	same "$(merge -q -t forms "$W/forms"/*.json)" "$(cat "$W/forms/digest")" "digest of the merge"
+}
+
+forms() {
+	# shellcheck disable=SC2016 # it is the Dockerfile's
+	printf 'FROM scratch\nARG TARGETPLATFORM\nCOPY file /$TARGETPLATFORM\n' >"$W/app/Forms"
+	ALL=linux/riscv64,linux/amd64,linux/arm/v7,linux/386,linux/arm64
+	FORM='' MORE=''
+	in_form linux/arm/v7,linux/386,linux/arm64 linux/riscv64,linux/amd64
+	FORM=,compression=zstd,compression-level=7 MORE="--label a=b"
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	FORM=,oci-mediatypes=false,annotation.x=y MORE=''
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	FORM=',annotation-index.x=y,annotation-manifest-descriptor[linux/386].z=1' MORE="--annotation index-descriptor:u=v"
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	# one platform: no index, unless one is asked for
+	ALL=linux/arm64 FORM='' MORE=''
+	in_form linux/arm64
+	same "$(jq -r .index "$W/forms/a.json")" null
+	MORE="--build-arg BUILDKIT_MULTI_PLATFORM=1"
+	in_form linux/arm64
+	same "$(jq -r .index.mediaType "$W/forms/a.json")" application/vnd.oci.image.index.v1+json
+}
+
+failing() {
+	both_platforms
+	[ -e "$W/legs/arm.json" ] || fail "there is no result of before"
+	printf 'FROM tiny\nRUN false\n' >"$W/app/Fails"
+	exits 4 leg arm linux/arm64 -f "$W/app/Fails" -o "type=oci,dest=$W/legs/arm,tar=false"
+	[ ! -e "$W/legs/arm.json" ] || fail "a leg that failed left the result of an earlier one"
+}
+
+as_plain_user() {
+	both_platforms
+	user_ready
+	cp -r "$TINY" "$USER_HOME/tiny"
+	cp -r "$W/app" "$USER_HOME/app"
+	mkdir "$USER_HOME/legs"
+	chown -R xbtest: "$USER_HOME"
+	for arch in amd64 arm64; do
+		# shellcheck disable=SC2086
+		as_user "$USER_HOME/bin/xbuild" build --build-context "tiny=oci-layout://$USER_HOME/tiny:tiny" --platform $TWO \
+			--leg linux/$arch --result "$USER_HOME/legs/$arch.json" --root "$USER_HOME/store.$arch" $ANNOTATIONS \
+			-o "type=oci,dest=$USER_HOME/legs/$arch,tar=false" "$USER_HOME/app"
+	done
+	as_user "$USER_HOME/bin/xbuild" merge --root "$USER_HOME/store" -t app:1 -o "type=oci,dest=$USER_HOME/out.tar" \
+		"$USER_HOME/legs/amd64.json" "$USER_HOME/legs/arm64.json" >"$W/said"
+	same "$(cat "$W/said")" "$(cat "$W/whole")" "digest of the merge"
+}
+
 one_fails() {
 	both_platforms
 	"$XBUILD" build --root "$W/store.amd" --build-context "tiny=oci-layout://$TINY:tiny" \
@@ -206,5 +271,8 @@ t "two legs and a merge, by layouts, give the digest of one machine" by_layout
 t "legs that do not belong together are refused, and no tag moves" not_together
 t "results that are not what they say are refused, and nothing is named" not_what_it_says
 t "a platform that may fail may be missing" one_fails
+t "a merge as a plain user" as_plain_user
+t "several platforms a leg, in any order, form and number" forms
+t "a leg that fails leaves no result" failing
 t "mistakes are told before anything is built" misused
 finish

@@ -50,6 +50,33 @@ static void the_host_is_native(void **state)
 	assert_string_equal(xb_strategy_name(d.strategy), "native");
 }
 
+/* For another machine names decide, and nothing that is here. */
+static void elsewhere_names_decide(void **state)
+{
+	static const struct {
+		const char *target;
+		enum xb_strategy strategy;
+	} cases[] = {
+		{ "linux/arm64", XB_STRATEGY_NATIVE },
+		{ "linux/arm/v7", XB_STRATEGY_COMPAT },
+		{ "linux/amd64", XB_STRATEGY_EMULATED },
+		{ "linux/s390x", XB_STRATEGY_EMULATED },
+	};
+	struct xb_strategy_options options = nothing_installed;
+	struct xb_platform host = parsed("linux/arm64");
+
+	(void)state;
+	options.elsewhere = true;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		struct xb_platform target = parsed(cases[i].target);
+		xb_auto_strategy_decision struct xb_strategy_decision d = XB_STRATEGY_DECISION_INIT;
+
+		xb_strategy_decide(&target, &host, &options, &d);
+		assert_int_equal(d.strategy, cases[i].strategy);
+		assert_non_null(strstr(d.reason, "host is linux/arm64"));
+	}
+}
+
 static void missing_emulators_make_it_impossible(void **state)
 {
 	struct xb_platform host = here();
@@ -144,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_host_is_native),
+		cmocka_unit_test(elsewhere_names_decide),
 		cmocka_unit_test(missing_emulators_make_it_impossible),
 		cmocka_unit_test(emulation_can_be_switched_off),
 		cmocka_unit_test(other_systems_are_impossible),
