@@ -115,19 +115,26 @@ static int register_emulators(const struct xb_strv *lines, struct xb_error *err)
 	return r < 0 ? r : 0;
 }
 
-static int set_up_namespaces(const struct xb_sandbox_spec *spec, struct init_outside *outside,
-			     struct xb_error *err)
+static int set_hostname(const struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	const char *hostname = spec->hostname != NULL ? spec->hostname : "";
-	int r = 0;
 
 	if (sethostname(hostname, strlen(hostname)) < 0)
 		return xb_error_errno(err, -errno, "setting the host name \"%s\"", hostname);
+	return 0;
+}
+
+/* What can be done ahead. */
+static int set_up_namespaces(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+			     struct init_stage *stage, struct xb_error *err)
+{
+	int r = 0;
+
 	if (spec->network == XB_SANDBOX_NET_NONE)
 		r = raise_loopback(err);
 	if (r >= 0)
 		r = register_emulators(&spec->binfmt, err);
-	return r < 0 ? r : init_root_enter(spec, outside, err);
+	return r < 0 ? r : init_root_begin(spec, outside, stage, err);
 }
 
 /* Reap everything until the step's program ends. */
@@ -156,11 +163,21 @@ static int run_program(struct xb_sandbox_spec *spec, const struct init_outside *
 static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside, int gate,
 		     struct xb_error *err)
 {
+	struct init_stage stage;
 	int r = pass_gate(gate, err);
 	pid_t program;
 
 	if (r >= 0)
-		r = set_up_namespaces(spec, outside, err);
+		r = set_up_namespaces(spec, outside, &stage, err);
+	if (r >= 0 && spec->ahead) {
+		r = init_order_wait(spec, err);
+		if (r == 0)
+			_exit(0);
+	}
+	if (r >= 0)
+		r = set_hostname(spec, err);
+	if (r >= 0)
+		r = init_root_enter(spec, outside, &stage, err);
 	if (r < 0)
 		return r;
 	/* What the step runs must not look into this process. */
@@ -321,6 +338,9 @@ static int run_outside(struct xb_sandbox_spec *spec, int signals, struct xb_erro
 		(void)close(gate[1]);
 		return run_first(spec, &outside, gate[0], err);
 	}
+	/* the order is B's: when B is gone there must be nobody left to take it */
+	if (spec->ahead)
+		(void)close(XB_INIT_FD_ORDER);
 	r = open_gate(spec, first, gate[1], err);
 	if (r < 0) {
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
@@ -356,7 +376,7 @@ static size_t count_sources(const struct xb_sandbox_spec *spec)
 /* Keep nothing that the builder did not mean to hand down; let nothing of it reach the program. */
 static int fence_descriptors(const struct xb_sandbox_spec *spec, struct xb_error *err)
 {
-	unsigned first = XB_INIT_FD_SOURCES + (unsigned)count_sources(spec);
+	unsigned first = XB_INIT_FD_SOURCES + (unsigned)count_sources(spec) + spec->ahead;
 
 	if (syscall(SYS_close_range, first, ~0U, 0) < 0 ||
 	    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)

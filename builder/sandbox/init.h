@@ -3,7 +3,8 @@
  * The inside of xbuild-init: the small static program that makes a step's namespaces and root and
  * then becomes the step's program. Only init*.c include this; nothing here runs in the builder.
  *
- * Three processes, each single-threaded, each with its own file of work:
+ * Three processes, each single-threaded, each with its own file of work. Started ahead, A and B
+ *make what does not depend on the step, and B waits for the order (init_order.c):
  *
  *	A  init.c         in the builder's namespaces: opens what only it may open, starts B, waits,
  *	                  kills B when the builder goes away or asks for it
@@ -34,6 +35,16 @@ struct init_outside {
 	int *binds;	       /**< one for each mount of the specification, -1 unless it is BIND */
 	int cgroup_fs;	       /**< what to mount at /sys/fs/cgroup, for a step without walls */
 	int *cgroups; /**< the lists of processes of the step's control groups, for writing */
+};
+
+/** What every step's root has mounted: /proc, /sys and /dev. */
+#define INIT_OWN_MOUNTS 3
+
+/** What of a step's root does not depend on its layers; init_root_begin() makes it. */
+struct init_stage {
+	int memory;		  /**< a file system in memory, attached above "/" */
+	int files;		  /**< a directory of it, for what is bound into the root */
+	int own[INIT_OWN_MOUNTS]; /**< those mounts with all their walls, attached in `memory` */
 };
 
 /* init_outside.c */
@@ -112,19 +123,38 @@ int init_points_make(int root, const char *list, const struct init_places *place
 
 /* init_root.c */
 
+/** Make what does not depend on the step's layers; of `spec` only the walls count. */
+int init_root_begin(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		    struct init_stage *ret, struct xb_error *err);
 /**
- * Make the step's root with everything mounted in it, and make it this process's root and
- * working directory. The machine's own mounts are then gone from this mount namespace.
+ * Make the step's root with everything mounted in it, `stage` included, and make it this process's
+ * root and working directory. The machine's own mounts are then gone from this mount namespace.
  */
 int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
-		    struct xb_error *err);
+		    const struct init_stage *stage, struct xb_error *err);
 
 /* init_mounts.c */
 
-/** Mount /proc, /sys and /dev with their walls, then the specification's mounts at `places`
- *  (which begin with those three). `files` is a directory in memory for the FILE mounts. */
+/** Where every step has its own mounts, in the order of init_stage.own. */
+extern const char *const init_own_paths[INIT_OWN_MOUNTS];
+
+/** Mount /proc, /sys and /dev with their walls in `stage->memory`, which has nothing there yet. */
+int init_mounts_begin(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		      struct init_stage *stage, struct xb_error *err);
+/** Move those to `root`, then mount what the specification says at `places` (which begin with
+ *  those of init_own_paths). */
 int init_mounts_make(const struct xb_sandbox_spec *spec, struct init_outside *outside, int root,
-		     int files, const struct init_places *places, struct xb_error *err);
+		     const struct init_stage *stage, const struct init_places *places,
+		     struct xb_error *err);
+
+/* init_order.c */
+
+/**
+ * Wait for the order and put its specification in the place of `spec` and its descriptors in that
+ * of 0, 1 and 2. Returns 1, or 0 when there will be none. Errors: -EBADMSG, and -EINVAL for a
+ * specification that only A could carry out (binds, control groups).
+ */
+int init_order_wait(struct xb_sandbox_spec *spec, struct xb_error *err);
 
 /* init_user.c */
 

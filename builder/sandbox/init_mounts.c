@@ -25,6 +25,9 @@ static const char *const read_only_in_proc[] = { "bus", "fs", "irq", "sys", "sys
 static const char *const masked_in_sys[] = { "firmware", "devices/virtual/powercap", "fs/cgroup",
 					     "kernel/debug", "kernel/tracing" };
 
+const char *const init_own_paths[INIT_OWN_MOUNTS] = { "/proc", "/sys", "/dev" };
+enum { OWN_PROC, OWN_SYS, OWN_DEV };
+
 /* The step's mounts being made. */
 struct mounting {
 	const struct xb_sandbox_spec *spec;
@@ -97,9 +100,9 @@ static int make_read_only(int dir, const char *name, struct xb_error *err)
 	return r < 0 ? xb_error_wrap(err, r, "making %s read-only", name) : 0;
 }
 
-static int mount_proc(struct mounting *m, struct xb_error *err)
+static int mount_proc(struct mounting *m, int *ret, struct xb_error *err)
 {
-	xb_auto_fd int proc = init_mount_new("proc", NULL, 0, QUIET, err);
+	int proc = *ret = init_mount_new("proc", NULL, 0, QUIET, err);
 	int r = proc;
 
 	if (r == -EPERM)
@@ -131,9 +134,9 @@ static int make_sys(struct mounting *m, struct xb_error *err)
 	return fd;
 }
 
-static int mount_sys(struct mounting *m, struct xb_error *err)
+static int mount_sys(struct mounting *m, int *ret, struct xb_error *err)
 {
-	xb_auto_fd int sys = make_sys(m, err);
+	int sys = *ret = make_sys(m, err);
 	int r = sys < 0 ? sys : init_mount_attach_at(sys, m->root, "/sys", err);
 
 	if (r >= 0 && m->outside->cgroup_fs >= 0)
@@ -222,12 +225,12 @@ static int mount_special(const struct mounting *m, int dev, struct xb_error *err
 }
 
 /* No node works in /dev itself, only those mounted there: the step may be able to make nodes. */
-static int mount_dev(struct mounting *m, struct xb_error *err)
+static int mount_dev(struct mounting *m, int *ret, struct xb_error *err)
 {
 	static const struct init_option options[] = { { "mode", "0755" }, { "size", "64m" } };
 	unsigned attributes =
 		MOUNT_ATTR_NOSUID | (m->spec->insecure ? 0 : (unsigned)MOUNT_ATTR_NODEV);
-	xb_auto_fd int dev = init_mount_new("tmpfs", options, XB_COUNT(options), attributes, err);
+	int dev = *ret = init_mount_new("tmpfs", options, XB_COUNT(options), attributes, err);
 	int r = dev < 0 ? dev : init_mount_attach_at(dev, m->root, "/dev", err);
 
 	for (size_t i = 0; r >= 0 && i < INIT_NODES; i++)
@@ -321,21 +324,44 @@ static int mount_own(struct mounting *m, size_t i, const struct init_place *plac
 	return r < 0 ? xb_error_wrap(err, r, "mounting on %s", place->path) : 0;
 }
 
-int init_mounts_make(const struct xb_sandbox_spec *spec, struct init_outside *outside, int root,
-		     int files, const struct init_places *places, struct xb_error *err)
+static int make_own_points(int memory, struct xb_error *err)
+{
+	for (size_t i = 0; i < INIT_OWN_MOUNTS; i++) {
+		if (mkdirat(memory, init_own_paths[i] + 1, 0755) < 0)
+			return xb_error_errno(err, -errno, "making a directory in memory");
+	}
+	return 0;
+}
+
+int init_mounts_begin(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		      struct init_stage *stage, struct xb_error *err)
 {
 	struct mounting m = { .spec = spec,
 			      .outside = outside,
-			      .root = root,
-			      .files = files,
+			      .root = stage->memory,
+			      .files = stage->files,
 			      .null = outside->nodes[INIT_NODE_NULL] };
-	int r = mount_dev(&m, err);
+	int r = make_own_points(stage->memory, err);
 
 	if (r >= 0)
-		r = mount_proc(&m, err);
+		r = mount_dev(&m, &stage->own[OWN_DEV], err);
 	if (r >= 0)
-		r = mount_sys(&m, err);
+		r = mount_proc(&m, &stage->own[OWN_PROC], err);
+	return r < 0 ? r : mount_sys(&m, &stage->own[OWN_SYS], err);
+}
+
+int init_mounts_make(const struct xb_sandbox_spec *spec, struct init_outside *outside, int root,
+		     const struct init_stage *stage, const struct init_places *places,
+		     struct xb_error *err)
+{
+	struct mounting m = {
+		.spec = spec, .outside = outside, .root = root, .files = stage->files
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < INIT_OWN_MOUNTS; i++)
+		r = init_mount_attach_at(stage->own[i], root, init_own_paths[i], err);
 	for (size_t i = 0; r >= 0 && i < spec->mounts.len; i++)
-		r = mount_own(&m, i, &places->items[3 + i], err);
+		r = mount_own(&m, i, &places->items[INIT_OWN_MOUNTS + i], err);
 	return r;
 }

@@ -26,9 +26,8 @@ struct parts {
 	int *lowers;	    /* with one more at each end for the stubs */
 	size_t lower_count; /* without those; at least 1, as an overlay needs one */
 	int upper, work;
-	int memory; /* a tmpfs for stubs, files and a scratch upper */
-	int stubs;  /* directories of it */
-	int files;
+	int memory; /* of the stage: for stubs and a scratch upper too */
+	int stubs;  /* a directory of it */
 };
 
 /* Where the stubs' layer goes. Below everything it changes nothing else; but there the image's
@@ -41,11 +40,11 @@ static int open_directory(const char *path, int *ret, struct xb_error *err)
 	return *ret < 0 ? xb_error_errno(err, -errno, "opening %s", path) : 0;
 }
 
-static int open_in_memory(struct parts *p, const char *name, int *ret, struct xb_error *err)
+static int open_in_memory(int memory, const char *name, int *ret, struct xb_error *err)
 {
-	if (mkdirat(p->memory, name, 0755) < 0)
+	if (mkdirat(memory, name, 0755) < 0)
 		return xb_error_errno(err, -errno, "making a directory in memory");
-	*ret = openat(p->memory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret = openat(memory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret < 0 ? xb_error_errno(err, -errno, "opening a directory in memory") : 0;
 }
 
@@ -54,24 +53,18 @@ static int open_in_memory(struct parts *p, const char *name, int *ret, struct xb
  * is what lies below): attached, because kernels before 6.15 take a layer, or clone a mount, from
  * nothing else.
  */
-static int open_memory(struct parts *p, struct xb_error *err)
+static int open_memory(int *ret, struct xb_error *err)
 {
 	static const struct init_option options[] = { { "mode", "0755" } };
 	xb_auto_fd int top = -1;
 	int r;
 
-	p->memory = init_mount_new("tmpfs", options, XB_COUNT(options),
-				   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
-	if (p->memory < 0)
-		return p->memory;
+	*ret = init_mount_new("tmpfs", options, XB_COUNT(options),
+			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (*ret < 0)
+		return *ret;
 	r = open_directory("/", &top, err);
-	if (r >= 0)
-		r = init_mount_attach(p->memory, top, err);
-	if (r >= 0)
-		r = open_in_memory(p, "stubs", &p->stubs, err);
-	if (r >= 0)
-		r = open_in_memory(p, "files", &p->files, err);
-	return r;
+	return r < 0 ? r : init_mount_attach(*ret, top, err);
 }
 
 static int open_upper(struct parts *p, struct xb_error *err)
@@ -84,19 +77,19 @@ static int open_upper(struct parts *p, struct xb_error *err)
 	}
 	if (!p->spec->scratch_upper)
 		return 0;
-	r = open_in_memory(p, "upper", &p->upper, err);
-	return r < 0 ? r : open_in_memory(p, "work", &p->work, err);
+	r = open_in_memory(p->memory, "upper", &p->upper, err);
+	return r < 0 ? r : open_in_memory(p->memory, "work", &p->work, err);
 }
 
 static int open_parts(struct parts *p, struct xb_error *err)
 {
 	const struct xb_strv *lowers = &p->spec->lowers;
-	int r = open_memory(p, err);
+	int r = open_in_memory(p->memory, "stubs", &p->stubs, err);
 
 	p->lower_count = lowers->len > 0 ? lowers->len : 1;
 	p->lowers = xb_calloc(p->lower_count + 2, sizeof(*p->lowers));
 	if (r >= 0 && lowers->len == 0)
-		r = open_in_memory(p, "nothing", &p->lowers[1], err);
+		r = open_in_memory(p->memory, "nothing", &p->lowers[1], err);
 	for (size_t i = 0; r >= 0 && i < lowers->len; i++)
 		r = open_directory(lowers->items[i], &p->lowers[i + 1], err);
 	return r < 0 ? r : open_upper(p, err);
@@ -156,9 +149,8 @@ static int list_places(const struct xb_sandbox_spec *spec, const struct init_out
 {
 	int r = 0;
 
-	add_place(places, "/proc", true, true);
-	add_place(places, "/sys", true, true);
-	add_place(places, "/dev", true, true);
+	for (size_t i = 0; i < INIT_OWN_MOUNTS; i++)
+		add_place(places, init_own_paths[i], true, true);
 	for (size_t i = 0; r >= 0 && i < spec->mounts.len; i++)
 		r = add_mount_place(outside, i, &spec->mounts.items[i], places, err);
 	for (size_t i = 0; i < spec->stubs.len; i++) {
@@ -225,7 +217,7 @@ static int guess_view(struct parts *p, struct init_places *places, int *ret_view
 	if (missing <= 0)
 		return missing;
 	xb_cleanup_fd(&p->stubs);
-	r = open_in_memory(p, "stubs-again", &p->stubs, err);
+	r = open_in_memory(p->memory, "stubs-again", &p->stubs, err);
 	return r < 0 ? r : try_view(p, STUBS_NONE, places, ret_view, err);
 }
 
@@ -331,17 +323,27 @@ static int attach_root(int view, struct xb_error *err)
 	return r < 0 ? r : init_mount_attach(view, top, err);
 }
 
-int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
-		    struct xb_error *err)
+int init_root_begin(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		    struct init_stage *ret, struct xb_error *err)
 {
-	struct parts p = { .spec = spec, .upper = -1, .work = -1 };
-	struct init_places places = { 0 };
-	int view;
 	int r;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return xb_error_errno(err, -errno, "making the mounts private");
-	r = open_parts(&p, err);
+	r = open_memory(&ret->memory, err);
+	if (r >= 0)
+		r = open_in_memory(ret->memory, "files", &ret->files, err);
+	return r < 0 ? r : init_mounts_begin(spec, outside, ret, err);
+}
+
+int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
+		    const struct init_stage *stage, struct xb_error *err)
+{
+	struct parts p = { .spec = spec, .upper = -1, .work = -1, .memory = stage->memory };
+	struct init_places places = { 0 };
+	int view;
+	int r = open_parts(&p, err);
+
 	if (r >= 0)
 		r = list_places(spec, outside, &places, err);
 	if (r < 0)
@@ -352,6 +354,6 @@ int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *out
 		return view;
 	r = attach_root(view, err);
 	if (r >= 0)
-		r = init_mounts_make(spec, outside, view, p.files, &places, err);
+		r = init_mounts_make(spec, outside, view, stage, &places, err);
 	return r < 0 ? r : pivot(view, err);
 }

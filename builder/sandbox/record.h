@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What xbuild-init and its parent agree on: descriptor numbers, and the record that tells how the
- * step ended.
+ * What xbuild-init and its parent agree on: descriptor numbers, the record that tells how the step
+ * ended, and the order by which one that was started ahead learns what it is for.
  *
  * The record is one write to a pipe, so it is whole or not there. Whichever process of
  * xbuild-init knows first how things end writes it; later ones are ignored by the parent.
@@ -13,10 +13,21 @@
 
 /** Descriptors of xbuild-init at its start, besides 0, 1 and 2. */
 enum {
-	XB_INIT_FD_SPEC = 3,   /**< the encoded specification, sealed, at its start */
-	XB_INIT_FD_RESULT = 4, /**< write end of the record's pipe */
-	XB_INIT_FD_SOURCES = 5 /**< first of the mounts' source descriptors */
+	XB_INIT_FD_SPEC = 3,	/**< the encoded specification, sealed, at its start */
+	XB_INIT_FD_RESULT = 4,	/**< write end of the record's pipe */
+	XB_INIT_FD_SOURCES = 5, /**< first of the mounts' source descriptors */
+	XB_INIT_FD_ORDER = 5 /**< started ahead, so without sources: where the order comes from */
 };
+
+/**
+ * The order: one message (SOCK_SEQPACKET) with descriptors, first the encoded specification, then
+ * those of 0, 1 and 2 that are given.
+ */
+struct xb_init_order {
+	uint8_t given[3]; /**< of each standard descriptor: 1 when it comes along */
+};
+/** Descriptors of an order at most. */
+#define XB_INIT_ORDER_FDS 4
 
 /** Bytes of text in a record; longer sentences are cut. With the rest it stays below PIPE_BUF. */
 #define XB_INIT_RECORD_TEXT 3072

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct xb_sandbox {
 	struct xb_proc proc; /* process A */
 	int pidfd;	     /* of A too, open until the object goes, for xb_sandbox_kill() */
 	int result;	     /* reading end of the record's pipe */
+	int order;	     /* begun, and not told what for: where that goes; else -1 */
 	uint64_t oom_kills;  /* the machine's counter when the step began */
 	_Atomic bool killed; /* xb_sandbox_kill() was called */
 };
@@ -130,10 +132,20 @@ static int spawn(int program, const struct xb_proc_fds *fds, struct xb_proc *ret
 	return xb_proc_spawn(&spec, ret, err);
 }
 
+/* The specification as a sealed file in memory. */
+static int seal_spec(const struct xb_sandbox_spec *spec, struct xb_proc_fds *fds,
+		     struct xb_error *err)
+{
+	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_SANDBOX_SPEC);
+
+	if (encode(spec, fds, &bytes) < 0)
+		return xb_error_set(err, -EFBIG, "the step's specification is too large");
+	return make_sealed("xbuild-step", xb_str_view(&bytes), err);
+}
+
 static int start(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
 		 const struct xb_sandbox_io *io, struct xb_proc_fds *fds, struct xb_error *err)
 {
-	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_MAX_SANDBOX_SPEC);
 	xb_auto_fd int encoded = -1;
 	xb_auto_fd int record = -1;
 	int program = image_fd(err);
@@ -141,9 +153,7 @@ static int start(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
 
 	if (program < 0)
 		return program;
-	if (encode(spec, fds, &bytes) < 0)
-		return xb_error_set(err, -EFBIG, "the step's specification is too large");
-	encoded = make_sealed("xbuild-step", xb_str_view(&bytes), err);
+	encoded = seal_spec(spec, fds, err);
 	if (encoded < 0)
 		return encoded;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -158,28 +168,146 @@ static int start(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
 	return spawn(program, fds, &s->proc, err);
 }
 
-int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox_io *io,
-		     struct xb_sandbox **ret, struct xb_error *err)
+static struct xb_sandbox *sandbox_new(void)
 {
-	xb_auto_sandbox struct xb_sandbox *s = xb_calloc(1, sizeof(*s));
-	struct xb_proc_fds fds = { 0 };
-	int r = check_spec(spec, err);
+	struct xb_sandbox *s = xb_calloc(1, sizeof(*s));
 
 	s->proc = XB_PROC_NONE;
-	s->pidfd = s->result = -1;
-	if (r < 0)
-		return r;
+	s->pidfd = s->result = s->order = -1;
+	return s;
+}
+
+/* `fds` are those besides the ones that every step has; they are released. */
+static int start_process(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
+			 const struct xb_sandbox_io *io, struct xb_proc_fds *fds,
+			 struct xb_error *err)
+{
+	int r;
+
 	s->oom_kills = count_oom_kills();
-	r = start(s, spec, io, &fds, err);
-	xb_array_clear(&fds);
+	r = start(s, spec, io, fds, err);
+	xb_array_clear(fds);
 	if (r < 0)
 		return xb_error_wrap(err, r, "starting a step");
 	s->pidfd = fcntl(s->proc.pidfd, F_DUPFD_CLOEXEC, 0);
-	if (s->pidfd < 0)
-		return xb_error_errno(err, -errno, "starting a step");
+	return s->pidfd < 0 ? xb_error_errno(err, -errno, "starting a step") : 0;
+}
+
+int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox_io *io,
+		     struct xb_sandbox **ret, struct xb_error *err)
+{
+	xb_auto_sandbox struct xb_sandbox *s = sandbox_new();
+	struct xb_proc_fds fds = { 0 };
+	int r = check_spec(spec, err);
+
+	if (r >= 0)
+		r = start_process(s, spec, io, &fds, err);
+	if (r < 0)
+		return r;
 	*ret = XB_STEAL(s);
 	return 0;
 }
+
+/* ---- ahead ---------------------------------------------------------------------------------- */
+
+bool xb_sandbox_can_begin(const struct xb_sandbox_spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts.len; i++) {
+		if (spec->mounts.items[i].kind == XB_SANDBOX_BIND)
+			return false;
+	}
+	return spec->cgroups.len == 0 && !spec->insecure && !spec->terminal;
+}
+
+bool xb_sandbox_alike(const struct xb_sandbox_spec *a, const struct xb_sandbox_spec *b)
+{
+	if (a->network != b->network || a->private_userns != b->private_userns ||
+	    a->shm_size != b->shm_size || a->binfmt.len != b->binfmt.len)
+		return false;
+	for (size_t i = 0; i < a->binfmt.len; i++) {
+		if (strcmp(a->binfmt.items[i], b->binfmt.items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+int xb_sandbox_begin(const struct xb_sandbox_spec *like, struct xb_sandbox **ret,
+		     struct xb_error *err)
+{
+	/* what it points to is borrowed */
+	const struct xb_sandbox_spec spec = {
+		.network = like->network,
+		.private_userns = like->private_userns,
+		.binfmt = like->binfmt,
+		.shm_size = like->shm_size,
+		.ahead = true,
+	};
+	xb_auto_sandbox struct xb_sandbox *s = sandbox_new();
+	struct xb_proc_fds fds = { 0 };
+	xb_auto_fd int theirs = -1;
+	int ends[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return xb_error_errno(err, -errno, "starting a step");
+	s->order = ends[0];
+	theirs = ends[1];
+	add_fd(&fds, theirs, XB_INIT_FD_ORDER);
+	r = start_process(s, &spec, &(struct xb_sandbox_io){ -1, -1, -1 }, &fds, err);
+	if (r < 0)
+		return r;
+	*ret = XB_STEAL(s);
+	return 0;
+}
+
+static int send_order(int socket, const struct xb_init_order *order, const int *fds, size_t count)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * XB_INIT_ORDER_FDS)];
+	} control = { 0 };
+	struct iovec data = { (void *)(uintptr_t)order, sizeof(*order) };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(sizeof(int) * count) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * count);
+	memcpy(CMSG_DATA(c), fds, sizeof(int) * count);
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int xb_sandbox_go(struct xb_sandbox *sandbox, const struct xb_sandbox_spec *spec,
+		  const struct xb_sandbox_io *io, struct xb_error *err)
+{
+	const int standard[] = { io->stdin_fd, io->stdout_fd, io->stderr_fd };
+	struct xb_init_order order = { 0 };
+	struct xb_proc_fds none = { 0 };
+	xb_auto_fd int encoded = -1;
+	int fds[XB_INIT_ORDER_FDS];
+	size_t count = 1;
+	int r = check_spec(spec, err);
+
+	if (r >= 0)
+		r = encoded = seal_spec(spec, &none, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "starting a step");
+	fds[0] = encoded;
+	for (size_t i = 0; i < XB_COUNT(standard); i++) {
+		order.given[i] = standard[i] >= 0;
+		if (standard[i] >= 0)
+			fds[count++] = standard[i];
+	}
+	sandbox->oom_kills = count_oom_kills();
+	r = send_order(sandbox->order, &order, fds, count);
+	xb_cleanup_fd(&sandbox->order);
+	return r < 0 ? xb_error_errno(err, r, "starting a step") : 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
 
 int xb_sandbox_fd(const struct xb_sandbox *sandbox)
 {
@@ -273,5 +401,6 @@ void xb_sandbox_free(struct xb_sandbox *sandbox)
 	}
 	xb_cleanup_fd(&sandbox->pidfd);
 	xb_cleanup_fd(&sandbox->result);
+	xb_cleanup_fd(&sandbox->order);
 	free(sandbox);
 }

@@ -45,6 +45,31 @@ struct xb_sandbox;
 int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox_io *io,
 		     struct xb_sandbox **ret, struct xb_error *err);
 
+/**
+ * Whether a step like this can be started ahead, by xb_sandbox_begin(): it binds nothing of the
+ * builder's, has no control groups, all walls, and no terminal.
+ */
+bool xb_sandbox_can_begin(const struct xb_sandbox_spec *spec);
+/**
+ * Whether what xb_sandbox_begin() makes for one of the two does for the other: the same network,
+ * user namespace, emulators and size of /dev/shm. Both can be started ahead.
+ */
+bool xb_sandbox_alike(const struct xb_sandbox_spec *a, const struct xb_sandbox_spec *b);
+/**
+ * Start a step of which only the walls are known yet: those of `like`. Its processes make what
+ * they can and wait. Then xb_sandbox_go() or xb_sandbox_free(). Errors: as xb_sandbox_start().
+ */
+int xb_sandbox_begin(const struct xb_sandbox_spec *like, struct xb_sandbox **ret,
+		     struct xb_error *err);
+/**
+ * Say what a step that was begun is for: `spec` is alike to what it was begun for; `spec` and `io`
+ * are borrowed for the call. From then on it is as if xb_sandbox_start() had started it.
+ * Errors: -EPIPE and -ECONNRESET when it has failed meanwhile; it is to be freed then, and
+ * xb_sandbox_start() tells why.
+ */
+int xb_sandbox_go(struct xb_sandbox *sandbox, const struct xb_sandbox_spec *spec,
+		  const struct xb_sandbox_io *io, struct xb_error *err);
+
 /** A descriptor that becomes readable (poll) when the step has ended; borrowed. */
 int xb_sandbox_fd(const struct xb_sandbox *sandbox);
 

@@ -224,6 +224,7 @@ static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 	code_rlimits(c, &s->rlimits);
 	code_u64(c, &s->shm_size);
 	code_bool(c, &s->terminal);
+	code_bool(c, &s->ahead);
 }
 
 void xb_sandbox_spec_init(struct xb_sandbox_spec *spec)

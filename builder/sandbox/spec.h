@@ -121,6 +121,8 @@ struct xb_sandbox_spec {
 	bool terminal;	   /**< standard input and output are the user's terminal: stay in its
 				session, so that ^C reaches the step (and the builder, who should
 				ignore SIGINT then); else the step gets a session of its own */
+	bool ahead; /**< set by xb_sandbox_begin(): no program and no root yet, they come with
+			 the order */
 };
 
 /**

@@ -283,6 +283,30 @@ static int make_stream(struct stream *stream, int number, int *ret_write, struct
 	return 0;
 }
 
+/* Whether `step` is the next command after the one of `index` on the way up from it. */
+static bool comes_next(const struct xb_plan *plan, const struct xb_step *step, size_t index)
+{
+	size_t at = step->parent;
+
+	while (at != XB_STEP_NONE && at != index && plan->steps[at].kind != XB_STEP_RUN)
+		at = plan->steps[at].parent;
+	return at == index && step->kind == XB_STEP_RUN;
+}
+
+/* The command that stands on this one will run next; what it needs of that can be made now. */
+static void prepare_next(const struct xb_work *work, const struct xb_sandbox_spec *spec)
+{
+	const struct xb_plan *plan = work->shared->plan;
+
+	/* steps come after those that they stand on */
+	for (size_t i = work->index + 1; i < plan->step_count; i++) {
+		if (comes_next(plan, &plan->steps[i], work->index)) {
+			xb_standby_prepare(work->shared->standby, spec);
+			return;
+		}
+	}
+}
+
 static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
 {
 	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
@@ -303,11 +327,13 @@ static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
 	if (r == 0)
 		r = make_stream(&run->streams[1], 2, &errors, err);
 	if (r == 0)
-		r = xb_sandbox_start(&spec,
+		r = xb_standby_start(run->work->shared->standby, &spec,
 				     &(struct xb_sandbox_io){ .stdin_fd = -1,
 							      .stdout_fd = out,
 							      .stderr_fd = errors },
 				     ret, err);
+	if (r == 0)
+		prepare_next(run->work, &spec);
 	return r;
 }
 

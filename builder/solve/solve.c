@@ -101,6 +101,7 @@ static void solver_clear(struct solver *s)
 	xb_array_clear(&s->ready);
 	xb_order_clear(&s->order);
 	xb_crew_free(s->shared.crew);
+	xb_standby_free(s->shared.standby);
 	xb_events_free(s->shared.events);
 	xb_cleanup_fd(&s->shared.cancel_fd);
 	xb_error_clear(&s->error);
@@ -491,6 +492,7 @@ static int prepare(struct solver *s, struct xb_error *err)
 		r = xb_pool_new(1, &s->packers, err);
 	if (r == 0)
 		r = xb_crew_new(xb_pool_processors() - 1, &s->shared.crew, err);
+	s->shared.standby = xb_standby_new();
 	set_purpose(s);
 	set_order(s);
 	for (size_t i = 0; i < request->plan->step_count; i++) {

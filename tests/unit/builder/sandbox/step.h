@@ -23,6 +23,8 @@
 /** Whether this process could become root, and the sentence why not. */
 static bool step_possible;
 static char step_base[256];
+/** Whether steps are begun ahead and then told what they are for, where that can be done. */
+static bool step_ahead;
 
 /** A step and what came of it. */
 struct step {
@@ -139,6 +141,26 @@ static inline void step_without_mounts(struct step *s)
 	xb_array_clear(&s->spec.mounts);
 }
 
+/** Start it, in the way that `step_ahead` says. */
+static inline int step_start(struct step *s, const struct xb_sandbox_io *io,
+			     struct xb_sandbox **ret)
+{
+	struct xb_sandbox *sandbox = NULL;
+	int r;
+
+	if (!step_ahead || !xb_sandbox_can_begin(&s->spec) || s->spec.argv.len == 0 ||
+	    (s->spec.binfmt.len > 0 && !s->spec.private_userns))
+		return xb_sandbox_start(&s->spec, io, ret, &s->err);
+	r = xb_sandbox_begin(&s->spec, &sandbox, &s->err);
+	if (r >= 0)
+		r = xb_sandbox_go(sandbox, &s->spec, io, &s->err);
+	if (r < 0)
+		xb_sandbox_free(sandbox);
+	else
+		*ret = sandbox;
+	return r;
+}
+
 /** Run it to its end; returns xb_sandbox_wait()'s value, the rest is in `s`. */
 static inline int step_run(struct step *s)
 {
@@ -149,7 +171,7 @@ static inline int step_run(struct step *s)
 
 	xb_error_clear(&s->err);
 	xb_str_reset(&s->output);
-	r = xb_sandbox_start(&s->spec, &io, &sandbox, &s->err);
+	r = step_start(s, &io, &sandbox);
 	if (r >= 0)
 		r = xb_sandbox_wait(sandbox, &s->result, &s->err);
 	(void)lseek(out, 0, SEEK_SET);
@@ -207,6 +229,12 @@ static inline void step_add_self(struct step *s)
 			step_add_bind(s, libraries[i], libraries[i]);
 	}
 }
+
+/** Run the tests twice: with steps that are started whole, and with steps begun ahead. */
+#define step_run_both(tests)                                                                       \
+	(cmocka_run_group_tests_name("started", tests, step_group_setup, step_group_teardown) +    \
+	 (step_ahead = true,                                                                       \
+	  cmocka_run_group_tests_name("ahead", tests, step_group_setup, step_group_teardown)))
 
 /** How many names "fs", where the step's changes go, holds. */
 static inline size_t step_changes(void)

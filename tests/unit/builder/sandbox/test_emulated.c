@@ -255,5 +255,5 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "setcap") == 0)
 		return set_capability(argv[2]);
-	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+	return step_run_both(tests);
 }

@@ -463,5 +463,5 @@ int main(void)
 		TEST(test_nothing_stays_mounted),
 	};
 
-	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+	return step_run_both(tests);
 }

@@ -148,7 +148,7 @@ static struct xb_sandbox *start_endless(struct step *s, const char *marker)
 	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
 	io.stdout_fd = pipefd[1];
 	step_argv(s, (const char *[]){ "/bin/sh", "-c", script, NULL });
-	assert_int_equal(xb_sandbox_start(&s->spec, &io, &sandbox, &s->err), 0);
+	assert_int_equal(step_start(s, &io, &sandbox), 0);
 	(void)close(pipefd[1]);
 	p.fd = pipefd[0];
 	assert_int_equal(poll(&p, 1, 120000), 1);
@@ -188,7 +188,7 @@ static void test_kill_at_any_moment(void **state)
 
 		step_init(&s);
 		step_argv(&s, (const char *[]){ "sleep", "1000", NULL });
-		assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+		assert_int_equal(step_start(&s, &io, &sandbox), 0);
 		(void)nanosleep(&wait, NULL);
 		xb_sandbox_kill(sandbox);
 		assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), -ECANCELED);
@@ -311,7 +311,7 @@ static void test_fd_tells_the_end(void **state)
 	(void)state;
 	step_init(&s);
 	step_argv(&s, (const char *[]){ "true", NULL });
-	assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+	assert_int_equal(step_start(&s, &io, &sandbox), 0);
 	p.fd = xb_sandbox_fd(sandbox);
 	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
@@ -347,7 +347,7 @@ static void *start_and_end(void *arg)
 	struct xb_sandbox *sandbox = NULL;
 	struct xb_sandbox_io io = { -1, -1, -1 };
 
-	return xb_sandbox_start(&s->spec, &io, &sandbox, &s->err) < 0 ? NULL : sandbox;
+	return step_start(s, &io, &sandbox) < 0 ? NULL : sandbox;
 }
 
 /* A worker of the pool may end before its step: "die with the parent" must not mean its thread. */
@@ -385,7 +385,7 @@ static void test_standard_input(void **state)
 	assert_int_equal(xb_write_all(in, "four", 4, NULL), 0);
 	(void)lseek(in, 0, SEEK_SET);
 	step_argv(&s, (const char *[]){ "sh", "-c", "cat; echo no >&2", NULL });
-	assert_int_equal(xb_sandbox_start(&s.spec, &io, &sandbox, &s.err), 0);
+	assert_int_equal(step_start(&s, &io, &sandbox), 0);
 	assert_int_equal(xb_sandbox_wait(sandbox, &s.result, &s.err), 0);
 	(void)lseek(out, 0, SEEK_SET);
 	xb_str_reset(&s.output);
@@ -419,5 +419,5 @@ int main(int argc, char **argv)
 
 	if (argc == 5 && strcmp(argv[1], "builder") == 0)
 		return be_builder(argv[2], argv[3], argv[4]);
-	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+	return step_run_both(tests);
 }

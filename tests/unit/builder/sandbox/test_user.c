@@ -218,5 +218,5 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "who") == 0)
 		return say_who();
-	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+	return step_run_both(tests);
 }

@@ -375,5 +375,5 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "probe") == 0)
 		return probe(argv[2]);
-	return cmocka_run_group_tests(tests, step_group_setup, step_group_teardown);
+	return step_run_both(tests);
 }
