@@ -18,6 +18,7 @@
 #include "builder/cli/transfers.h"
 #include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
+#include "builder/solve/output_file.h"
 #include "builder/solve/output_push.h"
 
 /* Outputs that are written at once: more only wait for the disk. */
@@ -66,13 +67,18 @@ bool xb_deliver_files(const struct xb_build_request *request)
 	return files;
 }
 
-/* Write a small file of the user's, whole or not at all, for everybody to read. */
+/* Write a small file of the user's, whole or not at all; what is a device or a pipe is written to.
+ */
 static int write_file(const char *path, struct xb_view text, struct xb_error *err)
 {
-	int r = xb_file_replace_at(AT_FDCWD, path, text.data, text.len, false, err);
+	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
+	/* no option for notes means standard output by a dash */
+	int r = xb_output_file_open(&file, strcmp(path, "-") == 0 ? "./-" : path, err);
 
-	if (r == 0 && chmod(path, 0644) < 0)
-		r = xb_error_errno(err, -errno, "setting its mode");
+	if (r == 0)
+		r = xb_write_all(file.fd, text.data, text.len, err);
+	if (r == 0)
+		r = xb_output_file_done(&file, err);
 	return r < 0 ? xb_error_wrap(err, r, "writing %s", path) : 0;
 }
 

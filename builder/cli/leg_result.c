@@ -2,6 +2,7 @@
 #include "builder/cli/leg_result.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "builder/layer/codec.h"
@@ -15,10 +16,14 @@ bool xb_leg_leaves(const struct xb_build_request *request)
 
 int xb_leg_begin(const struct xb_build_request *request, struct xb_error *err)
 {
-	if (!xb_leg_leaves(request) || unlink(request->options.result) == 0 || errno == ENOENT)
+	const char *path = request->options.result;
+	struct stat st;
+
+	/* neither a device nor a link is a result */
+	if (!xb_leg_leaves(request) || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    unlink(path) == 0)
 		return 0;
-	(void)xb_error_errno(err, -errno, "removing the result of an earlier leg, %s",
-			     request->options.result);
+	(void)xb_error_errno(err, -errno, "removing the result of an earlier leg, %s", path);
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
 

@@ -193,6 +193,8 @@ forms() {
 	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
 	FORM=',annotation-index.x=y,annotation-manifest-descriptor[linux/386].z=1' MORE="--annotation index-descriptor:u=v"
 	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	FORM='' MORE="--cache-to type=inline"
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
 	# one platform: no index, unless one is asked for
 	ALL=linux/arm64 FORM='' MORE=''
 	in_form linux/arm64
@@ -226,6 +228,27 @@ as_plain_user() {
 	as_user "$USER_HOME/bin/xbuild" merge --root "$USER_HOME/store" -t app:1 -o "type=oci,dest=$USER_HOME/out.tar" \
 		"$USER_HOME/legs/amd64.json" "$USER_HOME/legs/arm64.json" >"$W/said"
 	same "$(cat "$W/said")" "$(cat "$W/whole")" "digest of the merge"
+}
+
+# Files that tell of a build may be devices or pipes: these are written to, never replaced.
+told_to_devices() {
+	has root || skip "only root makes devices" root
+	mknod "$W/null" c 1 3
+	mkfifo "$W/pipe"
+	printf 'FROM scratch\nCOPY file /\n' >"$W/app/Devices"
+	cat "$W/pipe" >"$W/read" &
+	"$XBUILD" build --root "$W/store.forms" -f "$W/app/Devices" --platform linux/arm64 --iidfile "$W/null" \
+		--metadata-file "$W/pipe" -o type=cacheonly "$W/app"
+	wait $!
+	jq -e 'type == "object"' "$W/read"
+	"$XBUILD" build --root "$W/store.forms" -f "$W/app/Devices" --platform linux/arm64 --result "$W/null" \
+		-o "type=oci,dest=$W/devices,tar=false" "$W/app"
+	[ -c "$W/null" ] && [ -p "$W/pipe" ] || fail "a device or a pipe was replaced"
+	: >"$W/told"
+	ln -s told "$W/link"
+	"$XBUILD" build --root "$W/store.forms" -f "$W/app/Devices" --platform linux/arm64 --iidfile "$W/link" -t x "$W/app" >"$W/said"
+	same "$(cat "$W/told")" "$(cat "$W/said")" "the digest where the link leads"
+	same "$(stat -c %a "$W/told")" 644
 }
 
 one_fails() {
@@ -274,5 +297,6 @@ t "a platform that may fail may be missing" one_fails
 t "a merge as a plain user" as_plain_user
 t "several platforms a leg, in any order, form and number" forms
 t "a leg that fails leaves no result" failing
+t "what tells of a build goes to devices, pipes and links as they are" told_to_devices
 t "mistakes are told before anything is built" misused
 finish
