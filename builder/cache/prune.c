@@ -282,9 +282,12 @@ static void count_what_would_go(struct prune *p)
 	}
 }
 
+/* Who needs to know where a blob is: an image, or a build that has been told of it. */
 static bool is_reached(void *context, const char *digest)
 {
-	return xb_reach_has(context, digest);
+	const struct xb_stock *stock = context;
+
+	return xb_reach_has(stock->reach, digest) || xb_sweep_held(stock->sweep, 'b', digest);
 }
 
 /*
@@ -317,7 +320,7 @@ static int collect(struct prune *p, const struct xb_uses *uses, struct xb_error 
 		return 0;
 	}
 	r = carry_out(p, err);
-	return r < 0 ? r : xb_origin_sweep(p->store, is_reached, &reach, err);
+	return r < 0 ? r : xb_origin_sweep(p->store, is_reached, &stock, err);
 }
 
 /* Helps for later builds, hence not worth an error; the log's room is given back, too. */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "builder/cli/report.h"
+
 void xb_caches_clear(struct xb_caches *caches)
 {
 	xb_imports_free(caches->imports);
@@ -38,11 +40,53 @@ int xb_caches_prepare(struct xb_caches *caches, const struct xb_registry_opener 
 	return r;
 }
 
+static int solve_and_fetch(const struct xb_caches *caches, const struct xb_solve_request *what,
+			   bool keep, struct xb_results *ret, struct xb_error *err)
+{
+	int r = xb_solve(what, ret, err);
+
+	for (size_t t = 0;
+	     r == 0 && keep && caches->imports != NULL && t < what->plan->target_count; t++) {
+		size_t step = what->plan->targets[t].step;
+
+		if (step != XB_STEP_NONE && xb_results_have(ret, step))
+			r = xb_imports_fetch(caches->imports, &ret->items[step], err);
+	}
+	return r;
+}
+
+int xb_caches_solve(struct xb_caches *caches, const struct xb_solve_request *what, bool keep,
+		    struct xb_results *ret, struct xb_error *err)
+{
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = solve_and_fetch(caches, what, keep, ret, &cause);
+
+	if (r < 0 && xb_imports_distrust(caches->imports, &cause)) {
+		xb_autofree char *text =
+			xb_format("%s: once more, without layers that caches have and do not give",
+				  cause.message);
+
+		xb_report_warning(text);
+		xb_error_clear(&cause);
+		xb_results_clear(ret);
+		r = solve_and_fetch(caches, what, keep, ret, &cause);
+	}
+	if (r < 0)
+		xb_error_move(err, &cause);
+	xb_imports_record(caches->imports);
+	return r;
+}
+
 int xb_caches_inline(const struct xb_caches *caches, struct xb_store *store,
 		     const struct xb_plan *plan, const struct xb_results *results,
 		     struct xb_catalog *ret, struct xb_error *err)
 {
-	const struct xb_exports what = { .store = store, .plan = plan, .results = results };
+	const struct xb_exports what = {
+		.store = store,
+		.plan = plan,
+		.results = results,
+		.imports = caches->imports,
+	};
 	xb_auto_depot_entries struct xb_depot_entries entries = { 0 };
 	int r = 0;
 

@@ -24,6 +24,12 @@ int xb_caches_read(const struct xb_strv *from, const struct xb_strv *to, struct 
 /** Say to the solver of `what` (whose plan and store are set) what to look for and what to keep. */
 int xb_caches_prepare(struct xb_caches *caches, const struct xb_registry_opener *opener,
 		      struct xb_solve_request *what, struct xb_error *err);
+/**
+ * As xb_solve(), once more without what caches have where that could not be had. `keep`: images
+ * stay in the store or go to files, and so need all of their layers.
+ */
+int xb_caches_solve(struct xb_caches *caches, const struct xb_solve_request *what, bool keep,
+		    struct xb_results *ret, struct xb_error *err);
 /** The records that go into images; none where none are asked for. */
 int xb_caches_inline(const struct xb_caches *caches, struct xb_store *store,
 		     const struct xb_plan *plan, const struct xb_results *results,

@@ -56,12 +56,13 @@ static int solve(const struct xb_invocation *invocation, struct xb_build_request
 		.stop_fd = invocation->stop_fd,
 		.observer = xb_recorder_watch(recorder, request->plan, &shown),
 	};
-
 	struct xb_registry_opener opener = xb_registries_opener(&request->registries);
 	int r = xb_caches_prepare(&request->caches, &opener, &what, err);
 
 	xb_deliver_forms(request, &forms);
-	return r == 0 ? xb_solve(&what, results, err) : r;
+	return r == 0 ? xb_caches_solve(&request->caches, &what, xb_deliver_keeps(request), results,
+					err)
+		      : r;
 }
 
 /* Write the caches that are asked for. What was built is delivered by then. */
@@ -73,6 +74,7 @@ static int export(struct xb_build_request *request, const struct xb_results *res
 		.store = request->store,
 		.plan = request->plan,
 		.results = results,
+		.imports = request->caches.imports,
 		.specs = &request->caches.to,
 		.opener = &opener,
 	};

@@ -67,6 +67,16 @@ bool xb_deliver_files(const struct xb_build_request *request)
 	return files;
 }
 
+bool xb_deliver_keeps(const struct xb_build_request *request)
+{
+	bool keeps = false;
+
+	for (size_t i = 0; i < request->outputs.len; i++)
+		keeps |= xb_output_has_image(&request->outputs.items[i]) &&
+			 request->outputs.items[i].type != XB_OUTPUT_REGISTRY;
+	return keeps;
+}
+
 /* Write a small file of the user's, whole or not at all; what is a device or a pipe is written to.
  */
 static int write_file(const char *path, struct xb_view text, struct xb_error *err)

@@ -15,6 +15,8 @@
 void xb_deliver_forms(const struct xb_build_request *request, struct xb_forms *ret);
 /** Whether an output holds the files of the targets and not their layers. */
 bool xb_deliver_files(const struct xb_build_request *request);
+/** Whether an image stays in the store or goes to a file: it is not only pushed. */
+bool xb_deliver_keeps(const struct xb_build_request *request);
 /**
  * Write documents, outputs, push those that are pushed, and write the files of --metadata-file and
  * --iidfile. Targets that may fail and have no result are left out, with a warning. `own_files` as

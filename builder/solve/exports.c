@@ -36,6 +36,18 @@ static int find_record(struct xb_store *store, const char *key, struct xb_record
 	return r > 0 ? !xb_digest_empty(&ret->blob) : r;
 }
 
+/* Likewise, also of what another cache has and the store does not. */
+static int find_anywhere(const struct xb_exports *exports, const char *key, struct xb_record *ret,
+			 struct xb_error *err)
+{
+	int r = find_record(exports->store, key, ret, err);
+	const struct xb_record *left = r == 0 ? xb_imports_left(exports->imports, key) : NULL;
+
+	if (left != NULL)
+		*ret = *left;
+	return left != NULL ? 1 : r;
+}
+
 /* Both keys of a step name the same layer. */
 static int add_step(const struct xb_exports *exports, size_t step, int64_t used,
 		    struct xb_depot_entries *ret, struct xb_error *err)
@@ -46,7 +58,7 @@ static int add_step(const struct xb_exports *exports, size_t step, int64_t used,
 	for (size_t i = 0; i < XB_COUNT(keys); i++) {
 		struct xb_record record = { 0 };
 		struct xb_catalog_record line;
-		int r = keys[i] != NULL ? find_record(exports->store, keys[i], &record, err) : 0;
+		int r = keys[i] != NULL ? find_anywhere(exports, keys[i], &record, err) : 0;
 
 		if (r < 0)
 			return r;

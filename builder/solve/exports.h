@@ -17,6 +17,7 @@ struct xb_exports {
 	struct xb_store *store;
 	const struct xb_plan *plan;
 	const struct xb_results *results; /**< of a build whose request kept keys */
+	struct xb_imports *imports;	  /**< what it found elsewhere, or NULL */
 	const struct xb_cache_specs *specs;
 	const struct xb_registry_opener *opener;
 };

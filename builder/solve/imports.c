@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/solve/imports.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "builder/cache/blob.h"
+#include "builder/cache/origin.h"
 #include "builder/cache/place.h"
+#include "builder/cache/supply.h"
 #include "builder/solve/cache_place.h"
 #include "builder/solve/inline.h"
 
@@ -21,8 +26,13 @@ struct xb_imports {
 	size_t platform_count;
 	struct XB_ARRAY(struct import *) caches;
 
+	bool eager; /* nothing is left where it is */
+
 	pthread_mutex_t mutex; /* guards what follows, and reading the caches */
 	bool read;
+	struct XB_ARRAY(struct xb_record *) left; /* of layers that are in registries */
+	struct xb_map *left_by_key;
+	struct xb_map *left_by_blob;
 };
 
 static void add_platform(struct xb_imports *imports, const struct xb_platform *platform)
@@ -45,6 +55,8 @@ int xb_imports_new(struct xb_store *store, const struct xb_plan *plan,
 	int r = 0;
 
 	imports->store = store;
+	imports->left_by_key = xb_map_new();
+	imports->left_by_blob = xb_map_new();
 	(void)pthread_mutex_init(&imports->mutex, NULL);
 	imports->platforms = xb_calloc(plan->step_count + 1, sizeof(*imports->platforms));
 	for (size_t i = 0; i < plan->step_count; i++)
@@ -70,6 +82,11 @@ void xb_imports_free(struct xb_imports *imports)
 		free(imports->caches.items[i]);
 	}
 	xb_array_clear(&imports->caches);
+	for (size_t i = 0; i < imports->left.len; i++)
+		free(imports->left.items[i]);
+	xb_array_clear(&imports->left);
+	xb_map_free(imports->left_by_key);
+	xb_map_free(imports->left_by_blob);
 	free(imports->platforms);
 	(void)pthread_mutex_destroy(&imports->mutex);
 	free(imports);
@@ -136,18 +153,62 @@ static void read_all(struct xb_imports *imports, struct xb_strv *warnings)
 /* ---- finding ------------------------------------------------------------------------------ */
 
 /* Get the layer of a record, and note in the store what it is. */
+static int fetch(struct xb_imports *imports, const struct import *import,
+		 const struct xb_descriptor *blob, const struct xb_record *taken,
+		 struct xb_error *err)
+{
+	int r = xb_store_fetch_blob(imports->store, import->place.place, blob, err);
+
+	return r == 0 ? xb_record_put(imports->store, taken, err) : r;
+}
+
+static void remember(struct xb_imports *imports, const struct xb_record *taken)
+{
+	struct xb_record *copy = xb_alloc(sizeof(*copy));
+
+	*copy = *taken;
+	(void)pthread_mutex_lock(&imports->mutex);
+	*xb_array_push(&imports->left) = copy;
+	(void)xb_map_set(imports->left_by_key, xb_view(copy->key), copy);
+	(void)xb_map_set(imports->left_by_blob, xb_view(copy->blob.text), copy);
+	(void)pthread_mutex_unlock(&imports->mutex);
+}
+
+/* Leave the layer in its repository, if it is there. */
+static int leave(struct xb_imports *imports, const struct import *import,
+		 const struct xb_descriptor *blob, const struct xb_record *taken,
+		 struct xb_error *err)
+{
+	struct xb_place *place = import->place.place;
+	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+	bool there = false;
+	int r = place->ops->has(place, blob, &there, err);
+
+	if (r == 0 && !there)
+		r = xb_error_set(err, -ENOENT, "the layer %s has gone", blob->digest.text);
+	(void)xb_descriptors_add(&blobs, blob);
+	if (r == 0)
+		r = xb_origin_put(imports->store, place->name, &blobs, err);
+	if (r == 0)
+		remember(imports, taken);
+	return r;
+}
+
 static int take(struct xb_imports *imports, const struct import *import,
 		const struct xb_catalog_record *record, struct xb_record *ret, struct xb_error *err)
 {
 	xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
 	struct xb_record taken = xb_catalog_to_record(record);
+	bool here;
 	int r;
 
 	xb_catalog_blob(record, &blob);
-	r = xb_store_fetch_blob(imports->store, import->place.place, &blob, err);
 	(void)snprintf(taken.note, sizeof(taken.note), "%s", XB_RECORD_STACKED);
-	if (r == 0)
-		r = xb_record_put(imports->store, &taken, err);
+	/* asking puts it under the lease, so that its origin stays known */
+	here = xb_blob_is_whole(imports->store, &blob);
+	r = here || imports->eager || import->place.repository == NULL
+		    ? fetch(imports, import, &blob, &taken, err)
+		    : leave(imports, import, &blob, &taken, err);
 	if (r == 0)
 		*ret = taken;
 	return r;
@@ -205,4 +266,57 @@ bool xb_imports_find(struct xb_imports *imports, const char *key, struct xb_reco
 			return true;
 	}
 	return false;
+}
+
+/* ---- what was left ------------------------------------------------------------------------ */
+
+const struct xb_record *xb_imports_left(struct xb_imports *imports, const char *key)
+{
+	const struct xb_record *record;
+
+	if (imports == NULL)
+		return NULL;
+	(void)pthread_mutex_lock(&imports->mutex);
+	record = xb_map_get(imports->left_by_key, xb_view(key));
+	(void)pthread_mutex_unlock(&imports->mutex);
+	return record;
+}
+
+int xb_imports_fetch(struct xb_imports *imports, const struct xb_result *result,
+		     struct xb_error *err)
+{
+	xb_auto_descriptors struct xb_descriptors blobs = { 0 };
+
+	for (size_t i = 0; i < result->layers.len; i++) {
+		const struct xb_result_layer *layer = &result->layers.items[i];
+
+		if (xb_map_get(imports->left_by_blob, xb_view(layer->blob.text)) != NULL)
+			xb_descriptor_init(xb_array_push(&blobs), layer->media_type, &layer->blob,
+					   layer->blob_size);
+	}
+	return xb_supply_all(imports->store, &blobs, err);
+}
+
+bool xb_imports_distrust(struct xb_imports *imports, const struct xb_error *cause)
+{
+	bool possible = cause->fault == XB_FAULT_REGISTRY || cause->fault == XB_FAULT_STORE ||
+			cause->fault == XB_FAULT_NONE;
+
+	if (imports == NULL || imports->eager || imports->left.len == 0 || !possible ||
+	    cause->code == -ECANCELED)
+		return false;
+	imports->eager = true;
+	return true;
+}
+
+void xb_imports_record(struct xb_imports *imports)
+{
+	for (size_t i = 0; imports != NULL && i < imports->left.len; i++) {
+		const struct xb_record *record = imports->left.items[i];
+		xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
+
+		xb_descriptor_init(&blob, record->media_type, &record->blob, record->blob_size);
+		if (xb_blob_is_whole(imports->store, &blob))
+			(void)xb_record_put(imports->store, record, NULL);
+	}
 }

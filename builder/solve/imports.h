@@ -6,7 +6,11 @@
  *
  * What a cache says is believed for exactly the key that it says it of. The layer is checked
  * against its digest when it is fetched, and against its diff ID when it is unpacked, behind the
- * walls that every foreign layer has. Thread-safe, but for making and releasing it.
+ * walls that every foreign layer has.
+ *
+ * A layer that is in a registry stays there until something needs its bytes, as those of bases do
+ * (decision 0040). When it then cannot be had, the build is solved once more, and trusts in no
+ * layer that it does not have. Thread-safe where nothing else is said.
  */
 #ifndef XB_BUILDER_SOLVE_IMPORTS_H
 #define XB_BUILDER_SOLVE_IMPORTS_H
@@ -19,6 +23,7 @@
 #include "builder/plan/plan.h"
 #include "builder/solve/cache_spec.h"
 #include "builder/solve/opener.h"
+#include "builder/solve/result.h"
 
 struct xb_imports;
 
@@ -36,11 +41,31 @@ XB_DEFINE_CLEANUP(xb_imports_cleanup, struct xb_imports, xb_imports_free)
 #define xb_auto_imports XB_CLEANUP(xb_imports_cleanup)
 
 /**
- * Look for a step's key, in the order in which the caches were given, and get the layer into the
- * store. Returns true when `ret` is the result: it is then recorded in the store, too. NULL
- * `imports` never has any. Lines about what could not be read go to `warnings`.
+ * Look for a step's key, in the order in which the caches were given. Returns true when `ret` is
+ * the result. Its layer is then in the store, and recorded there, or is in a registry, which has
+ * been asked whether it has it. NULL `imports` never has any. Lines about what could not be read go
+ * to `warnings`.
  */
 bool xb_imports_find(struct xb_imports *imports, const char *key, struct xb_record *ret,
 		     struct xb_strv *warnings);
+
+/** The result that xb_imports_find() gave for a key whose layer was left where it is, or NULL;
+ *  borrowed. NULL `imports` has none. */
+const struct xb_record *xb_imports_left(struct xb_imports *imports, const char *key);
+
+/**
+ * Get those layers of `result` into the store that were left. Errors: those of xb_supply_blob().
+ * Once nothing else uses it, as the next two.
+ */
+int xb_imports_fetch(struct xb_imports *imports, const struct xb_result *result,
+		     struct xb_error *err);
+/**
+ * Something failed: whether it may be for what was left, so that it is worth a second try without.
+ * From now on each layer is fetched when its step is found.
+ */
+bool xb_imports_distrust(struct xb_imports *imports, const struct xb_error *cause);
+/** Record in the store what was left and has been fetched since. What cannot be recorded is looked
+ *  for again. */
+void xb_imports_record(struct xb_imports *imports);
 
 #endif
