@@ -77,6 +77,50 @@ registry() {
 	[ "$(cat "$W/digest2")" != "$(cat "$W/digest")" ] || fail "--no-cache-filter has used the cache"
 }
 
+# fetched REPOSITORY: how often a layer was fetched from there; lists of records are blobs, too
+fetched() { grep -c "GET /v2/$1/blobs/" "$W/plain.log" || :; }
+
+lazily() {
+	fresh
+	app --cache-to "type=registry,ref=$REG/lazy/cache,mode=max" -t "$REG/lazy/app" --push >"$W/digest"
+	fresh
+	app --cache-from "$REG/lazy/cache" -t "$REG/lazy/other" --push >"$W/digest2"
+	none_ran
+	same "$(cat "$W/digest2")" "$(cat "$W/digest")" digest
+	# the list of records, and the two layers whose files another step copies: its key is of their content
+	same "$(fetched lazy/cache)" 3 "blobs fetched for a push"
+	[ "$(grep -c '"POST /v2/lazy/other/blobs/uploads/?mount=.*from=lazy/cache .* 201 ' "$W/plain.log")" -ge 4 ] ||
+		fail "layers were not mounted from the cache"
+	# what was found in one cache goes to another one, from there
+	app --cache-from "$REG/lazy/cache" --cache-to "type=registry,ref=$REG/lazy/second,mode=max" -o type=cacheonly
+	none_ran
+	says "cache $REG/lazy/second: 7 records"
+	# an image that stays has all of its layers, and nothing else is fetched
+	app --cache-from "$REG/lazy/cache" -t kept
+	none_ran
+	"$XBUILD" cache check --root "$STORE"
+	"$XBUILD" manifest copy --root "$STORE" kept "oci:$W/lazy:1"
+	tool verify "$W/lazy" 1
+}
+
+# The registry says that it has the layers, and gives something else.
+late_damage() {
+	fresh
+	app --cache-to "type=registry,ref=$REG/late/cache,mode=max" -o type=cacheonly
+	fresh
+	curl -sf "http://$REG/v2/late/cache/manifests/latest" -H 'Accept: application/vnd.oci.image.index.v1+json' |
+		jq -r '.manifests[].digest' | while read -r sheet; do
+		curl -sf "http://$REG/v2/late/cache/manifests/$sheet" -H 'Accept: application/vnd.oci.image.manifest.v1+json'
+	done | jq -r '.layers[].digest' | cut -d: -f2 | while read -r layer; do
+		file=$W/plain.data/docker/registry/v2/blobs/sha256/$(printf %.2s "$layer")/$layer/data
+		head -c "$(wc -c <"$file")" /dev/zero >"$file.new" && mv "$file.new" "$file"
+	done
+	app --cache-from "$REG/late/cache" -t app >"$W/digest"
+	cat "$W/err"
+	says "once more, without layers that caches have and do not give" "7 steps run"
+	"$XBUILD" cache check --root "$STORE"
+}
+
 trees() {
 	fresh
 	app --cache-to "type=local,dest=$W/trees,mode=max" -t app -o "type=local,dest=$W/files" -o "type=oci,compression=zstd,dest=$W/zstd.tar"
@@ -268,6 +312,8 @@ interrupted() {
 
 t "a directory: another store finds all steps done, with the same digest" directory
 t "a registry: likewise; --no-cache and --no-cache-filter" registry
+t "layers in a registry stay there until something needs them" lazily
+t "layers that turn out to be damaged: the build goes on without them" late_damage
 t "trees, other compressions and further steps on what came from a cache" trees
 t "mode=min holds what is in the result" least
 t "inline: in the image" in_image
