@@ -95,7 +95,8 @@ static int encode(const struct xb_sandbox_spec *spec, struct xb_proc_fds *fds, s
 	return xb_sandbox_spec_encode(&copy, bytes);
 }
 
-/* How many processes the kernel has killed for want of memory since it started; 0: unknown. */
+/* How many processes the kernel has killed for want of memory since it started; 0: unknown. Asked
+ * for when a step is on its way: the program begins long after. */
 static uint64_t count_oom_kills(void)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT((size_t)1 << 20);
@@ -184,7 +185,6 @@ static int start_process(struct xb_sandbox *s, const struct xb_sandbox_spec *spe
 {
 	int r;
 
-	s->oom_kills = count_oom_kills();
 	r = start(s, spec, io, fds, err);
 	xb_array_clear(fds);
 	if (r < 0)
@@ -204,6 +204,7 @@ int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox
 		r = start_process(s, spec, io, &fds, err);
 	if (r < 0)
 		return r;
+	s->oom_kills = count_oom_kills();
 	*ret = XB_STEAL(s);
 	return 0;
 }
@@ -301,9 +302,9 @@ int xb_sandbox_go(struct xb_sandbox *sandbox, const struct xb_sandbox_spec *spec
 		if (standard[i] >= 0)
 			fds[count++] = standard[i];
 	}
-	sandbox->oom_kills = count_oom_kills();
 	r = send_order(sandbox->order, &order, fds, count);
 	xb_cleanup_fd(&sandbox->order);
+	sandbox->oom_kills = count_oom_kills();
 	return r < 0 ? xb_error_errno(err, r, "starting a step") : 0;
 }
 

@@ -49,7 +49,7 @@ struct xb_step_shared {
 	struct xb_imports *imports; /**< caches outside of the store, NULL: none */
 	bool no_network;	    /**< steps have no network */
 	struct xb_crew *crew;	    /**< helps those who pack */
-	struct xb_standby *standby; /**< commands\' sandboxes, made ahead */
+	struct xb_standby *standby; /**< commands' sandboxes, made ahead */
 	const unsigned char *uses;  /**< of each step's result: a set of enum xb_result_use */
 	bool layers_only;	    /**< outputs want layers in their plain form, and no trees */
 	struct xb_events *events;

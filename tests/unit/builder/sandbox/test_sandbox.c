@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "tests/unit/builder/sandbox/step.h"
+#include <sys/syscall.h>
 
 static void test_exit_code(void **state)
 {
@@ -393,6 +394,104 @@ static void test_standard_input(void **state)
 	step_said(&s, "four");
 }
 
+/* The process that is to become the step's program, once it is there; 0: not yet. */
+static pid_t find_program(void)
+{
+	pid_t pid = getpid();
+
+	for (int generation = 0; generation < 3 && pid > 0; generation++) {
+		xb_autofree char *path = xb_format("/proc/%d/task/%d/children", pid, pid);
+		xb_auto_str struct xb_str text = XB_STR_INIT(1 << 16);
+
+		if (xb_file_read(path, &text, NULL) < 0)
+			return 0;
+		pid = (pid_t)strtol(xb_str_text(&text), NULL, 10);
+	}
+	return pid;
+}
+
+/* Whether it sleeps: setting a step up has nothing else to sleep for. */
+static bool is_asleep(pid_t pid)
+{
+	xb_autofree char *path = xb_format("/proc/%d/syscall", pid);
+	xb_auto_str struct xb_str text = XB_STR_INIT(1 << 12);
+
+	return pid > 0 && xb_file_read(path, &text, NULL) == 0 &&
+	       strtol(xb_str_text(&text), NULL, 10) == SYS_clock_nanosleep;
+}
+
+/* Run /program of a plain tree, which `writer` has open; it is closed as soon as the step waits for
+ * that, and whether it was seen to is `*ret_waited`. */
+static int run_written(struct step *s, int *writer, bool *ret_waited)
+{
+	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
+	xb_auto_fd int out = xb_memfd_new("output", NULL);
+	struct xb_sandbox_io io = { -1, out, out };
+	struct pollfd p = { .events = POLLIN };
+	int r;
+
+	*ret_waited = false;
+	xb_error_clear(&s->err);
+	xb_str_reset(&s->output);
+	assert_int_equal(step_start(s, &io, &sandbox), 0);
+	p.fd = xb_sandbox_fd(sandbox);
+	while (!*ret_waited && poll(&p, 1, 1) == 0)
+		*ret_waited = writer != NULL && is_asleep(find_program());
+	if (writer != NULL)
+		xb_cleanup_fd(writer);
+	r = xb_sandbox_wait(sandbox, &s->result, &s->err);
+	(void)lseek(out, 0, SEEK_SET);
+	assert_int_equal(xb_file_read_fd(out, &s->output, NULL), 0);
+	return r;
+}
+
+static int open_program(void)
+{
+	return open(scratch_path("tree/program"), O_WRONLY | O_APPEND | O_CLOEXEC);
+}
+
+/* In a tree that is a plain directory, a child that another thread is starting may still have the
+ * program open for writing. An overlay would not know of that. */
+static void test_program_that_is_being_written(void **state)
+{
+	auto_step struct step s;
+	xb_autofree char *bin = xb_format("%s/bin", step_base);
+	xb_auto_fd int writer = -1;
+	bool waited = false;
+	int r = 0;
+
+	(void)state;
+	step_init(&s);
+	assert_int_equal(mkdir(scratch_path("tree"), 0755), 0);
+	assert_int_equal(
+		scratch_run((const char *[]){ "cp", "-a", bin, scratch_path("tree"), NULL }), 0);
+	scratch_write("tree/program", "#!/bin/sh\necho ran\n");
+	assert_int_equal(chmod(scratch_path("tree/program"), 0755), 0);
+	xb_strv_clear(&s.spec.lowers);
+	free(s.spec.upper);
+	free(s.spec.work);
+	s.spec.upper = s.spec.work = NULL;
+	s.spec.tree = xb_strdup(scratch_path("tree"));
+	s.spec.points = xb_strdup(scratch_path("points"));
+	step_argv(&s, (const char *[]){ "/program", NULL });
+	/* a machine that is busy enough may not let us see it; then it gives up, and we try again
+	 */
+	for (int i = 0; i < 20 && !waited; i++) {
+		(void)unlink(scratch_path("points"));
+		writer = open_program();
+		assert_true(writer >= 0);
+		r = run_written(&s, &writer, &waited);
+	}
+	assert_true(waited);
+	assert_int_equal(r, 0);
+	step_said(&s, "ran\n");
+	/* not for ever */
+	(void)unlink(scratch_path("points"));
+	writer = open_program();
+	step_failed(&s, run_written(&s, NULL, &waited), -ETXTBSY, "exec: /program: Text file busy");
+	assert_int_equal(s.err.fault, XB_FAULT_STEP);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -402,6 +501,7 @@ int main(int argc, char **argv)
 		TEST(test_signal),
 		TEST(test_program_not_found),
 		TEST(test_program_not_executable),
+		TEST(test_program_that_is_being_written),
 		TEST(test_path_of_the_step_is_searched),
 		TEST(test_wrong_use),
 		TEST(test_daemons_end_with_the_step),
