@@ -79,7 +79,10 @@ static int export(struct xb_build_request *request, const struct xb_results *res
 		.opener = &opener,
 	};
 
-	return xb_caches_write(&request->caches, &what, request->options.quiet, err);
+	/* who only wants to see what would be pushed changes no cache either */
+	return request->options.dry_run
+		       ? 0
+		       : xb_caches_write(&request->caches, &what, request->options.quiet, err);
 }
 
 /* Files that have not changed since the last build are not read. */

@@ -8,6 +8,9 @@
 #include "base/csv.h"
 #include "manifest/reference.h"
 
+/* A tag of a registry has at most 128 characters; that of a part has 36 more than the cache's. */
+#define LONGEST_TAG 92
+
 void xb_cache_specs_clear(struct xb_cache_specs *specs)
 {
 	for (size_t i = 0; i < specs->len; i++) {
@@ -177,12 +180,16 @@ static const char *set_field(const struct reading *r, struct xb_view key, struct
 	return "a key that is not known";
 }
 
-static const char *check_ref(const char *ref)
+static const char *check_ref(const struct reading *r)
 {
-	xb_auto_reference struct xb_reference parsed = XB_REFERENCE_INIT;
+	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 
-	return xb_reference_parse(xb_view(ref), &parsed, NULL) < 0
-		       ? "ref= is no reference to a repository"
+	if (xb_reference_parse(xb_view(r->spec->where), &ref, NULL) < 0)
+		return "ref= is no reference to a repository";
+	if (r->to && !xb_digest_empty(&ref.digest))
+		return "what is written gets a digest, and cannot be given one";
+	return r->to && ref.tag != NULL && strlen(ref.tag) > LONGEST_TAG
+		       ? "the tag is too long: parts of a cache have longer ones"
 		       : NULL;
 }
 
@@ -195,7 +202,7 @@ static const char *check(const struct reading *r)
 		return spec->where != NULL ? NULL : r->to ? "dest= is missing" : "src= is missing";
 	if (spec->type == XB_CACHE_INLINE && r->to)
 		return spec->where != NULL ? "what is in the image has no ref=" : NULL;
-	return spec->where == NULL ? "ref= is missing" : check_ref(spec->where);
+	return spec->where == NULL ? "ref= is missing" : check_ref(r);
 }
 
 static int parse_fields(const struct reading *r, struct xb_error *err)

@@ -75,6 +75,8 @@ registry() {
 	app --no-cache-filter tools --cache-from "$REG/team/cache:app" -t app >"$W/digest2"
 	says "RUN mkdir /tools"
 	[ "$(cat "$W/digest2")" != "$(cat "$W/digest")" ] || fail "--no-cache-filter has used the cache"
+	app --cache-to "$REG/team/dry" -t "$REG/team/app:dry" --push --dry-run
+	same "$(curl -s "http://$REG/v2/team/dry/tags/list" | jq -r '.errors[0].code')" NAME_UNKNOWN "--dry-run"
 }
 
 # fetched REPOSITORY: how often a layer was fetched from there; lists of records are blobs, too
@@ -302,7 +304,18 @@ interrupted() {
 			-t app --cache-to "type=local,dest=$W/cut,mode=max" "$W/app" || :
 		[ ! -e "$W/cut/index.json" ] || jq -e '.manifests' "$W/cut/index.json" >"$W/said"
 	done
+	for i in 1 2 3 4 5 6 7 8; do
+		timeout -s KILL "0.0$i" "$XBUILD" build --root "$STORE" -q --build-context "tiny=oci-layout://$TINY:tiny" \
+			-t app --cache-to "type=registry,ref=$REG/team/cut,mode=max" "$W/app" || :
+	done
+	app -t app --cache-to "type=registry,ref=$REG/team/cut,mode=max"
+	same "$(parts team/cut '^latest\.xb-')" 1 "parts that are left"
 	app -t app --cache-to "type=local,dest=$W/cut,mode=max"
+	fresh
+	app --cache-from "$REG/team/cut" -t app >"$W/digest2"
+	none_ran
+	says_not warning
+	same "$(cat "$W/digest2")" "$(cat "$W/digest")" digest
 	fresh
 	app --cache-from "type=local,src=$W/cut" -t app >"$W/digest2"
 	none_ran

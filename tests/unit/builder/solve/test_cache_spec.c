@@ -104,6 +104,11 @@ static const struct {
 	{ "type=local,dest=x,oci-mediatypes=false", true, "artifact" },
 	{ "type=registry,ref=x,image-manifest=false", true, "artifact" },
 	{ "type=inline,ref=x", true, "no ref=" },
+	{ "a/b@" DIGEST, true, "gets a digest" },
+	{ "a/"
+	  "b:x123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+	  "567890",
+	  true, "too long" },
 	{ "type=inline,mode=max", true, "does not have" },
 	{ "type=inline", false, "ref= is missing" },
 	{ "type=local,\"dest=x", true, "quote" },
