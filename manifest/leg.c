@@ -21,6 +21,7 @@ static void place_clear(struct xb_leg_place *place)
 {
 	free(place->repository);
 	free(place->layout);
+	free(place->archive);
 }
 
 void xb_leg_clear(struct xb_leg *leg)
@@ -229,31 +230,46 @@ static int check_repository(const char *text, struct xb_error *err)
 	return r < 0 ? -EBADMSG : 0;
 }
 
+/* What is said of a place, borrowed: a repository, or the path of something. */
+struct said {
+	const char *repository, *layout, *archive;
+};
+
+static int check_place(const struct said *said, struct xb_error *err)
+{
+	const char *path = said->layout != NULL ? said->layout : said->archive;
+
+	if ((said->repository != NULL) + (said->layout != NULL) + (said->archive != NULL) != 1)
+		return xb_error_set(err, -EBADMSG,
+				    "it needs one of repository, layout and archive");
+	if (path != NULL && !leads_down(path))
+		return xb_error_set(err, -EBADMSG, "its path leads out of the directory");
+	return said->repository != NULL ? check_repository(said->repository, err) : 0;
+}
+
 static int add_place(struct xb_leg *leg, const json_t *value, struct xb_error *err)
 {
-	static const char *const known[] = { "repository", "layout", NULL };
-	const char *repository = NULL, *layout = NULL;
-	struct xb_leg_place *place;
+	static const char *const known[] = { "repository", "layout", "archive", NULL };
+	struct said said = { 0 };
 	int r = as_object(value, "it", err);
 
 	if (r == 0)
 		r = only_known(value, known, "it", err);
 	if (r == 0)
-		r = xb_json_get_string(value, "repository", &repository, err);
+		r = xb_json_get_string(value, "repository", &said.repository, err);
 	if (r == 0)
-		r = xb_json_get_string(value, "layout", &layout, err);
-	if (r == 0 && (repository == NULL) == (layout == NULL))
-		r = xb_error_set(err, -EBADMSG, "it needs either a repository or a layout");
-	if (r == 0 && layout != NULL && !leads_down(layout))
-		r = xb_error_set(err, -EBADMSG, "the layout's path leads out of the directory");
-	if (r == 0 && repository != NULL)
-		r = check_repository(repository, err);
-	if (r < 0)
-		return r;
-	place = xb_array_push(&leg->places);
-	place->repository = xb_strdup(repository);
-	place->layout = xb_strdup(layout);
-	return 0;
+		r = xb_json_get_string(value, "layout", &said.layout, err);
+	if (r == 0)
+		r = xb_json_get_string(value, "archive", &said.archive, err);
+	if (r == 0)
+		r = check_place(&said, err);
+	if (r == 0)
+		*xb_array_push(&leg->places) = (struct xb_leg_place){
+			.repository = xb_strdup(said.repository),
+			.layout = xb_strdup(said.layout),
+			.archive = xb_strdup(said.archive),
+		};
+	return r;
 }
 
 static int read_places(const json_t *root, struct xb_leg *leg, struct xb_error *err)
@@ -420,6 +436,7 @@ static json_t *places_to_json(const struct xb_leg *leg)
 
 		xb_json_set_string(object, "repository", leg->places.items[i].repository);
 		xb_json_set_string(object, "layout", leg->places.items[i].layout);
+		xb_json_set_string(object, "archive", leg->places.items[i].archive);
 		(void)json_array_append_new(list, object);
 	}
 	return list;

@@ -5,8 +5,8 @@
  * (manifest/legs.h). The format is that of docs/decisions/0041.
  *
  * A leg that came out of xb_leg_parse() is consistent in itself: its images are for distinct
- * platforms of the declared ones, each an image manifest; its layouts are named by a path that
- * leads downwards; nothing in it is unknown.
+ * platforms of the declared ones, each an image manifest; files are named by paths that lead
+ * downwards; nothing in it is unknown.
  */
 #ifndef XB_MANIFEST_LEG_H
 #define XB_MANIFEST_LEG_H
@@ -32,10 +32,12 @@ struct xb_leg_platform {
 };
 struct xb_leg_platforms XB_ARRAY(struct xb_leg_platform);
 
-/** Where all images of a leg are; one of the two is set. Owned. */
+/** Where all images of a leg are; one of them is set. Owned. Paths are relative to the directory
+ * that the leg's file is in, and lead downwards. */
 struct xb_leg_place {
 	char *repository; /**< of a registry, "localhost:5000/team/app" */
-	char *layout;	  /**< a layout's directory, relative to that of the file */
+	char *layout;	  /**< a layout's directory */
+	char *archive;	  /**< an OCI archive */
 };
 struct xb_leg_places XB_ARRAY(struct xb_leg_place);
 

@@ -17,7 +17,7 @@ void xb_ci_leg_words(const struct xb_ci *ci, const struct xb_ci_leg *leg, struct
 	if (ci->push)
 		return;
 	xb_strv_push(ret, "--output");
-	xb_strv_printf(ret, "type=oci,dest=" XB_CI_DIR "/%s,tar=false", leg->name);
+	xb_strv_printf(ret, "type=oci,dest=" XB_CI_DIR "/%s.tar", leg->name);
 }
 
 void xb_ci_common_words(const struct xb_ci *ci, struct xb_strv *ret)

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "builder/cli/ci_legs.h"
 
-/** Where results and layouts of legs are, from the directory of a job. */
+/** Where results and archives of legs are, from the directory of a job. */
 #define XB_CI_DIR "legs"
 /** What a merge makes where nothing is pushed and no output is named. */
 #define XB_CI_ARCHIVE "image.tar"

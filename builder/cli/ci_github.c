@@ -145,8 +145,7 @@ static void write_build(struct xb_yaml *y, const struct xb_ci *ci)
 			  "xbuild build --leg \"$PLATFORMS\" --result \"" XB_CI_DIR
 			  "/$LEG.json\" " XB_CI_REVISION " ");
 	if (!ci->push)
-		(void)xb_str_puts(&script,
-				  "--output \"type=oci,dest=" XB_CI_DIR "/$LEG,tar=false\" ");
+		(void)xb_str_puts(&script, "--output \"type=oci,dest=" XB_CI_DIR "/$LEG.tar\" ");
 	append_command(&script, &words);
 	xb_yaml_item(y);
 	xb_yaml_text(y, "name", "Build");

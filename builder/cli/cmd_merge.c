@@ -15,6 +15,7 @@
 #include "builder/cli/registries.h"
 #include "builder/cli/report.h"
 #include "builder/cli/transfers.h"
+#include "builder/layer/image_archive.h"
 #include "builder/solve/assemble.h"
 #include "builder/solve/output_push.h"
 #include "manifest/copy.h"
@@ -69,6 +70,7 @@ struct source {
 	struct xb_place *remote;
 	struct xb_layout *layout;
 	struct xb_layout_place in_layout;
+	struct xb_archive *archive;
 };
 
 /* All that were opened, also in vain: what is read may still point into them. */
@@ -79,6 +81,7 @@ static void sources_clear(struct sources *sources)
 	for (size_t i = 0; i < sources->len; i++) {
 		xb_place_free(sources->items[i]->remote);
 		xb_layout_free(sources->items[i]->layout);
+		xb_archive_free(sources->items[i]->archive);
 		free(sources->items[i]);
 	}
 	xb_array_clear(sources);
@@ -148,26 +151,43 @@ static int read_results(struct merge *m, struct xb_error *err)
 
 /* ---- images ------------------------------------------------------------------------------- */
 
-/* A layout beside the result: its path cannot leave the result's directory. */
+/* The directory that a result is in. */
+static int open_beside(const struct xb_leg *leg, struct xb_error *err)
+{
+	const char *slash = strrchr(leg->name, '/');
+	size_t len = slash != NULL ? (size_t)(slash - leg->name) + 1 : 0;
+	xb_autofree char *dir =
+		len > 0 ? xb_view_dup((struct xb_view){ leg->name, len }) : xb_strdup(".");
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? xb_error_errno(err, -errno, "opening %s", dir) : fd;
+}
+
+/* Neither path can leave that directory, not even by a link. */
 static int open_layout(const struct xb_leg *leg, const char *path, struct source *source,
 		       struct xb_error *err)
 {
-	const char *slash = strrchr(leg->name, '/');
-	xb_autofree char *dir = slash != NULL
-					? xb_view_dup(xb_view_sub(xb_view(leg->name), 0,
-								  (size_t)(slash - leg->name) + 1))
-					: xb_strdup(".");
-	xb_auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	xb_auto_fd int dir = open_beside(leg, err);
+	int r = dir < 0 ? dir : xb_layout_open_at(dir, path, &source->layout, err);
 
-	if (fd < 0)
-		return xb_error_errno(err, -errno, "opening %s", dir);
-	r = xb_layout_open_at(fd, path, &source->layout, err);
 	if (r < 0)
 		return r;
 	source->in_layout = xb_layout_place(source->layout);
 	source->place = &source->in_layout.place;
 	return 0;
+}
+
+static int open_archive(const struct xb_leg *leg, const char *path, struct source *source,
+			struct xb_error *err)
+{
+	xb_auto_fd int dir = open_beside(leg, err);
+	int fd = dir < 0 ? dir
+			 : xb_open_beneath(dir, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, err);
+	int r = fd < 0 ? fd : xb_archive_open_fd(fd, path, &source->archive, err);
+
+	if (r == 0)
+		source->place = xb_archive_place(source->archive);
+	return r;
 }
 
 static int open_repository(struct merge *m, const char *name, struct source *source,
@@ -199,21 +219,34 @@ static int look_at(struct xb_place *place, const struct xb_descriptor *manifest,
 		     : 0;
 }
 
+static int open_source(struct merge *m, const struct xb_leg *leg, const struct xb_leg_place *where,
+		       struct source *source, struct xb_error *err)
+{
+	if (where->layout != NULL)
+		return open_layout(leg, where->layout, source, err);
+	return where->archive != NULL ? open_archive(leg, where->archive, source, err)
+				      : open_repository(m, where->repository, source, err);
+}
+
+static const char *name_of(const struct xb_leg_place *where)
+{
+	if (where->layout != NULL)
+		return where->layout;
+	return where->archive != NULL ? where->archive : where->repository;
+}
+
 static int add_from(struct merge *m, const struct xb_leg *leg, const struct xb_leg_place *where,
 		    struct xb_error *err)
 {
 	struct source *source = *xb_array_push(&m->sources) = xb_calloc(1, sizeof(*source));
-	int r = where->layout != NULL ? open_layout(leg, where->layout, source, err)
-				      : open_repository(m, where->repository, source, err);
+	int r = open_source(m, leg, where, source, err);
 
 	/* all of them, before any counts */
 	for (size_t i = 0; r == 0 && i < leg->manifests.len; i++)
 		r = look_at(source->place, &leg->manifests.items[i], err);
 	for (size_t i = 0; r == 0 && i < leg->manifests.len; i++)
 		r = xb_medley_add(m->from, source->place, &leg->manifests.items[i], err);
-	return r < 0 ? xb_error_wrap(err, r, "%s",
-				     where->layout != NULL ? where->layout : where->repository)
-		     : 0;
+	return r < 0 ? xb_error_wrap(err, r, "%s", name_of(where)) : 0;
 }
 
 /* The first of a leg's places that has its images counts; the error is that of the first. */

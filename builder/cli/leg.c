@@ -127,7 +127,7 @@ void xb_leg_names(struct xb_strv *names)
 
 bool xb_leg_is_place(const struct xb_output *output)
 {
-	return output->push || (output->type == XB_OUTPUT_OCI && output->directory);
+	return output->push || output->type == XB_OUTPUT_OCI;
 }
 
 /* "./x" is "x" */
@@ -138,15 +138,15 @@ static const char *without_dot(const char *path)
 	return path;
 }
 
-const char *xb_leg_beside(const char *result, const char *layout)
+const char *xb_leg_beside(const char *result, const char *file)
 {
 	const char *from = without_dot(result);
 	const char *slash = strrchr(from, '/');
 	size_t len = slash != NULL ? (size_t)(slash - from) + 1 : 0;
-	const char *to = without_dot(layout);
+	const char *to = without_dot(file);
 	const char *path = to + len;
 
-	if (strncmp(to, from, len) != 0 || *path == '\0' || *path == '/')
+	if (strcmp(file, "-") == 0 || strncmp(to, from, len) != 0 || *path == '\0' || *path == '/')
 		return NULL;
 	for (const char *p = strstr(path, ".."); p != NULL; p = strstr(p + 1, "..")) {
 		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
@@ -162,7 +162,7 @@ static int make_pushed(struct xb_output *output)
 	return 0;
 }
 
-static int make_layout(struct xb_output *output, const char *result, struct xb_error *err)
+static int make_local(struct xb_output *output, const char *result, struct xb_error *err)
 {
 	size_t end = strlen(output->dest);
 
@@ -175,9 +175,8 @@ static int make_layout(struct xb_output *output, const char *result, struct xb_e
 	if (xb_leg_beside(result, output->dest) == NULL)
 		return xb_error_usage(err,
 				      "write both into one directory: --result legs/a.json "
-				      "-o type=oci,dest=legs/a,tar=false",
-				      "the layout %s is not beside the result %s", output->dest,
-				      result);
+				      "-o type=oci,dest=legs/a.tar",
+				      "%s is not beside the result %s", output->dest, result);
 	xb_strv_clear(&output->names);
 	return 0;
 }
@@ -187,11 +186,11 @@ static int make_output(struct xb_output *output, const char *result, struct xb_e
 	if (output->push)
 		return make_pushed(output);
 	if (xb_leg_is_place(output))
-		return make_layout(output, result, err);
+		return make_local(output, result, err);
 	if (!xb_output_has_image(output))
 		return 0;
 	return xb_error_usage(
-		err, "use --push, or -o type=oci,dest=DIR,tar=false",
+		err, "use --push, or -o type=oci,dest=FILE",
 		"an output type=%s of a leg: it would name an image of some platforms "
 		"alone",
 		xb_output_type_name(output->type));
@@ -208,6 +207,6 @@ int xb_leg_outputs(struct xb_outputs *outputs, const char *result, struct xb_err
 	}
 	if (r < 0 || placed)
 		return r;
-	return xb_error_usage(err, "say --push, or -o type=oci,dest=DIR,tar=false",
+	return xb_error_usage(err, "say --push, or -o type=oci,dest=FILE",
 			      "--result: the images of a leg have to be somewhere");
 }

@@ -2,7 +2,7 @@
 /**
  * A leg: a build of some of the platforms of an image, which leaves a result (manifest/leg.h) that
  * `xbuild merge` joins with those of other legs. It moves no tag: what it pushes it pushes by
- * digest, and in the layouts that it writes nothing has a name.
+ * digest, and in layouts and archives that it writes nothing has a name.
  */
 #ifndef XB_BUILDER_CLI_LEG_H
 #define XB_BUILDER_CLI_LEG_H
@@ -43,14 +43,14 @@ int xb_leg_read(const struct xb_leg_options *options, struct xb_platforms *platf
 /** Make names the repositories that they are in, each once; what is no name stays as it is. */
 void xb_leg_names(struct xb_strv *names);
 /**
- * Make outputs those of a leg: what is pushed goes by digest, into repositories; layouts get no
- * names. Errors, fault usage: an output that names something, a layout that is not below the
- * directory of `result`, no output at all that has the images.
+ * Make outputs those of a leg: what is pushed goes by digest, into repositories; layouts and
+ * archives get no names. Errors, fault usage: an output that names something, one that is not below
+ * the directory of `result`, no output at all that has the images.
  */
 int xb_leg_outputs(struct xb_outputs *outputs, const char *result, struct xb_error *err);
 /** Whether the images of a leg are in this output. */
 bool xb_leg_is_place(const struct xb_output *output);
-/** The path of a layout from the directory that `result` is in, borrowed; NULL: it is not below. */
-const char *xb_leg_beside(const char *result, const char *layout);
+/** A path from the directory that `result` is in, borrowed; NULL: it does not lead below. */
+const char *xb_leg_beside(const char *result, const char *path);
 
 #endif

@@ -103,8 +103,10 @@ static void tell_places(const struct xb_build_request *request, const struct xb_
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 
 	if (!output->push) {
-		xb_array_push(ret)->layout =
-			xb_strdup(xb_leg_beside(request->options.result, output->dest));
+		struct xb_leg_place *place = xb_array_push(ret);
+		char **member = output->directory ? &place->layout : &place->archive;
+
+		*member = xb_strdup(xb_leg_beside(request->options.result, output->dest));
 		return;
 	}
 	xb_output_names(output, &request->options.names, &names);

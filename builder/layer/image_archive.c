@@ -270,12 +270,11 @@ static int go_through(struct xb_archive *archive, struct passage *p, struct xb_e
 	return r;
 }
 
-static int open_file(struct xb_archive *archive, struct xb_error *err)
+static int read_file(struct xb_archive *archive, struct xb_error *err)
 {
 	struct passage p = { 0 };
 	struct stat st;
 
-	archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (archive->fd < 0 || fstat(archive->fd, &st) < 0)
 		return xb_error_errno(err, -errno, "opening it");
 	if (!S_ISREG(st.st_mode))
@@ -283,6 +282,12 @@ static int open_file(struct xb_archive *archive, struct xb_error *err)
 	p.fd = archive->fd;
 	p.size = (uint64_t)st.st_size;
 	return go_through(archive, &p, err);
+}
+
+static int open_file(struct xb_archive *archive, struct xb_error *err)
+{
+	archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return read_file(archive, err);
 }
 
 /* ---- OCI ---------------------------------------------------------------------------------- */
@@ -538,17 +543,36 @@ void xb_archive_free(struct xb_archive *archive)
 	free(archive);
 }
 
-int xb_archive_open(const char *path, struct xb_archive **ret, struct xb_error *err)
+/* `r`: what opening its file came to. */
+static int open_oci(struct xb_archive *archive, int r, struct xb_archive **ret,
+		    struct xb_error *err)
 {
-	xb_auto_archive struct xb_archive *archive = archive_new(path);
-	int r = open_file(archive, err);
-
 	if (r == 0)
 		r = read_index(archive, err);
 	if (r < 0)
-		return xb_error_wrap(err, r, "OCI archive %s", path);
-	*ret = XB_STEAL(archive);
+		return xb_error_wrap(err, r, "OCI archive %s", archive->path);
+	*ret = archive;
 	return 0;
+}
+
+int xb_archive_open(const char *path, struct xb_archive **ret, struct xb_error *err)
+{
+	xb_auto_archive struct xb_archive *archive = archive_new(path);
+	int r = open_oci(archive, open_file(archive, err), ret, err);
+
+	archive = r == 0 ? NULL : archive;
+	return r;
+}
+
+int xb_archive_open_fd(int fd, const char *name, struct xb_archive **ret, struct xb_error *err)
+{
+	xb_auto_archive struct xb_archive *archive = archive_new(name);
+	int r;
+
+	archive->fd = fd;
+	r = open_oci(archive, read_file(archive, err), ret, err);
+	archive = r == 0 ? NULL : archive;
+	return r;
 }
 
 int xb_archive_open_docker(const char *path, const char *name, struct xb_archive **ret,

@@ -27,6 +27,9 @@ struct xb_archive;
  * compressed.
  */
 int xb_archive_open(const char *path, struct xb_archive **ret, struct xb_error *err);
+/** Likewise, of a file that is open for reading, which it takes over in any case; `name` is for
+ *  messages. */
+int xb_archive_open_fd(int fd, const char *name, struct xb_archive **ret, struct xb_error *err);
 /**
  * Open a Docker archive for the image `name`, NULL being the only one, which is what every name
  * then resolves to. Errors: as xb_archive_open(); -ENOENT: it has no such image.

@@ -86,6 +86,33 @@ by_layout() {
 	"$XBUILD" cache check --root "$W/store.merge"
 }
 
+by_archive() {
+	both_platforms
+	mkdir "$W/archives"
+	for arch in amd64 arm64; do
+		leg $arch linux/$arch -t app:1 --result "$W/archives/$arch.json" -o "type=oci,dest=$W/archives/$arch.tar"
+	done
+	same "$(jq -c .places "$W/archives/arm64.json")" '[{"archive":"arm64.tar"}]'
+	same "$(merge -t "$REG/archives:1" --push "$W/archives"/*.json)" "$(cat "$W/whole")" "digest of the merge"
+	same "$(remote_digest "$REG/archives:1")" "$(cat "$W/whole")"
+	# bytes that are not those of their digest, within an archive of the same size
+	layer=$(tar -xOf "$W/archives/arm64.tar" "blobs/sha256/$(jq -r '.manifests[0].digest' "$W/archives/arm64.json" | cut -c8-)" |
+		jq -r '.layers[-1] | .digest[7:]')
+	offset=$(python3 -c 'import sys, tarfile; print(tarfile.open(sys.argv[1]).getmember("blobs/sha256/" + sys.argv[2]).offset_data)' \
+		"$W/archives/arm64.tar" "$layer")
+	printf x | dd of="$W/archives/arm64.tar" bs=1 seek=$((offset + 20)) conv=notrunc status=none
+	! merge --root "$W/store.archives" -t "$REG/damaged:2" --push "$W/archives"/*.json 2>"$W/err" || fail "it was merged"
+	says "$layer"
+	same "$(tags_of damaged)" "" "tags"
+	truncate -s 3000 "$W/archives/arm64.tar"
+	! merge -t "$REG/damaged:2" --push "$W/archives"/*.json 2>"$W/err" || fail "it was merged"
+	says arm64.json arm64.tar
+	ln -s /etc/passwd "$W/archives/link"
+	jq '.places[0].archive = "link"' "$W/archives/arm64.json" >"$W/archives/arm.json"
+	exits 7 merge -t x "$W/archives/amd64.json" "$W/archives/arm.json"
+	same "$(tags_of damaged)" "" "tags"
+}
+
 # refused STATUS RESULT...: the merge fails, and no tag moves.
 refused() {
 	status=$1
@@ -270,7 +297,10 @@ misused() {
 	exits 2 leg x linux/amd64 --load -t "$REG/x"
 	says "type=image of a leg"
 	exits 2 leg x linux/amd64 -o "type=oci,dest=$W/legs.tar"
-	says "tar=false"
+	says "is not beside the result"
+	exits 2 leg x linux/amd64 -o "type=oci,dest=-"
+	exits 2 leg x linux/amd64 -o "type=docker,dest=$W/legs/x.tar"
+	says "type=docker of a leg"
 	exits 2 leg x linux/amd64 -o "type=oci,dest=$W/other,tar=false"
 	says "is not beside the result"
 	exits 2 env -u SOURCE_DATE_EPOCH "$XBUILD" build --root "$W/s" --platform linux/amd64 --result "$W/legs/x.json" \
@@ -291,6 +321,7 @@ misused() {
 t "one machine builds all" one_machine
 t "two legs and a merge, by a registry, give the digest of one machine" by_registry
 t "two legs and a merge, by layouts, give the digest of one machine" by_layout
+t "two legs and a merge, by archives; damage is noticed" by_archive
 t "legs that do not belong together are refused, and no tag moves" not_together
 t "results that are not what they say are refused, and nothing is named" not_what_it_says
 t "a platform that may fail may be missing" one_fails

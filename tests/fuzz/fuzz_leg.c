@@ -14,6 +14,12 @@ static void write_leg(const struct xb_leg *leg, struct xb_str *text)
 		abort();
 }
 
+static bool leads_out(const char *path)
+{
+	return path != NULL && (path[0] == '/' || strcmp(path, "..") == 0 ||
+				strncmp(path, "../", 3) == 0 || strstr(path, "/../") != NULL);
+}
+
 static void check(const struct xb_leg *leg)
 {
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
@@ -21,10 +27,8 @@ static void check(const struct xb_leg *leg)
 	xb_auto_leg struct xb_leg other = { 0 };
 
 	for (size_t i = 0; i < leg->places.len; i++) {
-		const char *layout = leg->places.items[i].layout;
-
-		if (layout != NULL && (layout[0] == '/' || strncmp(layout, "../", 3) == 0 ||
-				       strstr(layout, "/../") != NULL))
+		if (leads_out(leg->places.items[i].layout) ||
+		    leads_out(leg->places.items[i].archive))
 			abort();
 	}
 	write_leg(leg, &text);

@@ -26,7 +26,8 @@ static const char *const good[][2] = {
 	{ "platforms", "[\"linux/amd64\",\"linux/arm64\",\"linux/s390x?\"]" },
 	{ "index", "{\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
 		   "\"annotations\":{\"a\":\"b\"},\"descriptorAnnotations\":{\"c\":\"d\"}}" },
-	{ "places", "[{\"repository\":\"localhost:5000/team/app\"},{\"layout\":\"legs/arm\"}]" },
+	{ "places", "[{\"repository\":\"localhost:5000/team/app\"},{\"layout\":\"legs/arm\"},"
+		    "{\"archive\":\"arm.tar\"}]" },
 	{ "manifests",
 	  "[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"" D1
 	  "\",\"size\":7,\"annotations\":{\"x\":\"y\"},"
@@ -77,6 +78,7 @@ static void test_read(void **state)
 	assert_string_equal(xb_annotations_get(&leg.index.descriptor, "c"), "d");
 	assert_string_equal(leg.places.items[0].repository, "localhost:5000/team/app");
 	assert_string_equal(leg.places.items[1].layout, "legs/arm");
+	assert_string_equal(leg.places.items[2].archive, "arm.tar");
 	assert_int_equal(leg.manifests.len, 1);
 	assert_int_equal(xb_leg_declared(&leg, &leg.manifests.items[0].platform), 1);
 }
@@ -161,12 +163,15 @@ static void test_refused(void **state)
 		{ "index", "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}",
 		  "index: mediaType" },
 		{ "places", NULL, "places is missing" },
-		{ "places", "[{}]", "places[0]: it needs either" },
+		{ "places", "[{}]", "places[0]: it needs one of" },
 		{ "places", "[7]", "places[0]: it is no object" },
-		{ "places", "[{\"repository\":\"h:1/a\",\"layout\":\"b\"}]", "either" },
+		{ "places", "[{\"repository\":\"h:1/a\",\"layout\":\"b\"}]", "one of" },
 		{ "places", "[{\"layout\":\"/etc\"}]", "leads out" },
 		{ "places", "[{\"layout\":\"..\"}]", "leads out" },
 		{ "places", "[{\"layout\":\"a/../../b\"}]", "leads out" },
+		{ "places", "[{\"layout\":\"a\",\"archive\":\"b\"}]", "one of" },
+		{ "places", "[{\"archive\":\"/etc/x\"}]", "leads out" },
+		{ "places", "[{\"archive\":\"../x\"}]", "leads out" },
 		{ "places", "[{\"layout\":\"\"}]", "leads out" },
 		{ "places", "[{\"layout\":\"a//b\"}]", "leads out" },
 		{ "places", "[{\"repository\":\"localhost:1/a:tag\"}]", "HOST/NAME" },
