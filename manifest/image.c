@@ -159,41 +159,27 @@ int xb_image_check_layers(struct xb_place *place, const struct xb_image *image,
 	return 0;
 }
 
-static int load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
-		struct xb_image *ret, struct xb_error *err)
+/* The image of any platform: that for `wanted`, else the only one. */
+static int find_any(struct xb_place *place, const struct xb_descriptor *root,
+		    const struct xb_platform *wanted, struct xb_image *ret, struct xb_error *err)
 {
-	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
-	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
-	int r = place->ops->resolve(place, tag, &root, err);
-
-	if (r < 0)
-		return r;
-	r = xb_image_find(place, &root, wanted, &image, err);
-	if (r < 0)
-		return r;
-	r = xb_image_check_layers(place, &image, err);
-	if (r < 0)
-		return r;
-	*ret = image;
-	image = XB_IMAGE_INIT;
-	return 0;
-}
-
-int xb_image_load_any(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
-		      struct xb_image *ret, struct xb_error *err)
-{
-	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
 	xb_auto_descriptors struct xb_descriptors images = { 0 };
-	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
 	const struct xb_descriptor *found = NULL;
-	int r = place->ops->resolve(place, tag, &root, err);
+	int r = xb_image_list(place, root, &images, err);
 
-	if (r == 0)
-		r = xb_image_list(place, &root, &images, err);
 	if (r == 0 && xb_descriptors_select(&images, wanted, &found, NULL) < 0)
 		r = select_only(&images, &found, err);
-	if (r == 0)
-		r = read_documents(place, found, &image, err);
+	return r < 0 ? r : read_documents(place, found, ret, err);
+}
+
+static int load_at(struct xb_place *place, const struct xb_descriptor *root,
+		   const struct xb_platform *wanted, bool any, struct xb_image *ret,
+		   struct xb_error *err)
+{
+	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
+	int r = any ? find_any(place, root, wanted, &image, err)
+		    : xb_image_find(place, root, wanted, &image, err);
+
 	if (r == 0)
 		r = xb_image_check_layers(place, &image, err);
 	if (r < 0)
@@ -203,16 +189,30 @@ int xb_image_load_any(struct xb_place *place, const char *tag, const struct xb_p
 	return 0;
 }
 
+static int in_place(const struct xb_place *place, int r, struct xb_error *err)
+{
+	if (r == 0)
+		return 0;
+	(void)xb_error_fault(err, XB_FAULT_STORE);
+	return xb_error_wrap(err, r, "image of %s", place->name);
+}
+
+int xb_image_load_at(struct xb_place *place, const struct xb_descriptor *root,
+		     const struct xb_platform *wanted, bool any, struct xb_image *ret,
+		     struct xb_error *err)
+{
+	return in_place(place, load_at(place, root, wanted, any, ret, err), err);
+}
+
 int xb_image_load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err)
 {
-	int r = load(place, tag, wanted, ret, err);
+	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
+	int r = place->ops->resolve(place, tag, &root, err);
 
-	if (r < 0) {
-		(void)xb_error_fault(err, XB_FAULT_STORE);
-		return xb_error_wrap(err, r, "image of %s", place->name);
-	}
-	return 0;
+	if (r == 0)
+		r = load_at(place, &root, wanted, false, ret, err);
+	return in_place(place, r, err);
 }
 
 /* writing */

@@ -46,11 +46,13 @@ void xb_image_clear(struct xb_image *image);
 int xb_image_load(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
 		  struct xb_image *ret, struct xb_error *err);
 /**
- * As xb_image_load(), for those who want it in spite of its platform: the image for `wanted` if
- * there is one, else the only one, and its config may be of another platform than its index says.
+ * As xb_image_load(), from the descriptor of an index or a manifest. With `any` it is wanted in
+ * spite of its platform: the image for `wanted` if there is one, else the only one, and its config
+ * may be of another platform than its index says.
  */
-int xb_image_load_any(struct xb_place *place, const char *tag, const struct xb_platform *wanted,
-		      struct xb_image *ret, struct xb_error *err);
+int xb_image_load_at(struct xb_place *place, const struct xb_descriptor *root,
+		     const struct xb_platform *wanted, bool any, struct xb_image *ret,
+		     struct xb_error *err);
 /**
  * As xb_image_load(), without looking for the layers' blobs, and starting from a descriptor (of an
  * index or a manifest).

@@ -188,6 +188,13 @@ bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest)
 	return held_size(store, digest) >= 0;
 }
 
+bool xb_blob_exists(const struct xb_store *store, const struct xb_digest *digest)
+{
+	xb_autofree char *path = blob_path(digest);
+
+	return blob_size(store, path) >= 0;
+}
+
 bool xb_blob_is_whole(struct xb_store *store, const struct xb_descriptor *blob)
 {
 	return held_size(store, &blob->digest) == (int64_t)blob->size;

@@ -62,6 +62,8 @@ int xb_blob_import(struct xb_store *store, int fd, const struct xb_digest *diges
 
 /** Whether the blob is there. */
 bool xb_blob_has(struct xb_store *store, const struct xb_digest *digest);
+/** Likewise, without holding it. */
+bool xb_blob_exists(const struct xb_store *store, const struct xb_digest *digest);
 /** Whether it is there and has the size that it should have. */
 bool xb_blob_is_whole(struct xb_store *store, const struct xb_descriptor *blob);
 /**

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cache/origin.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "builder/cache/blob.h"
 #include "builder/cache/db.h"
 #include "builder/cache/state.h"
 
@@ -74,12 +72,11 @@ bool xb_origin_known(struct xb_store *store, const struct xb_digest *blob)
 	return xb_origin_find(store, blob, &places, NULL) >= 0 && places.len > 0;
 }
 
-static bool is_there(const struct xb_store *store, const char *digest)
+static bool is_there(const struct xb_store *store, const char *text)
 {
-	xb_autofree char *path = xb_strdup(digest);
+	struct xb_digest digest = { 0 };
 
-	path[strcspn(path, ":")] = '/';
-	return faccessat(store->blobs, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return xb_digest_parse(xb_view(text), &digest, NULL) == 0 && xb_blob_exists(store, &digest);
 }
 
 static int list_blobs(struct xb_store *store, struct xb_strv *ret, struct xb_error *err)

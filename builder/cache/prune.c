@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "builder/cache/db.h"
+#include "builder/cache/name.h"
 #include "builder/cache/origin.h"
 #include "builder/cache/piece.h"
 #include "builder/cache/record.h"
@@ -328,6 +329,8 @@ static int tidy(struct prune *p, struct xb_error *err)
 {
 	int r = xb_piece_sweep(p->store, err);
 
+	if (r >= 0)
+		r = xb_name_sweep(p->store, err);
 	if (r >= 0)
 		r = xb_use_forget(p->store, &p->names, err);
 	if (r >= 0)

@@ -25,6 +25,20 @@ int xb_caches_read(const struct xb_strv *from, const struct xb_strv *to, struct 
 	return r;
 }
 
+static bool any_remote(const struct xb_cache_specs *specs)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < specs->len; i++)
+		any |= specs->items[i].type == XB_CACHE_REGISTRY;
+	return any;
+}
+
+bool xb_caches_ask(const struct xb_caches *caches)
+{
+	return any_remote(&caches->from) || any_remote(&caches->to);
+}
+
 int xb_caches_prepare(struct xb_caches *caches, const struct xb_registry_opener *opener,
 		      struct xb_solve_request *what, struct xb_error *err)
 {

@@ -21,6 +21,8 @@ void xb_caches_clear(struct xb_caches *caches);
 /** Read the options. Errors: fault usage. */
 int xb_caches_read(const struct xb_strv *from, const struct xb_strv *to, struct xb_caches *ret,
 		   struct xb_error *err);
+/** Whether a registry is asked for any of them. */
+bool xb_caches_ask(const struct xb_caches *caches);
 /** Say to the solver of `what` (whose plan and store are set) what to look for and what to keep. */
 int xb_caches_prepare(struct xb_caches *caches, const struct xb_registry_opener *opener,
 		      struct xb_solve_request *what, struct xb_error *err);

@@ -48,6 +48,7 @@ static int solve(const struct xb_invocation *invocation, struct xb_build_request
 		.max_layer = request->max_layer,
 		.no_cache = request->options.no_cache,
 		.no_network = request->no_network,
+		.offline = request->options.offline,
 		.keep_going = request->options.keep_going,
 		.optional = request->optional.items,
 		.forms = &forms,

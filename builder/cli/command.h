@@ -25,6 +25,8 @@ typedef int xb_command(const struct xb_invocation *invocation, struct xb_error *
 xb_command xb_cmd_build;
 /** xbuild plan [OPTIONS] PATH */
 xb_command xb_cmd_plan;
+/** xbuild lock [OPTIONS] PATH */
+xb_command xb_cmd_lock;
 /** xbuild run [OPTIONS] IMAGE [COMMAND…] */
 xb_command xb_cmd_run;
 /** xbuild dump dockerfile|plan|config … */

@@ -23,6 +23,7 @@ static const struct {
 } commands[] = {
 	{ "build", xb_cmd_build, false, "build a Dockerfile (`build` may be left out)" },
 	{ "plan", xb_cmd_plan, false, "show what would run, where and why" },
+	{ "lock", xb_cmd_lock, true, "write down what bases and fetched things are" },
 	{ "run", xb_cmd_run, true, "run an image, emulated where needed" },
 	{ "images", xb_cmd_images, false, "list the store's images" },
 	{ "tag", xb_cmd_tag, false, "give an image of the store another name" },

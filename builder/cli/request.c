@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,129 +18,12 @@
 #include "builder/dockerfile/frontend.h"
 #include "builder/dockerfile/limits.h"
 #include "builder/plan/make.h"
+#include "builder/plan/scout.h"
 #include "builder/solve/remote.h"
 #include "manifest/reference.h"
 #include "platforms/host.h"
 
 #define MAX_JOBS 1024
-
-#define AT(member) offsetof(struct xb_build_options, member)
-
-const struct xb_option xb_build_option_table[] = {
-	{ "platform", 0, XB_OPTION_LIST, AT(platforms), "LIST",
-	  "platforms to build for (default: this machine's)" },
-	{ "file", 'f', XB_OPTION_TEXT, AT(file), "PATH",
-	  "the Dockerfile: a path, a URL or - (default: PATH/Dockerfile)" },
-	{ "tag", 't', XB_OPTION_LIST, AT(names), "NAME", "name of the result" },
-	{ "output", 'o', XB_OPTION_LIST, AT(outputs), "SPEC",
-	  "where the result goes: type=oci|docker|local|tar|image,dest=PATH" },
-	{ "build-arg", 0, XB_OPTION_LIST, AT(build_args), "NAME[=VALUE]", "value of an ARG" },
-	{ "build-context", 0, XB_OPTION_LIST, AT(build_contexts), "NAME=VALUE",
-	  "directory, URL, git repository, oci-layout://DIR[:TAG] or docker-image://NAME" },
-	{ "target", 0, XB_OPTION_TEXT, AT(target), "STAGE", "stage to build (default: the last)" },
-	{ "label", 0, XB_OPTION_LIST, AT(labels), "NAME=VALUE", "label of the result" },
-	{ "add-host", 0, XB_OPTION_LIST, AT(hosts), "NAME:IP", "line of /etc/hosts in steps" },
-	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE",
-	  "network of steps: default, host, none" },
-	{ "secret", 0, XB_OPTION_LIST, AT(secrets), "SPEC",
-	  "secret of RUN --mount=type=secret: id=ID,src=PATH or id=ID,env=NAME" },
-	{ "ssh", 0, XB_OPTION_LIST, AT(agents), "ID[=SOCKET]",
-	  "SSH agent of RUN --mount=type=ssh: default, or ID=SOCKET" },
-	{ "allow", 0, XB_OPTION_LIST, AT(allowed), "WHAT",
-	  "let steps have security.insecure, device or device=NAME" },
-	{ "shm-size", 0, XB_OPTION_TEXT, AT(shm_size), "SIZE", "size of /dev/shm in steps (64m)" },
-	{ "ulimit", 0, XB_OPTION_LIST, AT(ulimits), "NAME=SOFT[:HARD]",
-	  "limit of steps' processes, such as nofile=1024:4096" },
-	{ "resource", 0, XB_OPTION_LIST, AT(resources), "KEY=VALUE",
-	  "limit of each step: memory, memory-swap, cpu-shares, cpu-period, cpu-quota, "
-	  "cpuset-cpus, cpuset-mems, pids" },
-	{ "cgroup-parent", 0, XB_OPTION_TEXT, AT(cgroup_parent), "PATH",
-	  "control group in which steps get theirs" },
-	{ "no-cache", 0, XB_OPTION_FLAG, AT(no_cache), NULL, "run every step" },
-	{ "no-cache-filter", 0, XB_OPTION_LIST, AT(no_cache_filters), "STAGE",
-	  "run every step of these stages" },
-	{ "cache-from", 0, XB_OPTION_LIST, AT(cache_from), "SPEC",
-	  "cache to look into: type=registry,ref=NAME or type=local,src=DIR" },
-	{ "cache-to", 0, XB_OPTION_LIST, AT(cache_to), "SPEC",
-	  "cache to write: type=registry,ref=NAME, type=local,dest=DIR or type=inline; "
-	  "mode=min|max" },
-	{ "pull", 0, XB_OPTION_FLAG, AT(pull), NULL,
-	  "ask registries also for images that the store has a tag of" },
-	{ "push", 0, XB_OPTION_FLAG, AT(push), NULL, "push the result: -o type=registry" },
-	{ "allow-drop", 0, XB_OPTION_FLAG, AT(allow_drop), NULL,
-	  "let pushed tags lose platforms that they have now" },
-	{ "dry-run", 0, XB_OPTION_FLAG, AT(dry_run), NULL,
-	  "push nothing: print what would become of each tag" },
-	{ "load", 0, XB_OPTION_FLAG, AT(load), NULL,
-	  "keep the result in the store, as without -o" },
-	{ "annotation", 0, XB_OPTION_LIST, AT(annotations), "[TYPE:]NAME=VALUE",
-	  "annotation of the result; TYPE: manifest, index, manifest-descriptor, "
-	  "index-descriptor" },
-	{ "provenance", 0, XB_OPTION_TEXT, AT(provenance), "false", "attestations are not made" },
-	{ "sbom", 0, XB_OPTION_TEXT, AT(sbom), "false", "likewise" },
-	{ "attest", 0, XB_OPTION_LIST, AT(attestations), "type=TYPE,disabled=true", "likewise" },
-	{ "builder", 0, XB_OPTION_TEXT, AT(builder), "default", "there is no other" },
-	{ "allow-mismatch", 0, XB_OPTION_LIST, AT(mismatches), "LIST",
-	  "what may be of another platform: shadowed-arg, stage-platform, pinned-target, "
-	  "digest-pin, base-platform" },
-	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
-	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
-	{ "metadata-file", 0, XB_OPTION_TEXT, AT(metadata_file), "PATH",
-	  "write the result's descriptor as JSON" },
-	{ "iidfile", 0, XB_OPTION_TEXT, AT(iid_file), "PATH", "write the result's digest" },
-	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
-	{ "leg", 0, XB_OPTION_LIST, AT(legs), "LIST",
-	  "build these platforms of --platform alone, as a leg for `xbuild merge`" },
-	{ "result", 0, XB_OPTION_TEXT, AT(result), "FILE", "what `xbuild merge` reads of a leg" },
-	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
-	  "what a leg is built from (default: the commit of the context's repository)" },
-	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
-	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
-	  "what a base's layer may unpack to, such as 20G" },
-	{ "cache-limit", 0, XB_OPTION_TEXT, AT(cache_limit), "SIZE",
-	  "what the store may take, such as 20G, or none" },
-	{ "snapshots", 0, XB_OPTION_TEXT, AT(snapshots), "MEANS",
-	  "trees of steps: auto, overlay or copy" },
-	{ "keep-going", 'k', XB_OPTION_FLAG, AT(keep_going), NULL,
-	  "a step that fails stops only what needs it" },
-	{ "jobs", 'j', XB_OPTION_TEXT, AT(jobs), "N", "steps at once (default: processors)" },
-	XB_REGISTRY_OPTION_ROWS(xb_build_options, registries),
-	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
-	{ "call", 0, XB_OPTION_TEXT, AT(call), "WHAT",
-	  "instead of building: check, outline or targets[,format=json]" },
-	{ "check", 0, XB_OPTION_FLAG, AT(check), NULL, "--call=check" },
-	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
-	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
-	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ 0 },
-};
-
-void xb_build_options_clear(struct xb_build_options *o)
-{
-	xb_strv_clear(&o->platforms);
-	xb_strv_clear(&o->legs);
-	xb_strv_clear(&o->names);
-	xb_strv_clear(&o->outputs);
-	xb_strv_clear(&o->build_args);
-	xb_strv_clear(&o->build_contexts);
-	xb_strv_clear(&o->labels);
-	xb_strv_clear(&o->hosts);
-	xb_strv_clear(&o->secrets);
-	xb_strv_clear(&o->agents);
-	xb_strv_clear(&o->ulimits);
-	xb_strv_clear(&o->resources);
-	xb_strv_clear(&o->allowed);
-	xb_strv_clear(&o->emulators);
-	xb_strv_clear(&o->mismatches);
-	xb_strv_clear(&o->no_cache_filters);
-	xb_strv_clear(&o->cache_from);
-	xb_strv_clear(&o->cache_to);
-	xb_strv_clear(&o->annotations);
-	xb_strv_clear(&o->attestations);
-	xb_registry_flags_clear(&o->registries);
-}
 
 void xb_build_request_clear(struct xb_build_request *request)
 {
@@ -430,6 +312,27 @@ static int read_parity(struct xb_build_request *request, struct xb_error *err)
 	return r;
 }
 
+/* What cannot be done without asking anybody; NULL: there is nothing. */
+static const char *asks_anyway(const struct xb_build_request *request)
+{
+	for (size_t i = 0; i < request->outputs.len; i++) {
+		if (request->outputs.items[i].push)
+			return "an output that is pushed";
+	}
+	if (xb_caches_ask(&request->caches))
+		return "a cache of a registry";
+	return request->options.pull ? "--pull" : NULL;
+}
+
+static int check_offline(const struct xb_build_request *request, struct xb_error *err)
+{
+	const char *what = request->options.offline ? asks_anyway(request) : NULL;
+
+	return what == NULL
+		       ? 0
+		       : xb_error_usage(err, "leave one of them out", "--offline and %s", what);
+}
+
 static int check_operands(const struct xb_build_request *request, struct xb_error *err)
 {
 	const char *file;
@@ -471,6 +374,8 @@ int xb_build_request_read(const struct xb_invocation *invocation, struct xb_buil
 		r = readers[i](request, err);
 	if (r == 0)
 		r = check_names(&request->options, err);
+	if (r == 0)
+		r = check_offline(request, err);
 	if (r == 0)
 		r = check_operands(request, err);
 	return r;
@@ -514,7 +419,8 @@ static struct xb_fetch_options fetch_options(struct xb_build_request *request)
 		.progress = is_told(&request->options) ? tell : NULL,
 		.ssh_agent = agent != NULL ? agent->socket : NULL,
 		.cancel_fd = request->stop_fd,
-		.fresh = request->options.no_cache,
+		.fresh = request->options.no_cache && !request->options.offline,
+		.offline = request->options.offline,
 		.max_size = request->max_layer,
 	};
 }
@@ -645,6 +551,56 @@ static int check_clock(const struct xb_build_request *request, struct xb_error *
 			      "--result: a leg needs a clock, and SOURCE_DATE_EPOCH is not set");
 }
 
+/* ---- pins ---------------------------------------------------------------------------------- */
+
+struct xb_pinning xb_build_request_pinning(const struct xb_build_request *request)
+{
+	return (struct xb_pinning){
+		.file = request->options.lock_file,
+		.context = request->context,
+	};
+}
+
+int xb_build_request_pin_fetches(struct xb_build_request *request, struct xb_pins *pins,
+				 struct xb_error *err)
+{
+	const struct xb_fetch_options fetch = fetch_options(request);
+
+	return xb_pinning_fetch(request->plan, request->store, &fetch, &request->pins, pins, err);
+}
+
+/* Before the file is written for the first time there is nothing to read. */
+static int read_pins(struct xb_build_request *request, struct xb_error *err)
+{
+	struct xb_pinning pinning = xb_build_request_pinning(request);
+	xb_auto_error struct xb_error fault = XB_ERROR_INIT;
+	int r;
+
+	if (!request->options.locked && !request->locking)
+		return 0;
+	r = xb_pinning_read(&pinning, &request->pins, &fault);
+	if (r < 0 && request->locking && fault.fault == XB_FAULT_USAGE)
+		r = 0;
+	if (r < 0)
+		xb_error_move(err, &fault);
+	return r < 0 ? r
+		     : xb_pinning_drop(&request->pins, &request->options.updates, &request->renewed,
+				       err);
+}
+
+static int pin_plan(struct xb_build_request *request, const struct xb_fetch_options *fetch,
+		    struct xb_error *err)
+{
+	bool locked = request->options.locked;
+	int r = locked ? xb_pinning_apply(request->plan, &request->pins, err) : 0;
+
+	if (r == 0 && request->options.offline)
+		r = xb_pinning_check_offline(request->plan, request->store, fetch, err);
+	if (r == 0 && locked)
+		xb_pinning_tell_unused(&request->pins);
+	return r;
+}
+
 static int make_plan(struct xb_build_request *request, struct xb_error *err)
 {
 	size_t asked = whole(request)->len;
@@ -667,12 +623,19 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 		.grants = xb_granted_for_plan(&request->granted),
 	};
 	struct xb_fetch_options fetch = fetch_options(request);
+	xb_auto_plan_wants struct xb_plan_wants wants = { 0 };
 	int r;
 
 	xb_sources_set_fetch(request->sources, &fetch);
+	xb_plan_scout(&what, &wants);
+	r = xb_sources_expect(request->sources, &wants, err);
+	if (r < 0)
+		return r;
 	drop_impossible(request, &what);
 	what.platform_count = request->platforms.len;
 	r = xb_plan_make(&what, &request->plan, err);
+	if (r == 0)
+		r = pin_plan(request, &fetch, err);
 	if (r == 0)
 		request->epoch = request->plan->epoch;
 	for (size_t i = 0; r == 0 && i < request->outputs.len; i++)
@@ -683,6 +646,13 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 
 static int open_sources(struct xb_build_request *request, struct xb_error *err)
 {
+	const struct xb_roots_policy policy = {
+		.fresh = request->options.pull,
+		.offline = request->options.offline,
+		.pins = &request->pins,
+		.locked = request->options.locked,
+		.renewed = &request->renewed,
+	};
 	struct xb_registry_opener opener;
 	int r = xb_sources_new(request->store, &request->options.build_contexts, &request->sources,
 			       err);
@@ -690,7 +660,7 @@ static int open_sources(struct xb_build_request *request, struct xb_error *err)
 	request->registries.cancel_fd = request->stop_fd;
 	opener = xb_registries_opener(&request->registries);
 	if (r == 0)
-		xb_sources_set_registry(request->sources, &opener, request->options.pull);
+		xb_sources_set_registry(request->sources, &opener, &policy);
 	return r;
 }
 
@@ -703,6 +673,8 @@ int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_buil
 	r = xb_build_request_dockerfile(request, err);
 	if (r == 0)
 		r = xb_build_request_store(request, err);
+	if (r == 0)
+		r = read_pins(request, err);
 	if (r == 0)
 		r = open_sources(request, err);
 	if (r == 0)

@@ -10,12 +10,14 @@
 #include "base/array.h"
 #include "builder/cache/means.h"
 #include "builder/cache/store.h"
+#include "builder/cli/build_options.h"
 #include "builder/cli/caches.h"
 #include "builder/cli/command.h"
 #include "builder/cli/leg.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/options.h"
 #include "builder/cli/parity.h"
+#include "builder/cli/pinning.h"
 #include "builder/cli/platforms.h"
 #include "builder/cli/registries.h"
 #include "builder/context/context.h"
@@ -25,68 +27,6 @@
 #include "builder/solve/output.h"
 #include "builder/solve/secret.h"
 #include "builder/solve/sources.h"
-
-/** What the options of `build` and `plan` set. */
-struct xb_build_options {
-	struct xb_strv platforms;
-	struct xb_strv legs;
-	struct xb_strv names;
-	struct xb_strv outputs;
-	struct xb_strv build_args;
-	struct xb_strv build_contexts;
-	struct xb_strv labels;
-	struct xb_strv hosts;
-	struct xb_strv secrets;
-	struct xb_strv agents;
-	struct xb_strv ulimits;
-	struct xb_strv resources;
-	struct xb_strv allowed;
-	struct xb_strv emulators;
-	struct xb_strv mismatches;
-	struct xb_strv no_cache_filters;
-	struct xb_strv cache_from;
-	struct xb_strv cache_to;
-	struct xb_strv annotations;
-	struct xb_strv attestations;
-	struct xb_registry_flags registries;
-	const char *file;
-	const char *target;
-	const char *progress;
-	const char *metadata_file;
-	const char *iid_file;
-	const char *network;
-	const char *shm_size;
-	const char *cgroup_parent;
-	const char *jobs;
-	const char *max_layer;
-	const char *cache_limit;
-	const char *snapshots;
-	const char *root;
-	const char *format;
-	const char *provenance;
-	const char *sbom;
-	const char *builder;
-	const char *call;
-	const char *result;
-	const char *revision;
-	bool check;
-	bool no_cache;
-	bool keep_going;
-	bool pull;
-	bool load;
-	bool push;
-	bool allow_drop;
-	bool dry_run;
-	bool quiet;
-	bool no_emulation;
-	bool help;
-};
-
-/** Release. */
-void xb_build_options_clear(struct xb_build_options *o);
-
-/** The table for xb_options_parse() into a struct xb_build_options. */
-extern const struct xb_option xb_build_option_table[];
 
 /** A build that is ready to be planned or solved. Starts as `{ 0 }`; do not copy it. */
 struct xb_build_request {
@@ -115,6 +55,9 @@ struct xb_build_request {
 	uint64_t cache_limit; /**< as for xb_limit_set() */
 	enum xb_means means;  /**< as for xb_means_choose() */
 	bool no_network;
+	bool locking;	     /**< the lock file is about to be written: pins hold, and may lack */
+	struct xb_pins pins; /**< of the lock file */
+	struct xb_strv renewed; /**< references that --update names */
 	struct xb_store *store;
 	struct xb_context *context;
 	struct xb_dockerfile *dockerfile; /**< also of a text with a fault: `part` is then set */
@@ -144,5 +87,11 @@ int xb_build_request_plan(const struct xb_invocation *invocation, struct xb_buil
 int xb_build_request_store(struct xb_build_request *request, struct xb_error *err);
 /** Open the context and read the Dockerfile alone. */
 int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err);
+
+/** The lock file of a build; once the context is there. */
+struct xb_pinning xb_build_request_pinning(const struct xb_build_request *request);
+/** Note in `pins` what the plan fetches, see xb_pinning_fetch(). */
+int xb_build_request_pin_fetches(struct xb_build_request *request, struct xb_pins *pins,
+				 struct xb_error *err);
 
 #endif

@@ -85,7 +85,9 @@ struct xb_fetch_options {
 	const char *ssh_agent; /**< GIT: absolute path of the socket of the user's SSH agent (id
 				  "default"), or NULL: git over ssh has no keys */
 	int cancel_fd;	       /**< readable once the fetch has to end (-ECANCELED), or -1 */
-	bool fresh; /**< --no-cache: do not take the store's word that it is still good */
+	bool fresh;   /**< --no-cache: do not take the store's word that it is still good */
+	bool offline; /**< ask nobody: what the store has will do, else -ENETUNREACH. A repository
+			 is only found by the whole id of a commit */
 	/**
 	 * HTTP: "ALGORITHM:HEX" that the body has to have; GIT: the commit's id, or a beginning of
 	 * it of at least one digit, that the name has to lead to (with a URL's own as well, both
@@ -97,5 +99,9 @@ struct xb_fetch_options {
 	enum xb_fetch_git_dir git_dir; /**< GIT */
 	uint64_t max_size; /**< bytes that may be fetched, or unpacked to; 0: the default */
 };
+
+/** The error of what the store does not have and may not be asked for: -ENETUNREACH, fault
+ * registry. `what` may be shown. */
+int xb_fetch_offline(const char *what, struct xb_error *err);
 
 #endif

@@ -220,6 +220,8 @@ static int get(const struct job *job, struct xb_git *git, struct xb_git_target *
 		r = find(job, key, &content, target, ret, err);
 	if (r > 0)
 		r = xb_git_check(target, &job->checks, err);
+	else if (r == 0 && job->options->offline)
+		r = xb_fetch_offline(git->shown, err);
 	else if (r == 0)
 		r = make(job, git, key, &content, target, ret, err);
 	return r;
@@ -241,6 +243,9 @@ int xb_fetch_git(struct xb_store *store, const struct xb_git_url *url,
 	if (r == 0)
 		r = xb_git_open(&git, &url->address, xb_git_schemes(url->address.scheme, options),
 				job.known_hosts, options, err);
+	if (r == 0 && options->offline &&
+	    (url->ref == NULL || !xb_git_is_commit(xb_view(url->ref))))
+		r = xb_fetch_offline(git.shown, err);
 	if (r == 0)
 		r = xb_git_resolve(&git, url, &job.checks, &target, err);
 	if (r == 0)

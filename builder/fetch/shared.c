@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "builder/fetch/fetch.h"
 
 enum { LOCK_POLL_MS = 100 };
 
@@ -39,4 +40,11 @@ int xb_fetch_turn(struct xb_store *store, const char *key, int cancel_fd, struct
 			return xb_fetch_interrupted(err);
 	}
 	return r;
+}
+
+int xb_fetch_offline(const char *what, struct xb_error *err)
+{
+	(void)xb_error_set(err, -ENETUNREACH, "--offline, and not in the store: %s", what);
+	(void)xb_error_hint(err, "a build without --offline gets it");
+	return xb_error_fault(err, XB_FAULT_REGISTRY);
 }

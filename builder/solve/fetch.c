@@ -52,7 +52,8 @@ int xb_step_fetch(struct xb_step_shared *shared, size_t index, struct xb_result 
 		.progress = tell,
 		.ssh_agent = agent_of(shared),
 		.cancel_fd = shared->cancel_fd,
-		.fresh = shared->no_cache,
+		.fresh = shared->no_cache && !shared->offline,
+		.offline = shared->offline,
 		.max_size = shared->max_layer,
 	};
 	struct xb_fetched fetched;

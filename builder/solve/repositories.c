@@ -69,6 +69,7 @@ static int not_asked(const struct xb_reference *ref, struct xb_error *err)
 	xb_autofree char *name = xb_reference_name(ref);
 
 	(void)xb_error_set(err, -ENETUNREACH, "%s: registries are not asked", name);
+	(void)xb_error_hint(err, "`xbuild pull NAME`, or a build without --offline, gets it");
 	return xb_error_fault(err, XB_FAULT_REGISTRY);
 }
 

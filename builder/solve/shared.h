@@ -48,6 +48,7 @@ struct xb_step_shared {
 	bool keep_keys;	    /**< results tell their steps' keys */
 	struct xb_imports *imports; /**< caches outside of the store, NULL: none */
 	bool no_network;	    /**< steps have no network */
+	bool offline;		    /**< the builder asks nobody */
 	struct xb_crew *crew;	    /**< helps those who pack */
 	struct xb_standby *standby; /**< commands' sandboxes, made ahead */
 	const unsigned char *uses;  /**< of each step's result: a set of enum xb_result_use */

@@ -614,6 +614,7 @@ int xb_solve(const struct xb_solve_request *request, struct xb_results *ret, str
 			.imports = request->imports,
 			.keep_keys = request->keep_keys,
 			.no_network = request->no_network,
+			.offline = request->offline,
 			.cancel_fd = -1,
 		},
 		.tasks = xb_calloc(request->plan->step_count, sizeof(struct task)),

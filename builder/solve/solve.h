@@ -61,6 +61,7 @@ struct xb_solve_request {
 	bool pack_images; /**< the layers of the results are packed, whatever outputs want */
 	bool pack_all;	  /**< the layers of all steps are */
 	bool no_network;
+	bool offline;	 /**< nothing is fetched: what is in the store has to do */
 	bool keep_going; /**< a step that fails stops only what needs it */
 	/** Of each target of the plan: it may fail without failing the build. NULL: none may. */
 	const bool *optional;

@@ -2,12 +2,12 @@
 #include "builder/solve/sources.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/pool.h"
 #include "builder/cache/origin.h"
 #include "builder/cache/place.h"
-#include "builder/cache/tag.h"
 #include "builder/plan/fetch.h"
 #include "builder/solve/remote.h"
 #include "builder/solve/repositories.h"
@@ -40,16 +40,18 @@ struct found {
 	bool any; /* it may be an image for another platform */
 	struct xb_image *image;
 	struct xb_place *place;
+	const struct xb_root *root; /* NULL: it is of a layout */
 };
 struct found_list XB_ARRAY(struct found);
 
 struct xb_sources {
 	struct xb_store *store;
-	struct xb_store_place tagged; /* the store, for its tags */
 	struct named_list named;
-	struct found_list found;
 	struct xb_repositories *repositories; /* NULL: there are none */
-	bool fresh;			      /* tags of the store do not count */
+	struct xb_roots *roots;
+	bool offline;
+	pthread_mutex_t lock; /* guards `found` while it grows, which it does while planning */
+	struct found_list found;
 	struct xb_fetch_options fetch;
 };
 
@@ -157,7 +159,8 @@ int xb_sources_new(struct xb_store *store, const struct xb_strv *named, struct x
 	xb_auto_sources struct xb_sources *sources = xb_calloc(1, sizeof(*sources));
 
 	sources->store = store;
-	sources->tagged = xb_store_place(store);
+	sources->roots = xb_roots_new(store, NULL, &(struct xb_roots_policy){ 0 });
+	(void)pthread_mutex_init(&sources->lock, NULL);
 	sources->fetch.cancel_fd = -1;
 	for (size_t i = 0; i < named->len; i++) {
 		struct xb_view value = xb_view(named->items[i]);
@@ -197,7 +200,9 @@ void xb_sources_free(struct xb_sources *sources)
 		xb_image_clear(sources->found.items[i].image);
 		free(sources->found.items[i].image);
 	}
+	xb_roots_free(sources->roots);
 	xb_repositories_free(sources->repositories);
+	(void)pthread_mutex_destroy(&sources->lock);
 	xb_array_clear(&sources->named);
 	xb_array_clear(&sources->found);
 	free(sources);
@@ -232,74 +237,64 @@ static struct named *find_named(const struct xb_sources *sources, const char *te
 	return NULL;
 }
 
-/* The store's tag of that name, in its own spelling or normalised; NULL: there is none. */
-static int find_tag(struct xb_sources *sources, const char *name, char **ret_digest,
-		    struct xb_error *err)
-{
-	xb_autofree char *reference = normal_reference(name);
-	xb_auto_tags struct xb_tags tags = { 0 };
-	int r = xb_tag_list(sources->store, &tags, err);
-
-	for (size_t i = 0; r == 0 && *ret_digest == NULL && i < tags.len; i++) {
-		xb_autofree char *other = normal_reference(tags.items[i].name);
-
-		if (strcmp(tags.items[i].name, name) == 0 ||
-		    (reference != NULL && other != NULL && strcmp(reference, other) == 0))
-			*ret_digest = xb_strdup(tags.items[i].descriptor.digest.text);
-	}
-	return r;
-}
-
-/* In a registry: `*ret_tag` is a digest where the name has one, else its tag. */
-static int locate_remote(struct xb_sources *sources, const char *name, struct xb_place **ret,
-			 char **ret_tag, struct xb_error *err)
-{
-	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
-	int r = xb_reference_parse(xb_view(name), &ref, err);
-
-	if (r < 0) {
-		(void)xb_error_fault(err, XB_FAULT_SOURCE);
-		return r;
-	}
-	if (sources->repositories == NULL) {
-		(void)xb_error_set(err, -ENOENT,
-				   "no image called %s among the build contexts and the store's "
-				   "tags, and registries are not asked",
-				   name);
-		(void)xb_error_hint(err, "give it with --build-context %s=oci-layout://DIR[:TAG]",
-				    name);
-		return xb_error_fault(err, XB_FAULT_REGISTRY);
-	}
-	xb_reference_complete(&ref);
-	*ret_tag = xb_strdup(xb_digest_empty(&ref.digest) ? ref.tag : ref.digest.text);
-	return xb_repositories_open(sources->repositories, &ref, ret, err);
-}
-
-/* Which place and which name in it `name` means. */
-static int locate(struct xb_sources *sources, const char *name, struct xb_place **ret,
-		  char **ret_tag, struct xb_error *err)
+/* The name of an image that `name` is another name of, or itself. */
+static const char *image_of(const struct xb_sources *sources, const char *name,
+			    struct named **ret_named)
 {
 	struct named *named = find_named(sources, name);
-	int r = 0;
 
 	if (named != NULL && named->image != NULL) {
 		name = named->image;
 		named = find_named(sources, name);
 	}
 	/* A name of a name of an image is not followed: it might lead in a circle. */
-	if (named != NULL && named->layout != NULL) {
-		*ret = &named->place.place;
-		*ret_tag = xb_strdup(named->tag);
-		return 0;
+	*ret_named = named != NULL && named->layout != NULL ? named : NULL;
+	return name;
+}
+
+static int load_layout(struct named *named, const struct xb_platform *platform, bool any,
+		       struct found *found, struct xb_image *image, struct xb_error *err)
+{
+	struct xb_place *place = &named->place.place;
+	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
+	int r = place->ops->resolve(place, named->tag, &root, err);
+
+	found->place = place;
+	if (r == 0)
+		return xb_image_load_at(place, &root, platform, any, image, err);
+	(void)xb_error_fault(err, XB_FAULT_STORE);
+	return xb_error_wrap(err, r, "image of %s", place->name);
+}
+
+/* A document is not in the store, and nobody is asked. */
+static int not_here(const char *name, const struct xb_platform *platform, struct xb_error *err)
+{
+	xb_autofree char *text = xb_format("%s for %s", name, xb_platform_name(platform).text);
+
+	xb_error_clear(err);
+	return xb_roots_not_here(text, err);
+}
+
+static int load_image(struct xb_sources *sources, const char *name,
+		      const struct xb_platform *platform, bool any, struct found *found,
+		      struct xb_image *image, struct xb_error *err)
+{
+	xb_auto_error struct xb_error fault = XB_ERROR_INIT;
+	int r = xb_roots_find(sources->roots, name, &found->root, &fault);
+
+	if (r == 0) {
+		found->place = found->root->place;
+		r = xb_image_load_at(found->place, &found->root->descriptor, platform, any, image,
+				     &fault);
+		if (r == -ENOENT && sources->offline && fault.fault == XB_FAULT_STORE)
+			r = not_here(name, platform, &fault);
 	}
-	if (!sources->fresh)
-		r = find_tag(sources, name, ret_tag, err);
-	if (r < 0)
-		return r;
-	if (*ret_tag == NULL)
-		return locate_remote(sources, name, ret, ret_tag, err);
-	*ret = &sources->tagged.place;
-	return 0;
+	if (r == 0)
+		r = xb_roots_check(sources->roots, found->root, platform, &image->descriptor.digest,
+				   &fault);
+	if (r < 0 && err != NULL)
+		xb_error_move(err, &fault);
+	return r;
 }
 
 static const struct found *find_found(const struct xb_sources *sources, const char *name,
@@ -315,38 +310,144 @@ static const struct found *find_found(const struct xb_sources *sources, const ch
 	return NULL;
 }
 
+/* Keep what was found, unless another thread was faster; the one that is kept. */
+static const struct xb_image *keep(struct xb_sources *sources, const struct found *found,
+				   struct xb_image *image)
+{
+	const struct found *known;
+	struct found *added;
+
+	(void)pthread_mutex_lock(&sources->lock);
+	known = find_found(sources, found->name, &found->platform, found->any);
+	if (known == NULL) {
+		added = xb_array_push(&sources->found);
+		*added = *found;
+		added->name = xb_strdup(found->name);
+		added->image = xb_alloc(sizeof(*added->image));
+		*added->image = *image;
+		*image = XB_IMAGE_INIT;
+		known = added;
+	}
+	image = known->image;
+	(void)pthread_mutex_unlock(&sources->lock);
+	return image;
+}
+
+static const struct xb_image *recall(struct xb_sources *sources, const char *name,
+				     const struct xb_platform *platform, bool any)
+{
+	const struct found *known;
+	const struct xb_image *image;
+
+	(void)pthread_mutex_lock(&sources->lock);
+	known = find_found(sources, name, platform, any);
+	image = known != NULL ? known->image : NULL;
+	(void)pthread_mutex_unlock(&sources->lock);
+	return image;
+}
+
 static int source_image(void *context, const char *name, const struct xb_platform *platform,
 			bool any, const struct xb_image **ret, struct xb_error *err)
 {
 	struct xb_sources *sources = context;
-	const struct found *known = find_found(sources, name, platform, any);
-	struct xb_place *place = NULL;
-	xb_autofree char *tag = NULL;
+	struct found found = { .name = (char *)(uintptr_t)name, .platform = *platform, .any = any };
 	xb_auto_image struct xb_image image = XB_IMAGE_INIT;
-	struct found *found;
+	struct named *layout = NULL;
+	const char *meant;
 	int r;
 
-	if (known != NULL) {
-		*ret = known->image;
+	*ret = recall(sources, name, platform, any);
+	if (*ret != NULL)
 		return 0;
-	}
-	r = locate(sources, name, &place, &tag, err);
-	if (r == 0)
-		r = any ? xb_image_load_any(place, tag, platform, &image, err)
-			: xb_image_load(place, tag, platform, &image, err);
+	meant = image_of(sources, name, &layout);
+	r = layout != NULL ? load_layout(layout, platform, any, &found, &image, err)
+			   : load_image(sources, meant, platform, any, &found, &image, err);
 	if (r < 0)
 		return r;
-	found = xb_array_push(&sources->found);
-	found->name = xb_strdup(name);
-	found->platform = *platform;
-	found->any = any;
-	found->place = place;
-	found->image = xb_alloc(sizeof(*found->image));
-	*found->image = image;
-	image = XB_IMAGE_INIT;
-	*ret = found->image;
+	*ret = keep(sources, &found, &image);
 	return 0;
 }
+
+/* ---- what a plan will ask for -------------------------------------------------------------- */
+
+/* Images that are looked for at once. */
+struct expectation {
+	struct xb_sources *sources;
+	const struct xb_plan_wants *wants;
+};
+
+static int expect_one(void *context, size_t number, struct xb_error *err)
+{
+	const struct expectation *e = context;
+	const struct xb_plan_want *want = &e->wants->items[number];
+	const struct xb_image *image = NULL;
+
+	/* what goes wrong the planner meets again, where it can say at which instruction */
+	(void)err;
+	(void)source_image(e->sources, want->name, &want->platform, false, &image, NULL);
+	return 0;
+}
+
+/* The names of images among what is wanted, each once. */
+static void list_names(struct xb_sources *sources, const struct xb_plan_wants *wants,
+		       struct xb_strv *ret)
+{
+	for (size_t i = 0; i < wants->len; i++) {
+		struct named *layout = NULL;
+		const char *name = image_of(sources, wants->items[i].name, &layout);
+
+		if (layout == NULL && xb_strv_find(ret, name) < 0)
+			xb_strv_push(ret, name);
+	}
+}
+
+static int tell_missing(struct xb_sources *sources, struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv here = XB_STRV_INIT;
+	xb_auto_strv struct xb_strv pinned = XB_STRV_INIT;
+	xb_autofree char *text = NULL;
+
+	xb_roots_missing(sources->roots, XB_ROOT_NOT_HERE, &here);
+	xb_roots_missing(sources->roots, XB_ROOT_NOT_PINNED, &pinned);
+	if (pinned.len > 0) {
+		text = xb_strv_join(&pinned, ", ");
+		return xb_roots_not_pinned(text, err);
+	}
+	if (here.len == 0)
+		return 0;
+	text = xb_strv_join(&here, ", ");
+	return xb_roots_not_here(text, err);
+}
+
+int xb_sources_expect(struct xb_sources *sources, const struct xb_plan_wants *wants,
+		      struct xb_error *err)
+{
+	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	struct expectation e = { sources, wants };
+	int r;
+
+	list_names(sources, wants, &names);
+	xb_roots_expect(sources->roots, &names);
+	r = tell_missing(sources, err);
+	if (r == 0 && names.len > 0)
+		(void)xb_pool_each(wants->len, expect_one, &e, NULL);
+	return r;
+}
+
+void xb_sources_pin(const struct xb_sources *sources, struct xb_pins *pins)
+{
+	for (size_t i = 0; i < sources->found.len; i++) {
+		const struct found *found = &sources->found.items[i];
+
+		if (found->root != NULL)
+			xb_pins_set_image(pins, found->root->reference, found->root->name,
+					  &found->root->descriptor.digest,
+					  xb_platform_name(&found->platform).text,
+					  &found->image->descriptor.digest);
+	}
+}
+
+/* ---- the planner's view -------------------------------------------------------------------- */
 
 static enum xb_source_kind source_kind(void *context, const char *name)
 {
@@ -380,10 +481,15 @@ void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_opti
 }
 
 void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
-			     bool fresh)
+			     const struct xb_roots_policy *policy)
 {
-	sources->repositories = xb_repositories_new(sources->store, opener);
-	sources->fresh = fresh;
+	static const struct xb_registry_opener nobody;
+
+	xb_roots_free(sources->roots);
+	sources->repositories =
+		xb_repositories_new(sources->store, policy->offline ? &nobody : opener);
+	sources->roots = xb_roots_new(sources->store, sources->repositories, policy);
+	sources->offline = policy->offline;
 }
 
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources)
@@ -435,7 +541,8 @@ static int take(const struct xb_sources *sources, const struct found *found, str
 	if (is_layout(sources, found->place))
 		return xb_pool_each(layers->len, import_layer,
 				    &(struct import){ sources->store, found }, err);
-	if (found->place == &sources->tagged.place)
+	/* of the store: it is known where they are */
+	if (found->place->ops->put != NULL)
 		return 0;
 	return xb_origin_put(sources->store, found->place->name, layers, err);
 }

@@ -3,8 +3,7 @@
  * Where a build's base images and directories come from: names given by --build-context, then the
  * tags of the store, then registries.
  *
- * Images are found while planning, on one thread; afterwards the object does not change and
- * workers may use it.
+ * Images are found while planning; afterwards the object does not change and workers may use it.
  */
 #ifndef XB_BUILDER_SOLVE_SOURCES_H
 #define XB_BUILDER_SOLVE_SOURCES_H
@@ -14,7 +13,9 @@
 #include "builder/context/context.h"
 #include "builder/fetch/fetch.h"
 #include "builder/plan/plan.h"
+#include "builder/plan/scout.h"
 #include "builder/solve/opener.h"
+#include "builder/solve/roots.h"
 
 struct xb_place;
 struct xb_sources;
@@ -38,12 +39,19 @@ XB_DEFINE_CLEANUP(xb_sources_cleanup, struct xb_sources, xb_sources_free)
 /** How times of things from elsewhere are fetched for the planner; all is borrowed. */
 void xb_sources_set_fetch(struct xb_sources *sources, const struct xb_fetch_options *how);
 
-/**
- * Look for images in registries, too, once. With `fresh` they are asked even for what the store has
- * a tag of.
- */
+/** Look for images in registries, too, once, and find them by this policy (copied). */
 void xb_sources_set_registry(struct xb_sources *sources, const struct xb_registry_opener *opener,
-			     bool fresh);
+			     const struct xb_roots_policy *policy);
+/**
+ * Find what a plan will ask for, all references and platforms at once. What cannot be found is told
+ * by the planner, with its place; only what is missing under the policy is told here, all of it:
+ * errors as those of xb_roots_find() for several names.
+ */
+int xb_sources_expect(struct xb_sources *sources, const struct xb_plan_wants *wants,
+		      struct xb_error *err);
+/** Note in `pins` what the images were found to be that are not of layouts. After planning. */
+void xb_sources_pin(const struct xb_sources *sources, struct xb_pins *pins);
+
 /** The view that the planner takes. */
 struct xb_plan_sources xb_sources_for_plan(struct xb_sources *sources);
 /** The directory of that name, borrowed, or NULL. */
