@@ -107,7 +107,7 @@ static const struct {
 	{ "a/b@" DIGEST, true, "gets a digest" },
 	{ "a/"
 	  "b:x123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
-	  "567890",
+	  "567890123456",
 	  true, "too long" },
 	{ "type=inline,mode=max", true, "does not have" },
 	{ "type=inline", false, "ref= is missing" },
