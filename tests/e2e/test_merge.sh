@@ -8,6 +8,8 @@ tiny_base
 
 serve_registry plain
 REG=localhost:$(cat "$W/plain.port")
+serve_registry second
+REG2=localhost:$(cat "$W/second.port")
 TWO=linux/amd64,linux/arm64
 
 # What a tag means, by another client; nothing where there is none.
@@ -84,6 +86,26 @@ by_layout() {
 	merge -t app:1 "$W/legs/amd.json" "$W/legs/arm.json"
 	"$XBUILD" images --root "$W/store.merge" | grep -q "^app:1 .*linux/amd64.*linux/arm64" || fail "it is not in the store"
 	"$XBUILD" cache check --root "$W/store.merge"
+}
+
+# A base whose layers stay where they are until somebody needs them: another registry does.
+base_elsewhere() {
+	both_platforms
+	skopeo copy -q --all --dest-tls-verify=false "oci:$TINY:tiny" "docker://$REG/lib/tiny:1"
+	printf 'FROM %s/lib/tiny:1\nLABEL a=b\nCOPY --link file /\n' "$REG" >"$W/app/Elsewhere"
+	mkdir "$W/lazy"
+	"$XBUILD" build --root "$W/store.lazy" -f "$W/app/Elsewhere" --platform $TWO "$W/app" >"$W/lazy/digest"
+	"$XBUILD" build --root "$W/store.lazy1" -f "$W/app/Elsewhere" --platform $TWO --leg linux/amd64 -t "$REG/lazy:1" --push \
+		--result "$W/lazy/amd.json" "$W/app"
+	"$XBUILD" build --root "$W/store.lazy2" -f "$W/app/Elsewhere" --platform $TWO --leg linux/arm64 -o "type=oci,dest=$W/lazy/arm.tar" \
+		--result "$W/lazy/arm.json" "$W/app"
+	same "$(merge -q -t "$REG2/far:1" --push "$W/lazy"/*.json)" "$(cat "$W/lazy/digest")" "digest of the merge"
+	skopeo copy -q --all --src-tls-verify=false "docker://$REG2/far:1" "oci:$W/lazy/copied:1"
+	tool verify "$W/lazy/copied" 1
+	merge --root "$W/store.all" -t far:1 "$W/lazy"/*.json
+	"$XBUILD" cache check --root "$W/store.all"
+	"$XBUILD" run --root "$W/store.all" far:1 cat /file >"$W/said"
+	same "$(cat "$W/said")" data
 }
 
 by_archive() {
@@ -321,6 +343,7 @@ misused() {
 t "one machine builds all" one_machine
 t "two legs and a merge, by a registry, give the digest of one machine" by_registry
 t "two legs and a merge, by layouts, give the digest of one machine" by_layout
+t "a base whose layers are in a registry, and a merge into another" base_elsewhere
 t "two legs and a merge, by archives; damage is noticed" by_archive
 t "legs that do not belong together are refused, and no tag moves" not_together
 t "results that are not what they say are refused, and nothing is named" not_what_it_says
