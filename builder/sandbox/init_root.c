@@ -299,6 +299,19 @@ static int leave_old_root(int root, struct xb_error *err)
 	return chdir("/") < 0 ? xb_error_errno(err, -errno, "entering /") : 0;
 }
 
+/*
+ * Both the memory above "/" and what lies on that leave together with the machine's root when they
+ * hang below a directory of it: each mount that is taken away alone waits for all processors. Where
+ * there is no such directory they go one by one.
+ */
+static void hang_below(int memory)
+{
+	xb_auto_fd int proc = -1;
+
+	if (open_directory("/proc", &proc, NULL) >= 0)
+		(void)init_mount_attach(memory, proc, NULL);
+}
+
 /* Make the mount `root`, attached above "/", the root of this process, and leave the old one. */
 static int pivot(int root, struct xb_error *err)
 {
@@ -355,5 +368,8 @@ int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *out
 	r = attach_root(view, err);
 	if (r >= 0)
 		r = init_mounts_make(spec, outside, view, stage, &places, err);
-	return r < 0 ? r : pivot(view, err);
+	if (r < 0)
+		return r;
+	hang_below(stage->memory);
+	return pivot(view, err);
 }
