@@ -152,11 +152,12 @@ static inline int step_start(struct step *s, const struct xb_sandbox_io *io,
 	    (s->spec.binfmt.len > 0 && !s->spec.private_userns))
 		return xb_sandbox_start(&s->spec, io, ret, &s->err);
 	r = xb_sandbox_begin(&s->spec, &sandbox, &s->err);
-	if (r >= 0)
-		r = xb_sandbox_go(sandbox, &s->spec, io, &s->err);
-	if (r < 0)
+	if (r >= 0 && xb_sandbox_go(sandbox, &s->spec, io, NULL) < 0) {
+		/* it has failed already, as the whole step is going to */
 		xb_sandbox_free(sandbox);
-	else
+		return xb_sandbox_start(&s->spec, io, ret, &s->err);
+	}
+	if (r >= 0)
 		*ret = sandbox;
 	return r;
 }
