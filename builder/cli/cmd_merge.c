@@ -313,7 +313,8 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 	bool stored = false;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < m->outputs.len; i++) {
+	/* 1 stands for an archive that was there already */
+	for (size_t i = 0; r >= 0 && i < m->outputs.len; i++) {
 		const struct xb_output *output = &m->outputs.items[i];
 
 		if (output->type == XB_OUTPUT_REGISTRY)
@@ -322,7 +323,7 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 			r = xb_copy_image(&store->place, xb_medley_place(m->from), &m->root,
 					  &(struct xb_transfer_options){ 0 }, err);
 		stored = true;
-		if (r == 0)
+		if (r >= 0)
 			r = xb_output_write(output, &source, err);
 	}
 	return r < 0 ? xb_error_fault(err, XB_FAULT_STORE) : 0;

@@ -83,6 +83,9 @@ by_layout() {
 	same "$(index_digest "$W/merged" 1)" "$(cat "$W/whole")"
 	tool verify "$W/merged" 1
 	same "$(skopeo inspect --raw "oci-archive:$W/merged.tar:1" | sha256sum | cut -c1-64)" "$(cut -c8- "$W/whole")"
+	# an archive that stays as it is does not keep what comes behind it from being written
+	merge -t app:1 -o "type=oci,dest=$W/merged.tar" -o "type=oci,dest=$W/again.tar" "$W/legs/amd.json" "$W/legs/arm.json"
+	cmp "$W/merged.tar" "$W/again.tar"
 	merge -t app:1 "$W/legs/amd.json" "$W/legs/arm.json"
 	"$XBUILD" images --root "$W/store.merge" | grep -q "^app:1 .*linux/amd64.*linux/arm64" || fail "it is not in the store"
 	"$XBUILD" cache check --root "$W/store.merge"
