@@ -52,6 +52,7 @@ static struct xb_digest hash_arguments(const struct xb_build_request *request,
 	const struct xb_build_options *options = &request->options;
 	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
 	xb_auto_strv struct xb_strv args = XB_STRV_INIT;
+	xb_auto_str struct xb_str pins = XB_STR_INIT(XB_MAX_PINS);
 
 	for (size_t i = 0; i < options->build_args.len; i++) {
 		if (!is_machines_own(options->build_args.items[i]))
@@ -66,6 +67,10 @@ static struct xb_digest hash_arguments(const struct xb_build_request *request,
 	xb_hasher_number(h, output->form.compression);
 	xb_hasher_number(h, (uint64_t)output->form.level);
 	xb_hasher_number(h, output->form.force);
+	/* what was read from a file fits where it is written */
+	if (options->locked)
+		(void)xb_pins_write(&request->pins, &pins, NULL);
+	xb_hasher_field(h, xb_str_view(&pins));
 	return xb_hasher_finish(h);
 }
 

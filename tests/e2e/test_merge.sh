@@ -105,6 +105,16 @@ base_elsewhere() {
 	same "$(merge -q -t "$REG2/far:1" --push "$W/lazy"/*.json)" "$(cat "$W/lazy/digest")" "digest of the merge"
 	skopeo copy -q --all --src-tls-verify=false "docker://$REG2/far:1" "oci:$W/lazy/copied:1"
 	tool verify "$W/lazy/copied" 1
+	# legs that were held to what a lock file says, and one that was not
+	"$XBUILD" lock --root "$W/store.lazy" -f "$W/app/Elsewhere" --platform $TWO "$W/app"
+	for arch in amd64 arm64; do
+		"$XBUILD" build --root "$W/store.lazy" -f "$W/app/Elsewhere" --platform $TWO --leg linux/$arch --locked \
+			--result "$W/lazy/$arch.locked" -o "type=oci,dest=$W/lazy/$arch.tar" "$W/app"
+	done
+	same "$(merge -q -t locked "$W/lazy"/*.locked)" "$(cat "$W/lazy/digest")" "digest of the merge with a lock"
+	exits 7 merge -q -t locked "$W/lazy/amd64.locked" "$W/lazy/arm.json"
+	says "different build arguments or options"
+	rm "$W/app/xbuild.lock"
 	merge --root "$W/store.all" -t far:1 "$W/lazy"/*.json
 	"$XBUILD" cache check --root "$W/store.all"
 	"$XBUILD" run --root "$W/store.all" far:1 cat /file >"$W/said"
