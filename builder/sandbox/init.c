@@ -22,8 +22,6 @@
 
 /* Where B keeps its binfmt_misc instance; the specification is read by then. */
 enum { FD_BINFMT = XB_INIT_FD_SPEC };
-/* What C waits at, once it has closed the rest. */
-enum { FD_GATE = XB_INIT_FD_RESULT + 1 };
 
 /* Exit status of a process of ours that has written a record of failure. */
 enum { FAILED = 125 };
@@ -152,40 +150,14 @@ static int reap_until(pid_t program)
 }
 
 /* Process C. Its control groups hold the program and what that starts, and none of us. */
-static int run_program(struct xb_sandbox_spec *spec, const struct init_outside *outside, int gate,
+static int run_program(struct xb_sandbox_spec *spec, const struct init_outside *outside,
 		       struct xb_error *err)
 {
 	int r = init_exec_enter(spec, outside, err);
 
-	if (r >= 0 && gate != FD_GATE && dup3(gate, FD_GATE, O_CLOEXEC) < 0)
-		r = xb_error_errno(err, -errno, "placing a descriptor");
-	(void)syscall(SYS_close_range, FD_GATE + 1U, ~0U, 0);
+	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	return r < 0 ? r : init_exec_step(spec, FD_GATE, err);
-}
-
-/*
- * Start C and leave the machine's root while it gets ready: the kernel takes its time for that. C
- * waits at a gate until it is done, and ends with this process when it fails. Returns C's pid.
- */
-static pid_t start_program(struct xb_sandbox_spec *spec, const struct init_outside *outside,
-			   int root, struct xb_error *err)
-{
-	pid_t program;
-	int gate[2];
-	int r;
-
-	if (pipe2(gate, O_CLOEXEC) < 0)
-		return xb_error_errno(err, -errno, "making a pipe");
-	program = fork();
-	if (program < 0)
-		return xb_error_errno(err, -errno, "starting the step's program");
-	if (program == 0)
-		_exit(run_program(spec, outside, gate[0], err) < 0 ? send_failure(err) : 0);
-	r = init_root_leave(root, err);
-	if (r >= 0)
-		r = xb_write_all(gate[1], "g", 1, err);
-	return r < 0 ? r : program;
+	return r < 0 ? r : init_exec_step(spec, err);
 }
 
 static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside, int gate,
@@ -194,7 +166,6 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 	struct init_stage stage;
 	int r = pass_gate(gate, err);
 	pid_t program;
-	int root;
 
 	if (r >= 0)
 		r = set_up_namespaces(spec, outside, &stage, err);
@@ -209,14 +180,15 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		r = init_root_enter(spec, outside, &stage, err);
 	if (r < 0)
 		return r;
-	root = r;
 	/* What the step runs must not look into this process. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (spec->binfmt.len == 0)
 		(void)close(FD_BINFMT);
-	program = start_program(spec, outside, root, err);
+	program = fork();
 	if (program < 0)
-		return program;
+		return xb_error_errno(err, -errno, "starting the step's program");
+	if (program == 0)
+		return run_program(spec, outside, err);
 	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	/* The standard descriptors are the program's alone: they end with it. */
 	(void)syscall(SYS_close_range, 0U, 2U, 0);

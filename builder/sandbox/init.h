@@ -128,14 +128,10 @@ int init_root_begin(const struct xb_sandbox_spec *spec, struct init_outside *out
 		    struct init_stage *ret, struct xb_error *err);
 /**
  * Make the step's root with everything mounted in it, `stage` included, and make it this process's
- * root and working directory. The machine's own mounts are still there, where ".." leads from the
- * root: nothing of the step may run before init_root_leave(). Returns a descriptor of the root.
+ * root and working directory. The machine's own mounts are then gone from this mount namespace.
  */
 int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *outside,
 		    const struct init_stage *stage, struct xb_error *err);
-
-/** Take the machine's own mounts out of this mount namespace; `root` is init_root_enter()'s. */
-int init_root_leave(int root, struct xb_error *err);
 
 /* init_mounts.c */
 
@@ -184,10 +180,7 @@ void init_user_clear(struct init_user *user);
 /** Enter the step's control groups, which `outside` has open, as their root. */
 int init_exec_enter(const struct xb_sandbox_spec *spec, const struct init_outside *outside,
 		    struct xb_error *err);
-/**
- * Become the step's program, when a byte has come from `gate`: then B has left the machine's root.
- * Only returns, a negative errno, when that fails; -ECANCELED: nothing came.
- */
-int init_exec_step(struct xb_sandbox_spec *spec, int gate, struct xb_error *err);
+/** Become the step's program: only returns, a negative errno, when that fails. */
+int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err);
 
 #endif

@@ -188,17 +188,6 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 	return r < 0 || !spec->insecure ? r : raise_ambient(final, err);
 }
 
-static int wait_at(int gate, struct xb_error *err)
-{
-	ssize_t n;
-	char go;
-
-	do
-		n = read(gate, &go, 1);
-	while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : xb_error_set(err, -ECANCELED, "the step's first process is gone");
-}
-
 static void reset_signals(void)
 {
 	sigset_t none;
@@ -333,7 +322,7 @@ static void add_groups(const struct xb_sandbox_spec *spec, struct init_user *use
 		*xb_array_push(&user->gids) = spec->gids.items[i];
 }
 
-int init_exec_step(struct xb_sandbox_spec *spec, int gate, struct xb_error *err)
+int init_exec_step(struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	xb_auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct init_user user = { 0 };
@@ -354,8 +343,6 @@ int init_exec_step(struct xb_sandbox_spec *spec, int gate, struct xb_error *err)
 	(void)umask(spec->umask);
 	r = drop_rights(spec, &user, err);
 	init_user_clear(&user);
-	if (r >= 0)
-		r = wait_at(gate, err);
 	if (r < 0)
 		return r;
 	reset_signals();

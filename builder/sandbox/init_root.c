@@ -312,22 +312,17 @@ static void hang_below(int memory)
 		(void)init_mount_attach(memory, proc, NULL);
 }
 
-/* Make the mount `root`, attached above "/", the root of this process. The old one is then above
- * it. */
+/* Make the mount `root`, attached above "/", the root of this process, and leave the old one. */
 static int pivot(int root, struct xb_error *err)
 {
+	char cwd[64];
+	int r;
+
 	if (fchdir(root) < 0)
 		return xb_error_errno(err, -errno, "entering the step's root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return xb_error_errno(err, -errno, "pivoting to the step's root");
-	return 0;
-}
-
-int init_root_leave(int root, struct xb_error *err)
-{
-	char cwd[64];
-	int r = leave_old_root(root, err);
-
+	r = leave_old_root(root, err);
 	if (r >= 0 && (getcwd(cwd, sizeof(cwd)) == NULL || strcmp(cwd, "/") != 0))
 		return xb_error_set(err, -EXDEV, "the step's root is not where it should be");
 	return r;
@@ -376,6 +371,5 @@ int init_root_enter(const struct xb_sandbox_spec *spec, struct init_outside *out
 	if (r < 0)
 		return r;
 	hang_below(stage->memory);
-	r = pivot(view, err);
-	return r < 0 ? r : view;
+	return pivot(view, err);
 }
