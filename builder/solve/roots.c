@@ -360,6 +360,18 @@ void xb_roots_expect(struct xb_roots *roots, const struct xb_strv *names)
 	(void)xb_pool_each(names->len, look_one, &e, NULL);
 }
 
+bool xb_roots_know(struct xb_roots *roots, const char *name)
+{
+	size_t i;
+	bool known;
+
+	(void)pthread_mutex_lock(&roots->lock);
+	i = index_of(roots, name);
+	known = i < roots->found.len && roots->found.items[i]->status == 0;
+	(void)pthread_mutex_unlock(&roots->lock);
+	return known;
+}
+
 void xb_roots_missing(struct xb_roots *roots, enum xb_root_miss miss, struct xb_strv *ret)
 {
 	for (size_t i = 0; i < roots->found.len; i++) {

@@ -70,6 +70,8 @@ int xb_roots_find(struct xb_roots *roots, const char *name, const struct xb_root
 /** Find out about all of `names` (distinct), several at once. What goes wrong is kept for
  *  xb_roots_find(). */
 void xb_roots_expect(struct xb_roots *roots, const struct xb_strv *names);
+/** Whether it is known what a name means. */
+bool xb_roots_know(struct xb_roots *roots, const char *name);
 /** Append the names that are missing for this reason. By one thread, after xb_roots_expect(). */
 void xb_roots_missing(struct xb_roots *roots, enum xb_root_miss miss, struct xb_strv *ret);
 

@@ -381,10 +381,14 @@ static int expect_one(void *context, size_t number, struct xb_error *err)
 	const struct expectation *e = context;
 	const struct xb_plan_want *want = &e->wants->items[number];
 	const struct xb_image *image = NULL;
+	struct named *layout = NULL;
+	const char *name = image_of(e->sources, want->name, &layout);
 
-	/* what goes wrong the planner meets again, where it can say at which instruction */
 	(void)err;
-	(void)source_image(e->sources, want->name, &want->platform, false, &image, NULL);
+	/* what goes wrong the planner meets again, where it can say at which instruction; a
+	 * registry that has not answered is not asked in vain for each platform */
+	if (layout != NULL || xb_roots_know(e->sources->roots, name))
+		(void)source_image(e->sources, want->name, &want->platform, false, &image, NULL);
 	return 0;
 }
 
