@@ -61,8 +61,8 @@ static int decode(const struct xb_unpack_layer *layer, const struct xb_unpack_li
 
 static struct xb_unpack_layer layer_of(const struct xb_layer_info *info)
 {
-	return (struct xb_unpack_layer){ info->media_type, info->size, info->digest,
-					 info->diff_id, false };
+	return (struct xb_unpack_layer){ info->media_type, info->size, info->digest, info->diff_id,
+					 false };
 }
 
 static void make_tar(void)
