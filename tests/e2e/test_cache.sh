@@ -33,7 +33,7 @@ echo data >"$W/leg/data"
 
 # app ARGUMENT...: build, with standard error in $W/err; the digest on standard output
 app() { build "$@" "$W/app" 2>"$W/err" || { cat "$W/err"; exit 1; }; }
-leg() { build -q -o type=cacheonly --build-arg "LEG=$1" "$2" "$3" "$W/leg"; }
+leg() { number=$1; shift; build -q -o type=cacheonly --build-arg "LEG=$number" "$@" "$W/leg"; }
 # none_ran: no step was carried out by the build that wrote $W/err
 none_ran() { says "0 steps run"; }
 says_not() { ! grep -qiF -e "$1" "$W/err" || fail "standard error says: $1"; }
@@ -162,6 +162,71 @@ in_image() {
 	fresh
 	app --cache-from "type=registry,ref=$REG/team/without" -t app
 	says "neither a cache of xbuild's nor an image with one" "7 steps run"
+}
+
+# config_of LAYOUT: the config of its only image
+config_of() {
+	blobs=$1/blobs/sha256
+	cat "$blobs/$(jq -r .config.digest "$blobs/$(index_digest "$1" | cut -d: -f2)" | cut -d: -f2)"
+}
+
+# A base's records are not those of what is built on it.
+not_inherited() {
+	export SOURCE_DATE_EPOCH=1700000000
+	fresh
+	leg 1 --cache-to type=inline -o "type=oci,tar=false,dest=$W/inherit"
+	[ "$(config_of "$W/inherit" | jq '."vnd.xbuild.cache.v1".records | length')" = 1 ] ||
+		fail "no record in the image"
+	dockerfile "$W/on" <<-EOF2
+		FROM base
+		LABEL of=mine
+	EOF2
+	build -o "type=oci,tar=false,dest=$W/on.oci" --build-context "base=oci-layout://$W/inherit" "$W/on"
+	same "$(config_of "$W/on.oci" | jq '."vnd.xbuild.cache.v1"')" null
+}
+
+# What buildx writes is an index of layers and of a config of its own.
+buildkits() {
+	rm -rf "$W/buildkit"
+	fresh
+	leg 1 -o "type=oci,tar=false,dest=$W/buildkit"
+	python3 - "$W/buildkit" <<'EOF2'
+import hashlib, json, os, sys
+top = sys.argv[1]
+blobs = os.path.join(top, 'blobs/sha256')
+def write(value, media):
+    data = json.dumps(value).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    open(os.path.join(blobs, digest), 'wb').write(data)
+    return {'mediaType': media, 'digest': 'sha256:' + digest, 'size': len(data)}
+config = write({'layers': [], 'records': []}, 'application/vnd.buildkit.cacheconfig.v0')
+root = write({'schemaVersion': 2, 'mediaType': 'application/vnd.oci.image.index.v1+json', 'manifests': [config]},
+             'application/vnd.oci.image.index.v1+json')
+root['annotations'] = {'org.opencontainers.image.ref.name': 'latest'}
+json.dump({'schemaVersion': 2, 'manifests': [root]}, open(os.path.join(top, 'index.json'), 'w'))
+EOF2
+	before=$(index_digest "$W/buildkit" latest)
+	build -t leg --build-arg LEG=2 --cache-from "type=local,src=$W/buildkit" "$W/leg" 2>"$W/err"
+	cat "$W/err"
+	says "1 steps run"
+	same "$(grep -ci "warning.*neither a cache of xbuild's nor an image" "$W/err")" 1 "warnings"
+	exits 2 leg 3 --cache-to "type=local,dest=$W/buildkit"
+	says "no cache of xbuild's, and is not overwritten"
+	same "$(index_digest "$W/buildkit" latest)" "$before"
+}
+
+as_a_user() {
+	export SOURCE_DATE_EPOCH=1700000000
+	user_ready
+	cp -r "$W/leg" "$USER_HOME/leg"
+	chown -R xbtest: "$USER_HOME"
+	for store in one two; do
+		as_user "$USER_HOME/bin/xbuild" build --root "$USER_HOME/$store" -o type=cacheonly --build-arg LEG=u \
+			--cache-from "type=local,src=$USER_HOME/cache" --cache-to "type=local,dest=$USER_HOME/cache" "$USER_HOME/leg" 2>"$W/err" || fail "$(cat "$W/err")"
+	done
+	cat "$W/err"
+	none_ran
+	same "$(stat -c %U "$USER_HOME/cache/index.json")" xbtest "the owner of the cache"
 }
 
 two_platforms() {
@@ -330,6 +395,9 @@ t "layers that turn out to be damaged: the build goes on without them" late_dama
 t "trees, other compressions and further steps on what came from a cache" trees
 t "mode=min holds what is in the result" least
 t "inline: in the image" in_image
+t "inline: not inherited from a base" not_inherited
+t "what BuildKit wrote is told apart, and left alone" buildkits
+t "a plain user: a directory is the user's" as_a_user
 t "two platforms from two writers; the other one's manifest stays" two_platforms
 t "eight writers at once lose nothing: a registry" crowd_registry
 t "eight writers at once lose nothing: a directory" crowd_directory
