@@ -46,6 +46,8 @@ void xb_build_request_clear(struct xb_build_request *request)
 	xb_sandbox_limits_clear(&request->limits);
 	xb_granted_clear(&request->granted);
 	xb_strv_clear(&request->operands);
+	xb_pins_clear(&request->pins);
+	xb_strv_clear(&request->renewed);
 	xb_build_options_clear(&request->options);
 }
 
