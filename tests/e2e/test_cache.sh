@@ -220,8 +220,8 @@ as_a_user() {
 	user_ready
 	cp -r "$W/leg" "$USER_HOME/leg"
 	chown -R xbtest: "$USER_HOME"
-	for store in one two; do
-		as_user "$USER_HOME/bin/xbuild" build --root "$USER_HOME/$store" -o type=cacheonly --build-arg LEG=u \
+	for root in one two; do
+		as_user "$USER_HOME/bin/xbuild" build --root "$USER_HOME/$root" -o type=cacheonly --build-arg LEG=u \
 			--cache-from "type=local,src=$USER_HOME/cache" --cache-to "type=local,dest=$USER_HOME/cache" "$USER_HOME/leg" 2>"$W/err" || fail "$(cat "$W/err")"
 	done
 	cat "$W/err"
