@@ -63,6 +63,8 @@ const struct xb_option xb_build_option_table[] = {
 	{ "annotation", 0, XB_OPTION_LIST, AT(annotations), "[TYPE:]NAME=VALUE",
 	  "annotation of the result; TYPE: manifest, index, manifest-descriptor, "
 	  "index-descriptor" },
+	{ "no-index-labels", 0, XB_OPTION_FLAG, AT(no_index_labels), NULL,
+	  "do not annotate the index with labels that all platforms have alike" },
 	{ "provenance", 0, XB_OPTION_TEXT, AT(provenance), "false", "attestations are not made" },
 	{ "sbom", 0, XB_OPTION_TEXT, AT(sbom), "false", "likewise" },
 	{ "attest", 0, XB_OPTION_LIST, AT(attestations), "type=TYPE,disabled=true", "likewise" },

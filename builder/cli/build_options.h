@@ -56,6 +56,7 @@ struct xb_build_options {
 	const char *revision;
 	bool check;
 	bool no_cache;
+	bool no_index_labels;
 	bool keep_going;
 	bool pull;
 	bool offline;

@@ -37,12 +37,28 @@ static const struct xb_option inspect_table[] = {
 	COMMON_ROWS,
 };
 
+static const struct xb_option rm_table[] = {
+	PUBLISH_ROWS,
+	COMMON_ROWS,
+};
+
 static const struct xb_option copy_table[] = {
+	{ "platform", 0, XB_OPTION_LIST, AT(platforms), "LIST",
+	  "of an index these platforms alone, with what is not of any" },
+	{ "all", 'a', XB_OPTION_FLAG, AT(all), NULL, "all platforms, as without --platform" },
 	PUBLISH_ROWS,
 	COMMON_ROWS,
 };
 
 static const struct xb_option create_table[] = {
+	ANNOTATION_ROW,
+	{ "no-index-labels", 0, XB_OPTION_FLAG, AT(no_index_labels), NULL,
+	  "do not annotate the index with labels that all platforms have alike" },
+	PUBLISH_ROWS,
+	COMMON_ROWS,
+};
+
+static const struct xb_option add_table[] = {
 	ANNOTATION_ROW,
 	PUBLISH_ROWS,
 	COMMON_ROWS,
@@ -64,6 +80,7 @@ static const struct xb_option annotate_table[] = {
 static void tool_clear(struct xb_manifest_tool *tool)
 {
 	xb_registry_flags_clear(&tool->options.registries);
+	xb_strv_clear(&tool->options.platforms);
 	xb_strv_clear(&tool->options.annotations);
 	xb_strv_clear(&tool->options.os_features);
 	xb_strv_clear(&tool->operands);
@@ -122,26 +139,6 @@ int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_name
 	return 0;
 }
 
-/* ---- copy --------------------------------------------------------------------------------- */
-
-static int copy(struct xb_manifest_tool *tool, struct xb_error *err)
-{
-	static const struct xb_publish_options plain;
-	xb_auto_named_image struct xb_named_image from = { 0 };
-	xb_auto_named_image struct xb_named_image to = { 0 };
-	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
-	int r = xb_manifest_tool_open(tool, tool->operands.items[0], XB_NAMED_READ, &from, err);
-
-	if (r == 0)
-		r = from.place->ops->resolve(from.place, from.tag, &root, err);
-	if (r == 0)
-		r = xb_manifest_tool_open(tool, tool->operands.items[1], XB_NAMED_CREATE, &to, err);
-	if (r < 0)
-		return r;
-	xb_annotations_clear(&root.annotations); /* its names where it was */
-	return xb_manifest_tool_publish(tool, &to, from.place, &root, &plain, err);
-}
-
 /* ---- the command -------------------------------------------------------------------------- */
 
 static const struct {
@@ -152,16 +149,19 @@ static const struct {
 	int (*run)(struct xb_manifest_tool *tool, struct xb_error *err);
 } tools[] = {
 	{ "create", create_table, 2, SIZE_MAX, "xbuild manifest create [OPTIONS] NEW MEMBER…",
-	  xb_manifest_create },
-	{ "add", create_table, 2, SIZE_MAX, "xbuild manifest add [OPTIONS] IMAGE MEMBER…",
-	  xb_manifest_add },
+	  xb_manifest_tool_create },
+	{ "add", add_table, 2, SIZE_MAX, "xbuild manifest add [OPTIONS] IMAGE MEMBER…",
+	  xb_manifest_tool_add },
 	{ "annotate", annotate_table, 1, 2,
-	  "xbuild manifest annotate [OPTIONS] IMAGE [DIGEST|PLATFORM]", xb_manifest_annotate },
-	{ "rm", copy_table, 2, SIZE_MAX, "xbuild manifest rm [OPTIONS] IMAGE DIGEST|PLATFORM…",
-	  xb_manifest_rm },
+	  "xbuild manifest annotate [OPTIONS] IMAGE [DIGEST|PLATFORM]", xb_manifest_tool_annotate },
+	{ "rm", rm_table, 2, SIZE_MAX, "xbuild manifest rm [OPTIONS] IMAGE DIGEST|PLATFORM…",
+	  xb_manifest_tool_rm },
 	{ "inspect", inspect_table, 1, 1, "xbuild manifest inspect [OPTIONS] IMAGE",
-	  xb_manifest_inspect },
-	{ "copy", copy_table, 2, 2, "xbuild manifest copy [OPTIONS] IMAGE TARGET", copy },
+	  xb_manifest_tool_inspect },
+	{ "copy", copy_table, 2, 2, "xbuild manifest copy [OPTIONS] IMAGE TARGET",
+	  xb_manifest_tool_copy },
+	{ "push", copy_table, 1, 2, "xbuild manifest push [OPTIONS] IMAGE [TARGET]",
+	  xb_manifest_tool_copy },
 };
 
 static int run_tool(const struct xb_invocation *invocation, size_t which, struct xb_error *err)
@@ -205,7 +205,7 @@ int xb_cmd_manifest(const struct xb_invocation *invocation, struct xb_error *err
 		if (strcmp(name, tools[i].name) == 0)
 			return run_tool(invocation, i, err);
 	}
-	return xb_error_usage(err, "the tools are create, add, annotate, rm, inspect and copy",
-			      "manifest: %s",
-			      name != NULL ? "no such tool" : "which tool is not said");
+	return xb_error_usage(
+		err, "the tools are create, add, annotate, rm, inspect, copy and push",
+		"manifest: %s", name != NULL ? "no such tool" : "which tool is not said");
 }

@@ -33,6 +33,7 @@ struct merge_options {
 	const char *revision;
 	const char *root;
 	const char *progress;
+	bool no_index_labels;
 	bool push;
 	bool load;
 	bool allow_drop;
@@ -57,6 +58,8 @@ static const struct xb_option merge_table[] = {
 	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
 	  "refuse what was built from another one" },
 	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
+	{ "no-index-labels", 0, XB_OPTION_FLAG, AT(no_index_labels), NULL,
+	  "do not annotate the index with labels that all platforms have alike" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	XB_REGISTRY_OPTION_ROWS(merge_options, registries),
@@ -271,8 +274,13 @@ static int add_leg(struct merge *m, const struct xb_leg *leg, struct xb_error *e
 static int make_root(struct merge *m, struct xb_error *err)
 {
 	const struct xb_leg_index *index = &m->legs.items[0].index;
-	const struct xb_assembled_root how = { index->wanted, index->docker, &index->own,
-					       &index->descriptor };
+	const struct xb_assembled_root how = {
+		.index = index->wanted,
+		.docker = index->docker,
+		.own = &index->own,
+		.descriptor = &index->descriptor,
+		.labels = m->options.no_index_labels ? NULL : xb_medley_place(m->from),
+	};
 	xb_auto_descriptors struct xb_descriptors manifests = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;
 	int r = xb_layout_open_at(xb_store_dirfd(m->store), ".", &layout, err);

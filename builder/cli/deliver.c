@@ -119,10 +119,13 @@ static int assemble_one(const struct delivery *d, const struct xb_results *resul
 			struct xb_assembled *ret, struct xb_error *err)
 {
 	const struct xb_build_request *request = d->request;
+	unsigned flags = request->options.no_index_labels ? 0 : XB_ASSEMBLE_LABELS;
 
 	/* the index is that of all legs, which the merge makes */
-	return xb_assemble(request->store, &d->plan, results, request->epoch, annotate, form,
-			   request->index && !request->leg.on, &d->steps, ret, err);
+	if (request->index && !request->leg.on)
+		flags |= XB_ASSEMBLE_INDEX;
+	return xb_assemble(request->store, &d->plan, results, request->epoch, annotate, form, flags,
+			   &d->steps, ret, err);
 }
 
 /* The image of an output that has annotations of its own. */

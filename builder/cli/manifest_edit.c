@@ -8,6 +8,7 @@
 #include "builder/solve/annotate.h"
 #include "manifest/draft.h"
 #include "manifest/image.h"
+#include "manifest/labels.h"
 #include "manifest/media.h"
 #include "manifest/medley.h"
 #include "manifest/members.h"
@@ -297,6 +298,19 @@ static int annotate_all(struct edit *e, struct xb_error *err)
 	return r;
 }
 
+/* Labels that all images have alike; a list of Docker's has no annotations. */
+static int annotate_labels(struct edit *e, struct xb_error *err)
+{
+	xb_auto_descriptors struct xb_descriptors manifests = { 0 };
+
+	if (e->tool->options.no_index_labels || xb_media_lookup(e->draft.head.media_type)->docker)
+		return 0;
+	for (size_t i = 0; i < e->draft.entries.len; i++)
+		(void)xb_descriptors_add(&manifests, &e->draft.entries.items[i].descriptor);
+	return xb_labels_common(xb_medley_place(e->medley), &manifests, &e->draft.head.annotations,
+				err);
+}
+
 /* ---- the end ------------------------------------------------------------------------------ */
 
 static int publish(struct edit *e, struct xb_error *err)
@@ -322,7 +336,7 @@ static int publish(struct edit *e, struct xb_error *err)
 
 /* ---- the tools ---------------------------------------------------------------------------- */
 
-int xb_manifest_create(struct xb_manifest_tool *tool, struct xb_error *err)
+int xb_manifest_tool_create(struct xb_manifest_tool *tool, struct xb_error *err)
 {
 	XB_CLEANUP(edit_clear) struct edit e = { .tool = tool };
 	int r = begin(&e, err);
@@ -333,11 +347,13 @@ int xb_manifest_create(struct xb_manifest_tool *tool, struct xb_error *err)
 	if (r == 0)
 		r = open_target(&e, XB_NAMED_CREATE, err);
 	if (r == 0)
+		r = annotate_labels(&e, err);
+	if (r == 0)
 		r = annotate_all(&e, err);
 	return r < 0 ? r : publish(&e, err);
 }
 
-int xb_manifest_add(struct xb_manifest_tool *tool, struct xb_error *err)
+int xb_manifest_tool_add(struct xb_manifest_tool *tool, struct xb_error *err)
 {
 	XB_CLEANUP(edit_clear) struct edit e = { .tool = tool };
 	int r = open_base(&e, err);
@@ -371,7 +387,7 @@ static int remove_member(struct edit *e, const char *name, struct xb_error *err)
 	return r;
 }
 
-int xb_manifest_rm(struct xb_manifest_tool *tool, struct xb_error *err)
+int xb_manifest_tool_rm(struct xb_manifest_tool *tool, struct xb_error *err)
 {
 	XB_CLEANUP(edit_clear) struct edit e = { .tool = tool };
 	int r = open_base(&e, err);
@@ -499,7 +515,7 @@ static int annotate_member(struct edit *e, const char *name, struct xb_error *er
 	return r;
 }
 
-int xb_manifest_annotate(struct xb_manifest_tool *tool, struct xb_error *err)
+int xb_manifest_tool_annotate(struct xb_manifest_tool *tool, struct xb_error *err)
 {
 	XB_CLEANUP(edit_clear) struct edit e = { .tool = tool };
 	const struct xb_strv *operands = &tool->operands;

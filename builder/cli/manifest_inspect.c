@@ -47,7 +47,7 @@ static int print_table(const struct xb_named_image *image, const struct xb_descr
 	return r;
 }
 
-int xb_manifest_inspect(struct xb_manifest_tool *tool, struct xb_error *err)
+int xb_manifest_tool_inspect(struct xb_manifest_tool *tool, struct xb_error *err)
 {
 	xb_auto_named_image struct xb_named_image image = { 0 };
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;

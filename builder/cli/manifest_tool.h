@@ -16,12 +16,13 @@
 struct xb_manifest_options {
 	const char *root;
 	struct xb_registry_flags registries;
-	const char *platforms;	    /**< of copy: with commas, NULL: all */
+	struct xb_strv platforms;   /**< of copy, each may hold several with commas; none: all */
 	struct xb_strv annotations; /**< --annotation */
 	const char *os, *arch, *variant, *os_version;
 	struct xb_strv os_features;
 	const char *format;
 	bool raw;
+	bool no_index_labels;
 	bool all;
 	bool allow_drop;
 	bool dry_run;
@@ -52,14 +53,16 @@ int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_name
 void xb_manifest_tool_notes(const struct xb_strv *notes);
 
 /** The tools that make indexes of others; operands and options are those of their usage. */
-int xb_manifest_create(struct xb_manifest_tool *tool, struct xb_error *err);
+int xb_manifest_tool_create(struct xb_manifest_tool *tool, struct xb_error *err);
 /** Likewise: add members, or put them in the place of those for the same platform. */
-int xb_manifest_add(struct xb_manifest_tool *tool, struct xb_error *err);
+int xb_manifest_tool_add(struct xb_manifest_tool *tool, struct xb_error *err);
 /** Likewise: remove members. */
-int xb_manifest_rm(struct xb_manifest_tool *tool, struct xb_error *err);
+int xb_manifest_tool_rm(struct xb_manifest_tool *tool, struct xb_error *err);
 /** Likewise: platforms and annotations. */
-int xb_manifest_annotate(struct xb_manifest_tool *tool, struct xb_error *err);
+int xb_manifest_tool_annotate(struct xb_manifest_tool *tool, struct xb_error *err);
+/** Copy an image or an index, or some platforms of one; without a target to where its name says. */
+int xb_manifest_tool_copy(struct xb_manifest_tool *tool, struct xb_error *err);
 /** Show an image. */
-int xb_manifest_inspect(struct xb_manifest_tool *tool, struct xb_error *err);
+int xb_manifest_tool_inspect(struct xb_manifest_tool *tool, struct xb_error *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "builder/cache/blob.h"
 #include "builder/solve/inline.h"
 #include "manifest/image.h"
+#include "manifest/labels.h"
+#include "manifest/place_layout.h"
 
 /* What history says of whoever made an entry: BuildKit's word, which tools look for. */
 #define HISTORY_COMMENT "buildkit.dockerfile.v0"
@@ -149,24 +151,39 @@ int xb_assemble_root(struct xb_layout *layout, const struct xb_descriptors *mani
 		     const struct xb_assembled_root *how, struct xb_descriptor *ret,
 		     struct xb_error *err)
 {
-	int r;
+	xb_auto_annotations struct xb_annotations own = { 0 };
+	int r = 0;
 
 	if (manifests->len == 1 && !how->index) {
 		xb_descriptor_copy(ret, &manifests->items[0]);
 		return 0;
 	}
-	r = xb_image_write_index(layout, manifests, how->own, how->docker ? XB_IMAGE_DOCKER : 0,
-				 ret, err);
+	/* a list of Docker's has no annotations but those that somebody asked for */
+	if (how->labels != NULL && !how->docker)
+		r = xb_labels_common(how->labels, manifests, &own, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "reading labels");
+	for (size_t i = 0; i < how->own->len; i++)
+		xb_annotations_set(&own, how->own->items[i].name, how->own->items[i].value);
+	r = xb_image_write_index(layout, manifests, &own, how->docker ? XB_IMAGE_DOCKER : 0, ret,
+				 err);
 	if (r == 0)
 		xb_annotations_copy(&ret->annotations, how->descriptor);
 	return r;
 }
 
-static int write_root(const struct assembly *a, bool index, struct xb_assembled *made,
+static int write_root(const struct assembly *a, unsigned flags, struct xb_assembled *made,
 		      struct xb_error *err)
 {
 	xb_auto_annotations struct xb_annotations own = { 0 }, descriptor = { 0 };
-	const struct xb_assembled_root how = { index, a->form->docker, &own, &descriptor };
+	struct xb_layout_place place = xb_layout_place(a->layout);
+	const struct xb_assembled_root how = {
+		.index = (flags & XB_ASSEMBLE_INDEX) != 0,
+		.docker = a->form->docker,
+		.own = &own,
+		.descriptor = &descriptor,
+		.labels = (flags & XB_ASSEMBLE_LABELS) != 0 ? &place.place : NULL,
+	};
 
 	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX, NULL, &own);
 	xb_annotate_get(a->annotate, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL, &descriptor);
@@ -175,7 +192,7 @@ static int write_root(const struct assembly *a, bool index, struct xb_assembled 
 
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		const struct xb_form *form, bool index, const struct xb_catalog *steps,
+		const struct xb_form *form, unsigned flags, const struct xb_catalog *steps,
 		struct xb_assembled *ret, struct xb_error *err)
 {
 	static const struct xb_annotate none;
@@ -197,7 +214,7 @@ int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 	for (size_t t = 0; r == 0 && t < plan->target_count; t++)
 		r = write_image(&a, &plan->targets[t], &made.manifests, err);
 	if (r == 0)
-		r = write_root(&a, index, &made, err);
+		r = write_root(&a, flags, &made, err);
 	if (r < 0) {
 		(void)xb_error_fault(err, XB_FAULT_STORE);
 		return r;

@@ -15,6 +15,7 @@
 #include "manifest/annotations.h"
 #include "manifest/descriptor.h"
 #include "manifest/layout.h"
+#include "manifest/place.h"
 
 /** What a build made; starts as `{ 0 }`. */
 struct xb_assembled {
@@ -32,6 +33,8 @@ struct xb_assembled_root {
 	bool docker;				 /**< with Docker's media type */
 	const struct xb_annotations *own;	 /**< annotations of the index */
 	const struct xb_annotations *descriptor; /**< and of what names it */
+	struct xb_place *labels; /**< where the images are whose common labels become annotations of
+				      the index (manifest/labels.h); NULL: they do not */
 };
 
 /**
@@ -42,17 +45,23 @@ int xb_assemble_root(struct xb_layout *layout, const struct xb_descriptors *mani
 		     const struct xb_assembled_root *how, struct xb_descriptor *ret,
 		     struct xb_error *err);
 
+/** What is asked of xb_assemble(); a set. */
+enum xb_assemble_flags {
+	XB_ASSEMBLE_INDEX = 1, /**< the root is an index, also over one image */
+	XB_ASSEMBLE_LABELS = 2 /**< common labels become annotations of the index */
+};
+
 /**
  * Write the documents of all targets into the store. `epoch` (SOURCE_DATE_EPOCH, -1: none) is the
  * time that they carry; without it that of the newest layer, so that a build that found everything
  * in the cache gives the same documents again. `annotate` (may be NULL) says which annotations go
- * where. With `index`, and for several targets, the root is an index. Layers and media types are
- * those of `form` (NULL: plain), whose blobs xb_solve() has made. Of `steps` (may be NULL) each
- * image gets the records of its layers (inline.h).
+ * where. `flags`: of enum xb_assemble_flags; over several targets the root always is an index.
+ * Layers and media types are those of `form` (NULL: plain), whose blobs xb_solve() has made. Of
+ * `steps` (may be NULL) each image gets the records of its layers (inline.h).
  */
 int xb_assemble(struct xb_store *store, const struct xb_plan *plan,
 		const struct xb_results *results, int64_t epoch, const struct xb_annotate *annotate,
-		const struct xb_form *form, bool index, const struct xb_catalog *steps,
+		const struct xb_form *form, unsigned flags, const struct xb_catalog *steps,
 		struct xb_assembled *ret, struct xb_error *err);
 
 #endif

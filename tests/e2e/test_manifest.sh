@@ -257,6 +257,66 @@ docker_archives() {
 	says "docker-archive:FILE"
 }
 
+# The index of two platforms of three, between two registries; layers of the others are not read.
+some_copied() {
+	manifest copy "$SRC_IMAGES:nested" "$REG/three:1"
+	same "$(digest_of "docker://$REG/three:1")" "$(index_digest "$W/src" nested)"
+	blobs=$(find "$ROOT/blobs" -type f | wc -l)
+	manifest copy --platform linux/arm64,linux/arm/v7 "$REG/three:1" "$REG2/two:1" >"$W/digest"
+	same "$(platforms "docker://$REG2/two:1")" "linux/arm64/v8 unknown/unknown / linux/arm/v7"
+	same "$(digest_of "docker://$REG2/two:1")" "$(cat "$W/digest")"
+	same "$(entry "docker://$REG2/two:1" arm64)" "$(index_digest "$W/src" arm64)"
+	same "$(find "$ROOT/blobs" -type f | wc -l)" "$blobs" "blobs of the store"
+	manifest copy --platform linux/arm64 --platform amd64 "$SRC_IMAGES:all" "oci:$W/same:1"
+	same "$(index_digest "$W/same")" "$(index_digest "$W/src" all)" "all platforms that there are"
+	manifest copy --platform amd64 "$SRC_IMAGES:all" "oci:$W/less:1"
+	same "$(platforms "oci:$W/less:1")" "linux/amd64 unknown/unknown /"
+	exits 5 manifest copy --platform linux/s390x "$REG/three:1" "$REG2/none:1"
+	exits 7 manifest copy --platform amd64 "$REG/three:1" "$REG2/two:1"
+	says "would lose"
+}
+
+pushed() {
+	manifest create "store:$REG/pushed:1" "$SRC_IMAGES:amd64" "$SRC_IMAGES:arm64"
+	! curl -sf "http://$REG/v2/pushed/tags/list" || fail "it was pushed"
+	manifest push --dry-run "$REG/pushed:1" 2>"$W/err"
+	says "$REG/pushed:1: (none) -> " "+linux/amd64"
+	manifest push "$REG/pushed:1"
+	manifest push "store:$REG/pushed:1" "$REG2/pushed:2"
+	same "$(digest_of "docker://$REG/pushed:1")" "$(digest_of "docker://$REG2/pushed:2")"
+	exits 2 manifest push "$SRC_IMAGES:all"
+}
+
+# What all images say alike the index says, too, unless it is told otherwise.
+labelled() {
+	manifest create "oci:$W/labels:1" "$SRC_IMAGES:amd64" "$SRC_IMAGES:arm64"
+	raw "oci:$W/labels:1" | jq -e '.annotations == {"org.opencontainers.image.title": "Demo",
+		"org.opencontainers.image.version": "1"}'
+	manifest create "oci:$W/labels:2" "$SRC_IMAGES:amd64" "$SRC_IMAGES:other" \
+		--annotation index:org.opencontainers.image.title=Mine
+	raw "oci:$W/labels:2" | jq -e '.annotations == {"org.opencontainers.image.title": "Mine"}'
+	manifest create --no-index-labels "oci:$W/labels:3" "$SRC_IMAGES:amd64" "$SRC_IMAGES:arm64"
+	raw "oci:$W/labels:3" | jq -e 'has("annotations") | not'
+	mkdir -p "$W/app"
+	cat >"$W/app/Dockerfile" <<-'EOF'
+		FROM scratch
+		ARG TARGETARCH
+		COPY Dockerfile /$TARGETARCH
+		LABEL org.opencontainers.image.title=Built org.opencontainers.image.description=$TARGETARCH other=1
+	EOF
+	"$XBUILD" build -q --root "$ROOT" --platform linux/amd64,linux/arm64 -o "type=oci,tar=false,dest=$W/built" "$W/app"
+	raw "oci:$W/built" | jq -e '.annotations == {"org.opencontainers.image.title": "Built"}'
+	"$XBUILD" build -q --root "$ROOT" --platform linux/amd64,linux/arm64 --no-index-labels \
+		-o "type=oci,tar=false,dest=$W/plain" "$W/app"
+	raw "oci:$W/plain" | jq -e 'has("annotations") | not'
+	for arch in amd64 arm64; do
+		"$XBUILD" build -q --root "$ROOT" --platform linux/amd64,linux/arm64 --leg linux/$arch --revision 1 \
+			--result "$W/$arch.json" -o "type=oci,tar=false,dest=$W/leg-$arch" "$W/app"
+	done
+	same "$("$XBUILD" merge --root "$ROOT.merge" -t merged:1 "$W/arm64.json" "$W/amd64.json" 2>/dev/null)" \
+		"$(index_digest "$W/built")" "digest of the merge"
+}
+
 judged_by_buildah() {
 	command -v buildah >/dev/null || skip "buildah is not installed" tools
 	has root || skip "buildah's storage is root's" root
@@ -270,6 +330,9 @@ t "one platform is replaced and all else keeps its bytes" kept
 t "platforms and digests are removed, attestations with them" removed
 t "annotations on all four levels, and platforms" annotated
 t "the store, and between registries" elsewhere
+t "some platforms are copied between registries" some_copied
+t "an index of the store is pushed" pushed
+t "labels that all platforms have alike annotate the index" labelled
 t "archives are read in place and replaced whole" archives
 t "Docker archives are read and written" docker_archives
 t "malformed documents are one error, and nothing is stored" malformed
