@@ -276,6 +276,25 @@ static void an_image_may_lack_what_is_elsewhere(void **state)
 	xb_store_free(store);
 }
 
+/* A build that was told of a layer, and has no image of it yet, needs to know where it is. */
+static void what_a_build_asked_for_stays_known(void **state)
+{
+	struct xb_store *store = store_with(at_one, GIVE, MISS);
+	xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
+	struct xb_store_pruned pruned;
+
+	(void)state;
+	descriptor(&blob);
+	assert_false(xb_blob_is_whole(store, &blob));
+	assert_int_equal(xb_store_prune(store, true, &pruned, NULL), 0);
+	assert_true(is_known(store));
+	xb_store_free(store);
+	store = open_store();
+	assert_int_equal(xb_store_prune(store, true, &pruned, NULL), 0);
+	assert_false(is_known(store));
+	xb_store_free(store);
+}
+
 static void an_image_may_not_lack_what_is_nowhere(void **state)
 {
 	static const char *const none[] = { NULL };
@@ -326,6 +345,7 @@ int main(void)
 		scratch_test(a_fetch_can_be_stopped),
 		scratch_test(many_want_it_one_gets_it),
 		scratch_test(an_image_may_lack_what_is_elsewhere),
+		scratch_test(what_a_build_asked_for_stays_known),
 		scratch_test(an_image_may_not_lack_what_is_nowhere),
 		scratch_test(the_place_gives_it_without_keeping_it),
 	};
