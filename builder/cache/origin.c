@@ -2,21 +2,29 @@
 #include "builder/cache/origin.h"
 
 #include <sqlite3.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "builder/cache/blob.h"
 #include "builder/cache/db.h"
 #include "builder/cache/state.h"
 
-/* Seconds for which what was noted counts as new: a build with nothing new writes nothing. */
-#define GRAIN ((int64_t)24 * 3600)
+/* Microseconds for which what was noted counts as new: a build with nothing new writes nothing. */
+#define GRAIN ((int64_t)24 * 3600 * 1000000)
+
+static int64_t now(void)
+{
+	struct timespec time = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &time);
+	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
 
 static int put_one(struct xb_store *store, struct sqlite3_stmt *stmt, const char *place,
 		   const struct xb_digest *blob, struct xb_error *err)
 {
 	xb_db_bind_text(stmt, 1, blob->text);
 	xb_db_bind_text(stmt, 2, place);
-	xb_db_bind_number(stmt, 3, xb_clock_now());
+	xb_db_bind_number(stmt, 3, now());
 	xb_db_bind_number(stmt, 4, GRAIN);
 	return xb_db_run(store, stmt, "writing an origin to", err);
 }

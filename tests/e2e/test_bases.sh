@@ -137,9 +137,68 @@ lost() {
 	same "$(cat "$W/said")" data
 }
 
+# proxy OPTION...: a proxy before the registry; PROXIED is its address.
+proxy() {
+	: >"$W/proxy.log"
+	: >"$W/proxy.port"
+	python3 "$E2E/flaky.py" "$(cat "$W/plain.port")" "$W/proxy.log" "$@" >"$W/proxy.port" &
+	PROXY=$!
+	until [ -s "$W/proxy.port" ]; do sleep 0.02; done
+	PROXIED=localhost:$(cat "$W/proxy.port")
+}
+end_proxy() {
+	kill "$PROXY"
+	wait "$PROXY" || :
+}
+dockerfile "$W/from" <<'EOF'
+ARG REG
+FROM $REG/lib/tiny:1
+RUN echo made > /made
+EOF
+from() { build_at "$1" --platform linux/amd64 --build-arg "REG=$2" -o "type=local,dest=$W/from.files" "$W/from"; }
+
+# Killed or interrupted when its Nth request has been sent: the store is whole, and the next build gets the rest.
+stopped() {
+	kills=0
+	for signal in KILL INT; do
+		for n in 1 2 4 5; do
+			proxy --hold $n --when after
+			"$XBUILD" build --root "$W/stopped" --progress=plain --platform linux/amd64 \
+				--build-arg "REG=$PROXIED" -o type=cacheonly "$W/from" 2>"$W/err" &
+			pid=$!
+			until grep -q 'held$' "$W/proxy.log" || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+			! grep -q 'held$' "$W/proxy.log" || kills=$((kills + 1))
+			kill -$signal $pid 2>/dev/null || :
+			[ $signal = KILL ] || kill -TERM $pid 2>/dev/null || :
+			wait $pid || :
+			end_proxy
+			"$XBUILD" cache check --root "$W/stopped"
+			[ -z "$(ls -A "$W/stopped/ingest")" ] || fail "something is left"
+			from stopped "$REG"
+			same "$(cat "$W/from.files/made")" made
+			rm -rf "$W/stopped"
+		done
+	done
+	[ $kills -ge 6 ] || fail "only $kills times was something stopped"
+}
+
+# What is refused and cut comes all the same.
+flaky() {
+	for seed in 1 2 3; do
+		proxy --fail 20 --cut 30 --seed $seed
+		from flaky "$PROXIED"
+		end_proxy
+		same "$(cat "$W/from.files/made")" made
+		"$XBUILD" cache check --root "$W/flaky"
+		rm -rf "$W/flaky"
+	done
+}
+
 t "a base that no step needs is not fetched, and mounted when it is pushed" nothing_fetched
 t "an image of the store whose layers are elsewhere is whole" kept_without
 t "an archive has all layers" exported
 t "layers are fetched once, however many steps and builds need them" run_fetches_once
+t "a build that is stopped while layers come leaves a whole store" stopped
+t "layers come from a registry that fails" flaky
 t "what is gone from the registry is missed by those who need it" lost
 finish

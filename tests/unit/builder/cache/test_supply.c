@@ -108,7 +108,8 @@ static int supply(struct xb_store *store, struct xb_error *err)
 }
 
 static const char *const at_one[] = { "host/one", NULL };
-static const char *const at_both[] = { "host/one", "host/two", NULL };
+/* what is noted last is asked first */
+static const char *const at_both[] = { "host/two", "host/one", NULL };
 
 static void what_is_elsewhere_comes_when_it_is_needed(void **state)
 {
