@@ -34,6 +34,8 @@
 
 static const struct xb_option inspect_table[] = {
 	{ "raw", 0, XB_OPTION_FLAG, AT(raw), NULL, "print the document as it is" },
+	{ "format", 0, XB_OPTION_TEXT, AT(format), "TEMPLATE",
+	  "print fields: {{.Name}}, {{.Manifest.Digest}}, {{json .Image}}" },
 	COMMON_ROWS,
 };
 

@@ -317,6 +317,18 @@ labelled() {
 		"$(index_digest "$W/built")" "digest of the merge"
 }
 
+formatted() {
+	same "$(manifest inspect --format '{{.Manifest.Digest}}' "$SRC_IMAGES:all")" "$(index_digest "$W/src" all)"
+	same "$(manifest inspect --format '{{ .Name }}\t{{.Manifest.MediaType}}{{.Manifest.Nothing}}' "$SRC_IMAGES:amd64")" \
+		"$(printf '%s\tapplication/vnd.oci.image.manifest.v1+json' "$SRC_IMAGES:amd64")"
+	manifest inspect --format '{{json .Manifest}}' "$SRC_IMAGES:all" | jq -e '.manifests | length == 5'
+	manifest inspect --format '{{json .Image}}' "$SRC_IMAGES:all" | jq -e '.["linux/amd64"].architecture == "amd64"'
+	same "$(manifest inspect --format '{{.image.architecture}}' "$SRC_IMAGES:arm64")" arm64
+	for bad in '{{.Manifst}}' '{{range .Manifest.Manifests}}{{end}}' '{{.Name' '{{}}'; do
+		exits 2 manifest inspect --format "$bad" "$SRC_IMAGES:all"
+	done
+}
+
 judged_by_buildah() {
 	command -v buildah >/dev/null || skip "buildah is not installed" tools
 	has root || skip "buildah's storage is root's" root
@@ -333,6 +345,7 @@ t "the store, and between registries" elsewhere
 t "some platforms are copied between registries" some_copied
 t "an index of the store is pushed" pushed
 t "labels that all platforms have alike annotate the index" labelled
+t "fields are printed as a template says" formatted
 t "archives are read in place and replaced whole" archives
 t "Docker archives are read and written" docker_archives
 t "malformed documents are one error, and nothing is stored" malformed

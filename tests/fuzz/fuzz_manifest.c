@@ -5,7 +5,9 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "manifest/draft.h"
 #include "manifest/index.h"
 #include "manifest/manifest.h"
 
@@ -62,6 +64,32 @@ static int rewrite_index(struct xb_view text, struct xb_str *ret)
 	return 0;
 }
 
+/* A changed index has the entries of the one that was read, each with its bytes. */
+static void check_draft(struct xb_view text)
+{
+	xb_auto_draft struct xb_draft draft = { 0 };
+	xb_auto_index struct xb_index index = XB_INDEX_INIT;
+	xb_auto_str struct xb_str again = XB_STR_INIT(4 * XB_MAX_MANIFEST);
+
+	if (xb_draft_parse(text, NULL, &draft, NULL) < 0)
+		return;
+	draft.changed = true;
+	if (xb_draft_write(&draft, &again, NULL) < 0)
+		abort();
+	if (again.len > XB_MAX_MANIFEST)
+		return;
+	if (xb_index_parse(xb_str_view(&again), NULL, &index, NULL) < 0 ||
+	    index.manifests.len != draft.entries.len)
+		abort();
+	for (size_t i = 0; i < index.manifests.len; i++) {
+		if (!xb_digest_eq(&index.manifests.items[i].digest,
+				  &draft.entries.items[i].descriptor.digest) ||
+		    memmem(text.data, text.len, draft.entries.items[i].text,
+			   strlen(draft.entries.items[i].text)) == NULL)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct xb_view text = { (const char *)data, size };
@@ -74,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (as_manifest == 0)
 		check_again(&manifest, rewrite_manifest);
+	check_draft(text);
 	if (as_index == 0)
 		check_again(&index, rewrite_index);
 	return 0;
