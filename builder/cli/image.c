@@ -112,8 +112,8 @@ static int open_docker_archive(const struct opening *how, const char *name,
 	return open_archive(how, true, name, ret, err);
 }
 
-int xb_named_image_open_remote(const char *name, struct xb_registries *registries,
-			       struct xb_named_image *ret, struct xb_error *err)
+static int open_remote(const struct opening *how, const char *name, struct xb_named_image *ret,
+		       struct xb_error *err)
 {
 	xb_auto_reference struct xb_reference ref = XB_REFERENCE_INIT;
 	struct xb_registry *registry = NULL;
@@ -124,7 +124,7 @@ int xb_named_image_open_remote(const char *name, struct xb_registries *registrie
 		return r;
 	}
 	xb_reference_complete(&ref);
-	r = xb_registries_open(registries, &registry, err);
+	r = xb_registries_open(how->registries, &registry, err);
 	if (r < 0)
 		return r;
 	free(ret->name);
@@ -133,12 +133,6 @@ int xb_named_image_open_remote(const char *name, struct xb_registries *registrie
 	ret->remote = xb_registry_place_new(registry, &ref);
 	ret->place = ret->remote;
 	return 0;
-}
-
-static int open_remote(const struct opening *how, const char *name, struct xb_named_image *ret,
-		       struct xb_error *err)
-{
-	return xb_named_image_open_remote(name, how->registries, ret, err);
 }
 
 static int open_stored(const struct opening *how, const char *name, struct xb_named_image *ret,

@@ -56,8 +56,5 @@ enum xb_named_use {
 int xb_named_image_open(const char *name, enum xb_named_use use, struct xb_store *store,
 			struct xb_registries *registries, struct xb_named_image *ret,
 			struct xb_error *err);
-/** Likewise for a registry's reference without any prefix. */
-int xb_named_image_open_remote(const char *name, struct xb_registries *registries,
-			       struct xb_named_image *ret, struct xb_error *err);
 
 #endif
