@@ -28,9 +28,10 @@ struct xb_ci {
 	const struct xb_ci_runners *runners;
 	const char *platforms; /**< of the whole, as --platform takes them */
 	const struct xb_strv
-		*options;	      /**< words of `xbuild build`, without platforms and outputs */
-	const struct xb_strv *access; /**< words that both commands have: about registries */
-	const struct xb_strv *names;  /**< -t */
+		*options; /**< words of `xbuild build`, without platforms and outputs */
+	const struct xb_strv
+		*access;	     /**< words that both commands have: of registries, of labels */
+	const struct xb_strv *names; /**< -t */
 	const struct xb_strv *outputs; /**< -o of the merge */
 	const struct xb_strv *hosts;   /**< registries that are pushed to, each once */
 	const char *context;

@@ -190,16 +190,34 @@ static void make_words(struct work *w)
 	static const char *const access[] = { "plain-http", "registry-ca", "registry-cert",
 					      "registry-realm", NULL };
 	static const char *const without[] = {
-		"platform",    "tag",		"output",	  "push",  "load",
-		"allow-drop",  "dry-run",	"root",		  "quiet", "metadata-file",
-		"iidfile",     "format",	"call",		  "check", "plain-http",
-		"registry-ca", "registry-cert", "registry-realm", NULL,
+		"platform",
+		"tag",
+		"output",
+		"push",
+		"load",
+		"allow-drop",
+		"dry-run",
+		"root",
+		"quiet",
+		"metadata-file",
+		"iidfile",
+		"format",
+		"call",
+		"check",
+		"plain-http",
+		"registry-ca",
+		"registry-cert",
+		"registry-realm",
+		"no-index-labels",
+		NULL,
 	};
 	const struct xb_registry_flags *flags = &w->given.registries;
 	const struct xb_strv *const lists[] = { &flags->plain_http, &flags->ca, &flags->cert,
 						&flags->realms };
 
 	xb_options_words(xb_build_option_table, &w->given, without, &w->words);
+	if (w->given.no_index_labels)
+		xb_strv_push(&w->access, "--no-index-labels");
 	for (size_t i = 0; i < XB_COUNT(lists); i++) {
 		for (size_t k = 0; k < lists[i]->len; k++) {
 			xb_strv_printf(&w->access, "--%s", access[i]);

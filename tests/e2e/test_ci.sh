@@ -120,7 +120,7 @@ evil() {
 pushing() {
 	printf 'FROM scratch\nCOPY . /x\n' >"$W/Dockerfile"
 	ci github --platform $TWO -f "$W/Dockerfile" -t ghcr.io/me/app:1 -t ghcr.io/me/app:latest -t localhost:5000/app:1 --push \
-		--plain-http localhost:5000 --allow-drop --jobs 3 . >"$W/yml"
+		--plain-http localhost:5000 --allow-drop --no-index-labels --jobs 3 . >"$W/yml"
 	"$PYTHON" -c '
 import sys, yaml
 d = yaml.safe_load(open(sys.argv[1]))
@@ -129,9 +129,9 @@ assert legs["permissions"] == merge["permissions"] == {"contents": "read", "pack
 logins = [s["run"].split()[-1] for s in merge["steps"] if s.get("name") == "Log in"]
 assert logins == ["ghcr.io", "localhost:5000"], logins
 run = [s for s in merge["steps"] if s.get("name") == "Merge"][0]["run"]
-assert "--allow-drop" in run and "--plain-http localhost:5000" in run and "--jobs" not in run, run
+assert "--allow-drop" in run and run.count("--no-index-labels") == 1 and "--plain-http localhost:5000" in run and "--jobs" not in run, run
 build = [s for s in legs["steps"] if s.get("name") == "Build"][0]["run"]
-assert "--allow-drop" not in build and "--plain-http localhost:5000" in build and "--jobs 3" in build, build
+assert "--allow-drop" not in build and build.count("--no-index-labels") == 1 and "--plain-http localhost:5000" in build and "--jobs 3" in build, build
 ' "$W/yml"
 }
 
