@@ -132,9 +132,10 @@ static int stack_paths(const struct stack *stack, size_t n, struct xb_strv *lowe
 	int r = merged > 0 ? push_merged(stack, merged, lowers, err) : 0;
 	xb_auto_abreast struct xb_abreast *abreast = NULL;
 
-	if (r == 0)
-		r = xb_layers_fetch(stack->how.store, stack->result, merged, n, XB_LAYERS_TREES,
-				    err);
+	/* of no layers there need not be a result */
+	if (r < 0 || n == 0)
+		return r;
+	r = xb_layers_fetch(stack->how.store, stack->result, merged, n, XB_LAYERS_TREES, err);
 	if (r == 0)
 		r = xb_unpacking_abreast(&stack->how, &stack->result->layers, merged, n, &abreast,
 					 err);
