@@ -8,6 +8,7 @@
 #ifndef XB_TESTS_UNIT_SCRATCH_H
 #define XB_TESTS_UNIT_SCRATCH_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,14 +21,23 @@
 static char scratch[256];
 static int scratch_fd = -1;
 
-/** Make the directory. */
+/**
+ * Make the directory. Its name has no capitals, other than mkdtemp()'s: what a test makes of it,
+ * the name of an image for one, is then valid every time or never.
+ */
 static inline int scratch_setup(void **state)
 {
 	const char *base = getenv("TMPDIR");
+	static unsigned n;
+	int r;
 
 	(void)state;
-	(void)snprintf(scratch, sizeof(scratch), "%s/xb-test-XXXXXX", base != NULL ? base : "/tmp");
-	if (mkdtemp(scratch) == NULL)
+	do {
+		(void)snprintf(scratch, sizeof(scratch), "%s/xb-test-%d-%u",
+			       base != NULL ? base : "/tmp", getpid(), n++);
+		r = mkdir(scratch, 0700);
+	} while (r < 0 && errno == EEXIST);
+	if (r < 0)
 		return -1;
 	scratch_fd = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return scratch_fd >= 0 ? 0 : -1;
