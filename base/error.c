@@ -141,6 +141,18 @@ int xb_error_excerpt(struct xb_error *err, const char *format, ...)
 	return err->code;
 }
 
+bool xb_error_is_passing(int r)
+{
+	static const int codes[] = { -EMFILE, -ENFILE, -ENOMEM, -EIO,
+				     -ENOSPC, -EDQUOT, -EINTR,	-ESTALE };
+
+	for (size_t i = 0; i < XB_COUNT(codes); i++) {
+		if (codes[i] == r)
+			return true;
+	}
+	return false;
+}
+
 void xb_error_move(struct xb_error *to, struct xb_error *from)
 {
 	if (to != NULL)

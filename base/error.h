@@ -87,6 +87,12 @@ int xb_error_usage(struct xb_error *err, const char *hint, const char *format, .
 int xb_error_excerpt(struct xb_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/**
+ * Whether an errno (negative) tells of the machine at this moment and nothing of what was asked
+ * for: no memory, descriptors, room or disk to be had, an interruption, a file server that forgot.
+ */
+bool xb_error_is_passing(int r);
+
 /** Move the error from `from` to `to`, which must be empty; `from` becomes XB_ERROR_INIT. */
 void xb_error_move(struct xb_error *to, struct xb_error *from);
 

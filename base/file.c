@@ -111,6 +111,21 @@ int xb_file_read_at(int dirfd, const char *path, struct xb_str *text, struct xb_
 	return read_named(dirfd, path, O_NOFOLLOW, text, err);
 }
 
+int xb_file_close(int *fd, struct xb_error *err)
+{
+	if (close(XB_STEAL_FD(*fd)) < 0)
+		return xb_error_errno(err, -errno, "closing it");
+	return 0;
+}
+
+int xb_file_flush(int fd, struct xb_error *err)
+{
+	/* each close of an open file flushes it */
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? xb_error_errno(err, -errno, "flushing it") : xb_file_close(&copy, err);
+}
+
 /* A half-written file, removed at the end of the scope unless `name` has been taken away. */
 struct temp_file {
 	int dirfd;
@@ -181,6 +196,9 @@ int xb_file_write_at(int dirfd, const char *name,
 		return xb_error_wrap(err, r, "%s", name);
 	if (sync && fsync(temp.fd) < 0)
 		return xb_error_errno(err, -errno, "syncing %s", name);
+	r = xb_file_close(&temp.fd, err);
+	if (r < 0)
+		return xb_error_wrap(err, r, "%s", name);
 	if (renameat(dirfd, temp.name, dirfd, name) < 0)
 		return xb_error_errno(err, -errno, "renaming to %s", name);
 	free(XB_STEAL(temp.name));

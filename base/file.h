@@ -34,6 +34,15 @@ int xb_file_read_at(int dirfd, const char *path, struct xb_str *text, struct xb_
 /** As xb_file_read(), from the current position of an open descriptor of any kind. */
 int xb_file_read_fd(int fd, struct xb_str *text, struct xb_error *err);
 
+/**
+ * Close a file that was written; `*fd` becomes -1 whatever happens. Some file systems (NFS, FUSE)
+ * tell only then that bytes did not get to the disk: whoever gives the file a meaning looks first.
+ * Errors: those of close().
+ */
+int xb_file_close(int *fd, struct xb_error *err);
+/** Have told what xb_file_close() would tell, of a file that stays open. */
+int xb_file_flush(int fd, struct xb_error *err);
+
 /** What the names of xb_file_replace_at()'s half-written files begin with; a killed process leaves
  *  them behind. */
 #define XB_FILE_TEMP_PREFIX ".xb-tmp-"

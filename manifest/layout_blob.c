@@ -314,6 +314,9 @@ static int settle(struct xb_blob_writer *w, const struct xb_digest *digest, bool
 		return sync && (fsync(old) < 0 || fsync(w->dirfd) < 0) ? -errno : 0;
 	if (sync && fsync(w->fd) < 0)
 		return -errno;
+	r = xb_file_flush(w->fd, NULL);
+	if (r < 0)
+		return r;
 	r = publish(w, xb_digest_hex(digest));
 	if (r < 0)
 		return r;

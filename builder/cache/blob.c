@@ -139,6 +139,7 @@ int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, 
 {
 	xb_auto_fd int dir = -1;
 	struct stat st;
+	int r;
 
 	if (fstat(ingest->fd, &st) < 0)
 		return xb_store_errno(err, -errno, "publishing a blob in %s", ingest->store->root);
@@ -147,6 +148,9 @@ int xb_blob_commit_as(struct xb_ingest *ingest, const struct xb_digest *digest, 
 				   (unsigned long long)size, (unsigned long long)st.st_size);
 		return xb_error_fault(err, XB_FAULT_STORE);
 	}
+	r = xb_file_flush(ingest->fd, NULL);
+	if (r < 0)
+		return xb_store_errno(err, r, "writing a blob to %s", ingest->store->root);
 	if (is_there(ingest->store, digest, size))
 		return 0;
 	dir = open_algorithm(ingest->store, digest);

@@ -47,10 +47,10 @@ static int make(const struct taking *t, struct xb_error *err)
 	xb_autofree char *path = xb_store_ingest_name(t->store);
 	int r = fill_new(t, path, err);
 
-	if (r >= 0 &&
-	    renameat2(t->store->ingest, path, t->store->caches, t->name, RENAME_NOREPLACE) == 0)
+	/* replaces no other, as none is empty; NFS does not know RENAME_NOREPLACE */
+	if (r >= 0 && renameat(t->store->ingest, path, t->store->caches, t->name) == 0)
 		return 0;
-	if (r >= 0 && errno != EEXIST)
+	if (r >= 0 && errno != EEXIST && errno != ENOTEMPTY)
 		r = xb_store_errno(err, -errno, "making a cache in %s", t->store->root);
 	(void)xb_remove_tree_at(t->store->ingest, path, NULL);
 	return r < 0 ? r : 0;
@@ -78,8 +78,10 @@ static int lock_existing(const struct taking *t, int *ret, struct xb_error *err)
 		return 0;
 	if (fd < 0)
 		return xb_store_errno(err, -errno, "opening a cache in %s", t->store->root);
-	if (flock(fd, how) < 0 && errno == EWOULDBLOCK)
-		return xb_error_set(err, -EAGAIN, "the cache is in use");
+	if (flock(fd, how) < 0)
+		return errno == EWOULDBLOCK ? xb_error_set(err, -EAGAIN, "the cache is in use")
+					    : xb_store_errno(err, -errno, "locking a cache in %s",
+							     t->store->root);
 	if (!in_place(t, fd))
 		return 0;
 	*ret = XB_STEAL_FD(fd);

@@ -31,6 +31,16 @@ static void note_holder(int fd, off_t old_size)
 		(void)dprintf(fd, "%ld\n", (long)getpid());
 }
 
+/* Whether the file still has its name. To count its links is not enough: NFS renames what is
+ * removed while somebody has it open. */
+static bool in_place(const struct xb_keylock *lock, const struct stat *held)
+{
+	struct stat named;
+
+	return fstatat(lock->dirfd, lock->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       named.st_dev == held->st_dev && named.st_ino == held->st_ino;
+}
+
 /*
  * The holder removes the file before it unlocks it, so that the directory stays small. Whoever
  * waited for that file then holds a lock that nobody else can see, and has to start again.
@@ -50,7 +60,7 @@ static int try_take(struct xb_keylock *lock, bool wait)
 	while (r < 0 && errno == EINTR);
 	if (r < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_nlink == 0)
+	if (!in_place(lock, &st))
 		return 0;
 	note_holder(fd, st.st_size);
 	lock->fd = XB_STEAL_FD(fd);

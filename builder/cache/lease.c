@@ -15,6 +15,9 @@
 /* A lease is a list of names this process touched: 64 MiB hold over 700,000. */
 #define MAX_LEASE ((size_t)64 << 20)
 
+/* What NFS calls a file that was removed while somebody had it open; it goes by itself. */
+#define REMOVED_PREFIX ".nfs"
+
 /* The value of keys that are only there or not. */
 static char present;
 
@@ -33,9 +36,13 @@ int xb_guard_take(const struct xb_store *store, bool exclusive, struct xb_error 
 	xb_auto_fd int fd = openat(store->locks, "store", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int r = fd < 0 ? -errno : lock_file(fd, exclusive ? LOCK_EX : LOCK_SH);
 
-	if (r < 0)
-		return xb_store_errno(err, r, "locking the store %s", store->root);
-	return XB_STEAL_FD(fd);
+	if (r >= 0)
+		return XB_STEAL_FD(fd);
+	(void)xb_store_errno(err, r, "locking the store %s", store->root);
+	if (r == -ENOLCK || r == -EOPNOTSUPP || r == -ENOSYS)
+		(void)xb_error_hint(err, "its file system takes no locks (flock): name a store on "
+					 "a local disk with --root");
+	return r;
 }
 
 void xb_guard_clear(int *fd)
@@ -126,7 +133,8 @@ int xb_store_list(int dirfd, const char *name, struct xb_strv *ret, struct xb_er
 	(void)XB_STEAL_FD(fd);
 
 	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strncmp(entry->d_name, REMOVED_PREFIX, strlen(REMOVED_PREFIX)) != 0)
 			xb_strv_push(ret, entry->d_name);
 	}
 	if (errno != 0)
@@ -155,7 +163,8 @@ static int read_lease(struct xb_sweep *sweep, int fd, const char *name, struct x
 static int sweep_lease(struct xb_store *store, struct xb_sweep *sweep, const char *name,
 		       struct xb_error *err)
 {
-	xb_auto_guard int fd = openat(store->leases, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* for writing: NFS locks nothing else exclusively */
+	xb_auto_guard int fd = openat(store->leases, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT) /* its process has just dropped it */
 		return 0;
@@ -266,7 +275,7 @@ static int sweep_keylocks(struct xb_store *store, struct xb_error *err)
 
 		if (strncmp(names.items[i], "key-", 4) != 0)
 			continue;
-		fd = openat(store->locks, names.items[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(store->locks, names.items[i], O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 			(void)unlinkat(store->locks, names.items[i], 0);
 	}

@@ -68,7 +68,8 @@ int xb_sweep_trash(struct xb_store *store, struct xb_sweep *sweep, int dirfd, co
 /** Whether a living lease holds the thing; kind is 's' or 'b'. */
 bool xb_sweep_held(const struct xb_sweep *sweep, char kind, const char *id);
 
-/** Names of the entries of a directory but "." and "..", in byte order. */
+/** Names of the entries of a directory but ".", ".." and what NFS keeps of removed files, in byte
+ *  order. */
 int xb_store_list(int dirfd, const char *name, struct xb_strv *ret, struct xb_error *err);
 
 #endif

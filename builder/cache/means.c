@@ -129,18 +129,6 @@ struct finding {
 	char *why;  /* no overlay, where nobody asked for copies */
 };
 
-/* What says nothing about overlays: another attempt may succeed. */
-static bool is_passing(int r)
-{
-	static const int codes[] = { -EMFILE, -ENFILE, -ENOMEM, -EIO, -ENOSPC, -EDQUOT, -EINTR };
-
-	for (size_t i = 0; i < XB_COUNT(codes); i++) {
-		if (codes[i] == r)
-			return true;
-	}
-	return false;
-}
-
 /* Whether the file system takes what an overlay would leave: a device 0/0 and an attribute. */
 static int takes_marks(int dir)
 {
@@ -149,14 +137,14 @@ static int takes_marks(int dir)
 			? -errno
 			: 1;
 
-	return r > 0 || is_passing(r) ? r : 0;
+	return r > 0 || xb_error_is_passing(r) ? r : 0;
 }
 
 /* `r` is what came of using an overlay. What it cannot leave on this file system it fails with EIO
  * for, which then is no passing fault. */
 static bool is_passing_there(int r, int marks)
 {
-	return is_passing(r) && !(r == -EIO && marks == 0);
+	return xb_error_is_passing(r) && !(r == -EIO && marks == 0);
 }
 
 static int look_around(struct xb_store *store, int place, bool overlays, struct finding *ret,

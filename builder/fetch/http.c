@@ -443,7 +443,8 @@ static int keep(struct fetch *f, const struct xb_http_response *response, struct
 	record.diff_id = xb_hasher_finish(f->content);
 	note_answer(response, &record);
 	r = set_time(f, &record, err);
-	xb_cleanup_fd(&f->file);
+	if (r >= 0 && xb_file_close(&f->file, NULL) < 0)
+		r = xb_fetch_disk_error(err, -errno);
 	if (r >= 0)
 		r = xb_snapshot_commit(f->store, &f->snapshot, err);
 	if (r >= 0)

@@ -379,7 +379,7 @@ static int apply_file(struct xb_apply *a, const struct xb_tar_item *item, struct
 		r = set_open_metadata(a, fd, item, err);
 	if (r >= 0 && !a->options.plain && futimens(fd, times) < 0)
 		return xb_error_errno(err, -errno, "setting its time");
-	return r;
+	return r < 0 ? r : xb_file_close(&fd, err);
 }
 
 /*

@@ -179,7 +179,9 @@ static int copy_file(const struct copier *c, int dirfd, const char *name, const 
 	r = xb_copy_data(from, fd, XB_COPY_TO_END, err);
 	if (r >= 0)
 		r = set_metadata(c, fd, &st, &xattrs, err);
-	return r < 0 ? r : set_time(fd, &st, err);
+	if (r >= 0)
+		r = set_time(fd, &st, err);
+	return r < 0 ? r : xb_file_close(&fd, err);
 }
 
 static int copy_symlink(const struct copier *c, int dirfd, const char *name, const struct stat *st,
@@ -675,7 +677,9 @@ static int write_content(struct copier *c, const char *name, struct xb_view cont
 	r = xb_write_all(fd, content.data, content.len, err);
 	if (r >= 0)
 		r = set_metadata(c, fd, &st, &none, err);
-	return r < 0 ? r : set_time(fd, &st, err);
+	if (r >= 0)
+		r = set_time(fd, &st, err);
+	return r < 0 ? r : xb_file_close(&fd, err);
 }
 
 int xb_copy_content(const char *name, struct xb_view content, int dst_root, const char *dst,

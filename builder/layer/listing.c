@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "builder/layer/walk.h"
 
@@ -111,7 +112,7 @@ static int put_all(struct writer *w, int tree, struct xb_error *err)
 		if (r >= 0 && S_ISDIR(e.st.st_mode))
 			r = xb_walk_enter(walk, err);
 	}
-	if (r >= 0 && fflush(w->file) != 0)
+	if (r >= 0 && (fflush(w->file) != 0 || xb_file_flush(fileno(w->file), NULL) < 0))
 		r = xb_error_errno(err, -errno, "listing a tree");
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "builder/solve/output_kept.h"
 
@@ -90,7 +91,9 @@ int xb_output_file_done(struct xb_output_file *file, struct xb_error *err)
 		return 0;
 	xb_output_date(file->fd);
 	/* not synced, as no tool's output is that can be made again */
-	r = give_name(file);
+	r = xb_file_flush(file->fd, NULL);
+	if (r >= 0)
+		r = give_name(file);
 	if (r >= 0 && rename(file->temporary, file->path) < 0)
 		r = -errno;
 	if (r < 0)

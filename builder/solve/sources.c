@@ -134,7 +134,8 @@ static int open_named(struct named *named, const char *value, struct xb_error *e
 		r = open_files(named, value, err);
 	}
 	if (r < 0) {
-		(void)xb_error_fault(err, XB_FAULT_USAGE);
+		(void)xb_error_fault(err,
+				     xb_error_is_passing(r) ? XB_FAULT_SOURCE : XB_FAULT_USAGE);
 		return xb_error_wrap(err, r, "--build-context %s", named->name);
 	}
 	return 0;
