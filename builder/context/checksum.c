@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -147,6 +148,29 @@ static void add_device(struct checksum *c, dev_t device)
 	xb_hasher_number(c->tree, minor(device));
 }
 
+/* A multiplication spreads what differs (Knuth), and the shift brings it down again. */
+static void mix(uint64_t *state, uint64_t number)
+{
+	*state = (*state ^ number) * UINT64_C(0x9e3779b97f4a7c15);
+	*state ^= *state >> 32;
+}
+
+static void mix_times(uint64_t *state, const struct stat *st)
+{
+	mix(state, (uint64_t)st->st_dev);
+	mix(state, (uint64_t)st->st_ino);
+	mix(state, (uint64_t)st->st_size);
+	mix(state, (uint64_t)st->st_mtim.tv_sec << 30 ^ (uint64_t)st->st_mtim.tv_nsec);
+	mix(state, (uint64_t)st->st_ctim.tv_sec << 30 ^ (uint64_t)st->st_ctim.tv_nsec);
+}
+
+/* What file times do not tell: changes within one tick. */
+static void mix_content(uint64_t *state, const struct xb_digest *digest)
+{
+	for (const char *p = digest->text; *p != '\0'; p++)
+		mix(state, (unsigned char)*p);
+}
+
 static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err)
 {
 	struct checksum *c = visitor;
@@ -157,6 +181,8 @@ static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb
 
 	if (r < 0)
 		return r;
+	if (c->options->state != NULL)
+		mix_times(c->options->state, &st);
 	xb_hasher_field(c->tree, xb_view(entry->below));
 	xb_hasher_field(c->tree, xb_view(kind_of(st.st_mode)));
 	if (!counts_itself(c, entry))
@@ -200,7 +226,10 @@ int xb_context_checksum(int rootfd, const struct xb_context *context, const char
 	walk.select = c.options->select;
 	xb_hasher_field(c.tree, XB_VIEW(ENCODING));
 	r = xb_walk_run(&walk, at.parent, at.name, err);
-	if (r >= 0)
-		*ret = xb_hasher_finish(c.tree);
-	return r;
+	if (r < 0)
+		return r;
+	*ret = xb_hasher_finish(c.tree);
+	if (c.options->state != NULL)
+		mix_content(c.options->state, ret);
+	return 0;
 }

@@ -13,6 +13,7 @@
 #define XB_BUILDER_CONTEXT_CONTEXT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/array.h"
 #include "base/digest.h"
@@ -87,6 +88,9 @@ struct xb_checksum_options {
 		      mount), not only its contents */
 	const struct xb_select
 		*select; /**< what of it counts (builder/context/select.h); NULL: all */
+	uint64_t *state; /**< NULL, or a number that what is there is mixed into: contents, and
+			    inodes, sizes and times, by which also what is changed and changed back
+			    is told. For comparing two moments of one build, no digest */
 };
 
 /**

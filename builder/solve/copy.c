@@ -206,7 +206,8 @@ static void warn_of_nothing(const struct xb_work *work, const struct items *item
 }
 
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
-		const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err)
+		const struct xb_result *const *inputs, struct xb_hasher *h, uint64_t *state,
+		struct xb_error *err)
 {
 	XB_CLEANUP(origins_clear) struct origins origins;
 	XB_CLEANUP(items_clear) struct items items = { 0 };
@@ -223,6 +224,8 @@ int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
 
 		options.owner = item->origin->keeps_owners;
 		options.select = item->select;
+		/* what the store holds does not change */
+		options.state = item->origin->rules != NULL ? state : NULL;
 		if (item->content != NULL)
 			content = *item->content;
 		else
@@ -539,6 +542,8 @@ int xb_work_copy(const struct xb_work *work, struct xb_error *err)
 		r = copy_items(work, &origins.paths, &items, root, err);
 	if (r >= 0 && work->ground != NULL)
 		r = xb_ground_unmake(work->ground, root, err);
+	if (r >= 0)
+		xb_work_read_all(work);
 	return r < 0 ? r : 0;
 }
 
@@ -611,6 +616,8 @@ int xb_work_copy_packed(const struct xb_work *work, int upper, struct xb_record 
 	    expand_sources(&origins, work->step, &items, NULL) < 0 || items.paths.len != 1)
 		return 0;
 	r = pack_item(work, &items.paths.items[0], upper, record, err);
+	if (r == 0)
+		xb_work_read_all(work);
 	return r < 0 ? r : r == 0;
 }
 

@@ -86,7 +86,7 @@ static bool has_files(const struct xb_step_mount *mount)
  */
 static int content_of(struct xb_step_shared *shared, const struct xb_step *step,
 		      const struct xb_step_mount *mount, const struct xb_result *from,
-		      struct xb_digest *ret, struct xb_error *err)
+		      uint64_t *state, struct xb_digest *ret, struct xb_error *err)
 {
 	XB_CLEANUP(origin_clear) struct origin origin = { .root = -1, .owned = -1 };
 	struct xb_checksum_options options = { .owner = mount->origin == XB_COPY_STEP,
@@ -100,6 +100,8 @@ static int content_of(struct xb_step_shared *shared, const struct xb_step *step,
 		return 0;
 	}
 	r = open_origin(shared, step, mount, from, &origin, err);
+	/* what the store holds does not change */
+	options.state = origin.rules != NULL ? state : NULL;
 	if (r == 0)
 		r = xb_context_checksum(origin.root, origin.rules, path_of(mount), &options, ret,
 					err);
@@ -107,7 +109,8 @@ static int content_of(struct xb_step_shared *shared, const struct xb_step *step,
 }
 
 int xb_mounts_key(struct xb_step_shared *shared, const struct xb_step *step,
-		  const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err)
+		  const struct xb_result *const *inputs, struct xb_hasher *h, uint64_t *state,
+		  struct xb_error *err)
 {
 	xb_hasher_number(h, step->run.mount_count);
 	for (size_t i = 0; i < step->run.mount_count; i++) {
@@ -116,7 +119,7 @@ int xb_mounts_key(struct xb_step_shared *shared, const struct xb_step *step,
 		int r = 0;
 
 		if (has_files(mount))
-			r = content_of(shared, step, mount, inputs[i], &content, err);
+			r = content_of(shared, step, mount, inputs[i], state, &content, err);
 		if (r < 0)
 			return r;
 		xb_step_mount_hash(mount, h);
@@ -297,7 +300,7 @@ static int cache_key(const struct opening *o, char **ret, struct xb_error *err)
 	int r = 0;
 
 	if (files)
-		r = content_of(o->work->shared, o->work->step, m, o->from, &content, err);
+		r = content_of(o->work->shared, o->work->step, m, o->from, NULL, &content, err);
 	if (r < 0)
 		return r;
 	*ret = xb_format("cache 1\n%o %u %u\n%s\n%s\n%s", m->mode, m->uid, m->gid, content.text,

@@ -13,10 +13,12 @@
 /**
  * Add to the key of a RUN what its mounts show: the content of what is bound and of what a cache
  * begins with; nothing of a cache, a secret or an agent but what the plan says. `inputs` are the
- * mounts' results, NULL: the empty tree.
+ * mounts' results, NULL: the empty tree. What others may change meanwhile is mixed into `state`, as
+ * xb_context_checksum() does.
  */
 int xb_mounts_key(struct xb_step_shared *shared, const struct xb_step *step,
-		  const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err);
+		  const struct xb_result *const *inputs, struct xb_hasher *h, uint64_t *state,
+		  struct xb_error *err);
 
 /** What one mount needs while the step runs. */
 struct xb_mount_source {

@@ -319,6 +319,8 @@ static int start(struct run *run, struct xb_sandbox **ret, struct xb_error *err)
 	if (r == 0)
 		r = xb_mounts_open(run->work, &run->mounts, &spec, err);
 	if (r == 0)
+		xb_work_read_all(run->work);
+	if (r == 0)
 		r = add_devices(run->work, &spec, err);
 	if (r == 0)
 		r = join_cgroup(run, &spec, err);

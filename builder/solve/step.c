@@ -11,128 +11,12 @@
 #include "builder/cache/means.h"
 #include "builder/solve/blob.h"
 #include "builder/solve/fetch.h"
+#include "builder/solve/key.h"
 #include "builder/solve/lock.h"
 #include "builder/solve/mounts.h"
 #include "builder/solve/trees.h"
 #include "builder/solve/unpacking.h"
 #include "builder/solve/work.h"
-
-/* Part of every key: what a key covers, and how, has changed when this number has. */
-#define KEY_VERSION 5
-
-static void hash_run(struct xb_hasher *h, const struct xb_step *step,
-		     const struct xb_step_shared *shared)
-{
-	static const char *const none[] = { NULL };
-
-	xb_hasher_field(h, xb_view(xb_platform_name(&step->platform).text));
-	xb_hasher_list(h, step->run.argv);
-	xb_hasher_list(h, step->run.env);
-	xb_hasher_field(h, xb_view(step->run.cwd));
-	xb_hasher_field(h, xb_view(step->run.user));
-	xb_hasher_field(h, xb_view(step->run.hostname));
-	xb_hasher_number(h, shared->no_network || step->run.no_network);
-	xb_hasher_list(h, shared->hosts != NULL ? (const char *const *)xb_strv_argv(shared->hosts)
-						: none);
-	xb_hasher_number(h, step->run.script != NULL);
-	if (step->run.script != NULL) {
-		xb_hasher_field(h, xb_view(step->run.script->name));
-		xb_hasher_field(h, xb_view(step->run.script->content));
-	}
-}
-
-/*
- * What a command can read of its limits counts, as in BuildKit; what its control group limits does
- * not, since that makes it slow or makes it fail.
- */
-static void hash_limits(struct xb_hasher *h, const struct xb_step_run *run,
-			const struct xb_sandbox_limits *limits)
-{
-	xb_hasher_number(h, run->insecure);
-	xb_hasher_list(h, run->devices);
-	xb_hasher_number(h, limits != NULL ? limits->shm_size : 0);
-	xb_hasher_number(h, limits != NULL ? limits->rlimits.len : 0);
-	for (size_t i = 0; limits != NULL && i < limits->rlimits.len; i++) {
-		xb_hasher_number(h, limits->rlimits.items[i].resource);
-		xb_hasher_number(h, limits->rlimits.items[i].soft);
-		xb_hasher_number(h, limits->rlimits.items[i].hard);
-	}
-}
-
-static void hash_copy(struct xb_hasher *h, const struct xb_step_copy *copy)
-{
-	xb_hasher_number(h, copy->add);
-	xb_hasher_number(h, copy->unpack);
-	xb_hasher_number(h, copy->link);
-	xb_hasher_number(h, copy->parents);
-	xb_hasher_field(h, xb_view(copy->destination));
-	xb_hasher_number(h, copy->chown != NULL);
-	xb_hasher_field(h, xb_view(copy->chown));
-	xb_hasher_number(h, (uint64_t)(int64_t)copy->mode);
-	xb_hasher_field(h, xb_view(copy->chmod));
-	xb_hasher_number(h, copy->file_count);
-	for (size_t i = 0; i < copy->file_count; i++) {
-		xb_hasher_field(h, xb_view(copy->files[i].name));
-		xb_hasher_field(h, xb_view(copy->files[i].content));
-	}
-}
-
-/* Whether a step needs nothing of the tree below it. */
-static bool is_linked(const struct xb_step *step)
-{
-	return step->kind == XB_STEP_COPY && step->copy.link;
-}
-
-/*
- * What a step stands on, as its key has it. What is copied onto an empty tree does not depend on
- * the tree below: the layer is the same on every one.
- */
-static const char *parent_of(const struct xb_step *step, const struct xb_result *const *inputs)
-{
-	return inputs[0] != NULL && !is_linked(step) ? xb_result_chain(inputs[0])->text : "";
-}
-
-/*
- * The key: everything that can change the result, and nothing else (docs/decisions). With `ground`
- * this is all that the step depends on of the tree below it.
- */
-static int make_key(struct xb_step_shared *shared, const struct xb_step *step,
-		    const struct xb_result *const *inputs, const struct xb_ground *ground,
-		    char key[XB_RECORD_KEY_SIZE], struct xb_error *err)
-{
-	xb_auto_hasher struct xb_hasher *h = xb_hasher_new();
-	int r = 0;
-
-	xb_hasher_number(h, KEY_VERSION);
-	xb_hasher_number(h, step->kind);
-	xb_hasher_field(h, xb_view(ground != NULL ? "apart" : parent_of(step, inputs)));
-	if (ground != NULL)
-		xb_ground_hash(ground, h);
-	xb_hasher_number(h, (uint64_t)shared->epoch);
-	switch (step->kind) {
-	case XB_STEP_RUN:
-		hash_run(h, step, shared);
-		hash_limits(h, &step->run, shared->limits);
-		r = xb_mounts_key(shared, step, inputs + 1, h, err);
-		break;
-	case XB_STEP_COPY:
-		hash_copy(h, &step->copy);
-		r = xb_copy_key(shared, step, inputs + 1, h, err);
-		break;
-	case XB_STEP_WORKDIR:
-		xb_hasher_field(h, xb_view(step->workdir.path));
-		xb_hasher_field(h, xb_view(step->workdir.user));
-		break;
-	case XB_STEP_BASE:
-	case XB_STEP_FETCH:
-		break;
-	}
-	if (r < 0)
-		return r;
-	struct xb_digest digest = xb_hasher_finish(h);
-	(void)snprintf(key, XB_RECORD_KEY_SIZE, XB_RECORD_STEP "%s", digest.text);
-	return 0;
-}
 
 static int do_work(const struct xb_work *work, struct xb_error *err)
 {
@@ -167,33 +51,28 @@ static void tell_means(struct xb_step_shared *shared, size_t index)
 }
 
 /* Carry the step out on a fresh snapshot, which `record` then names. */
-static int work_on_snapshot(struct xb_step_shared *shared, size_t index,
-			    const struct xb_result *const *inputs, const struct xb_ground *ground,
-			    struct xb_record *record, struct xb_error *err)
+static int work_on_snapshot(const struct xb_work *plain, struct xb_record *record,
+			    struct xb_error *err)
 {
+	struct xb_step_shared *shared = plain->shared;
+	const struct xb_result *below = plain->inputs[0];
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	xb_auto_site struct xb_site site = XB_SITE_INIT;
-	struct xb_work work = {
-		.shared = shared,
-		.index = index,
-		.step = &shared->plan->steps[index],
-		.lowers = &lowers,
-		.site = &site,
-		.inputs = inputs,
-		.ground = ground,
-	};
+	struct xb_work work = *plain;
 	int r = 0;
 
-	if (inputs[0] != NULL && !is_linked(work.step) && ground == NULL)
-		r = xb_trees_paths(shared->store, inputs[0], shared->max_layer, &lowers, &warnings,
+	work.lowers = &lowers;
+	work.site = &site;
+	if (below != NULL && !xb_step_is_linked(work.step) && work.ground == NULL)
+		r = xb_trees_paths(shared->store, below, shared->max_layer, &lowers, &warnings,
 				   err);
-	post_warnings(shared, index, &warnings);
+	post_warnings(shared, work.index, &warnings);
 	if (r < 0)
 		return r;
 	r = xb_site_open(shared->store, &record->snapshot, &lowers, work.step->kind == XB_STEP_RUN,
 			 &site, err);
-	tell_means(shared, index);
+	tell_means(shared, work.index);
 	if (r == 0)
 		r = do_work(&work, err);
 	return r == 0 ? xb_site_close(&site, err) : r;
@@ -228,83 +107,93 @@ static void drop_snapshot(struct xb_step_shared *shared, struct xb_record *recor
  * around it, which are taken away again. Returns 1 when that is done, 0 when the step has to be
  * carried out.
  */
-static int pack_without_tree(struct xb_step_shared *shared, size_t index,
-			     const struct xb_result *const *inputs, const struct xb_ground *ground,
-			     struct xb_record *record, struct xb_error *err)
+static int pack_without_tree(const struct xb_work *work, struct xb_record *record,
+			     struct xb_error *err)
 {
-	const struct xb_step *step = &shared->plan->steps[index];
-	static const struct xb_strv nothing = XB_STRV_INIT;
+	struct xb_step_shared *shared = work->shared;
 	xb_auto_fd int upper = -1;
-	const struct xb_work work = {
-		.shared = shared,
-		.index = index,
-		.step = step,
-		.lowers = &nothing,
-		.inputs = inputs,
-		.ground = ground,
-	};
 	int r;
 
-	if (wants_tree(shared, index) || step->kind != XB_STEP_COPY ||
-	    (ground == NULL && inputs[0] != NULL && !step->copy.link))
+	if (wants_tree(shared, work->index) || work->step->kind != XB_STEP_COPY ||
+	    (work->ground == NULL && work->inputs[0] != NULL && !work->step->copy.link))
 		return 0;
 	r = xb_snapshot_begin(shared->store, &record->snapshot, err);
 	if (r == 0)
 		r = xb_snapshot_open(shared->store, &record->snapshot, &upper, err);
 	if (r == 0)
-		r = xb_work_copy_packed(&work, upper, record, err);
+		r = xb_work_copy_packed(work, upper, record, err);
 	drop_snapshot(shared, record);
 	return r;
 }
 
-static int make_tree_and_pack(struct xb_step_shared *shared, size_t index,
-			      const struct xb_result *const *inputs, const struct xb_ground *ground,
-			      struct xb_record *record, struct xb_error *err)
+static int make_tree_and_pack(const struct xb_work *work, struct xb_record *record,
+			      struct xb_error *err)
 {
+	struct xb_step_shared *shared = work->shared;
 	int r = xb_snapshot_begin(shared->store, &record->snapshot, err);
 
 	if (r < 0)
 		return r;
-	r = work_on_snapshot(shared, index, inputs, ground, record, err);
+	r = work_on_snapshot(work, record, err);
 	if (r == 0)
 		r = xb_step_cancelled(shared, err);
 	if (r == 0)
 		r = xb_snapshot_commit(shared->store, &record->snapshot, err);
-	return r == 0 ? pack(shared, index, record, err) : r;
+	return r == 0 ? pack(shared, work->index, record, err) : r;
 }
 
-static int execute(struct xb_step_shared *shared, size_t index,
-		   const struct xb_result *const *inputs, const struct xb_ground *ground,
-		   struct xb_record *record, struct xb_error *err)
+/*
+ * The files that a key was made from may have become others before they were read for the work, or
+ * meanwhile. Then the build goes on with what was read, but nobody finds it by that key.
+ */
+static void disown_if_changed(const struct xb_work *work, struct xb_record *record)
 {
-	uint64_t start = xb_clock_monotonic();
-	int r = pack_without_tree(shared, index, inputs, ground, record, err);
+	if (!*work->changed)
+		return;
+	xb_step_key_disown(record->key);
+	xb_events_post(work->shared->events, XB_EVENT_WARNING, work->index, 0,
+		       XB_VIEW("files of the build context were changed while this step read them: "
+			       "no later build takes what it made of them for its own"));
+}
 
+static int execute(const struct xb_work *work, struct xb_record *record, struct xb_error *err)
+{
+	static const struct xb_strv nothing = XB_STRV_INIT;
+	struct xb_step_shared *shared = work->shared;
+	uint64_t start = xb_clock_monotonic();
+	bool changed = false;
+	struct xb_work here = *work;
+	int r;
+
+	here.lowers = &nothing;
+	here.changed = &changed;
+	r = pack_without_tree(&here, record, err);
 	if (r == 0)
-		r = make_tree_and_pack(shared, index, inputs, ground, record, err);
+		r = make_tree_and_pack(&here, record, err);
 	record->created = shared->epoch >= 0 ? shared->epoch : xb_clock_now();
 	record->duration = xb_clock_monotonic() - start;
-	if (r >= 0)
+	if (r >= 0) {
+		disown_if_changed(&here, record);
 		r = xb_record_put(shared->store, record, err);
+	}
 	if (r < 0)
 		drop_snapshot(shared, record);
 	return xb_store_explain(err, r);
 }
 
 /* Below the store's bound; and where the disk is full all the same, once more with room made. */
-static int execute_with_room(struct xb_step_shared *shared, size_t index,
-			     const struct xb_result *const *inputs, const struct xb_ground *ground,
-			     struct xb_record *record, struct xb_error *err)
+static int execute_with_room(const struct xb_work *work, struct xb_record *record,
+			     struct xb_error *err)
 {
 	xb_auto_error struct xb_error full = XB_ERROR_INIT;
 	const struct xb_record blank = *record;
 	int r;
 
-	xb_limit_enforce(shared->store);
-	r = execute(shared, index, inputs, ground, record, &full);
-	if (r == -ENOSPC && xb_limit_relieve(shared->store)) {
+	xb_limit_enforce(work->shared->store);
+	r = execute(work, record, &full);
+	if (r == -ENOSPC && xb_limit_relieve(work->shared->store)) {
 		*record = blank;
-		return execute(shared, index, inputs, ground, record, err);
+		return execute(work, record, err);
 	}
 	if (r < 0)
 		xb_error_move(err, &full);
@@ -358,27 +247,34 @@ static int import_result(struct xb_step_shared *shared, size_t index, const char
 /* Find the result of `key`, or carry the step out, by one of all who want it at once. */
 static int find_or_execute(struct xb_step_shared *shared, size_t index,
 			   const struct xb_result *const *inputs, const struct xb_ground *ground,
-			   const char *key, struct xb_record *record, bool *ret_cached,
-			   struct xb_error *err)
+			   const struct xb_step_key *key, struct xb_record *record,
+			   bool *ret_cached, struct xb_error *err)
 {
+	const struct xb_work work = {
+		.shared = shared,
+		.index = index,
+		.step = &shared->plan->steps[index],
+		.inputs = inputs,
+		.ground = ground,
+		.key = key,
+	};
 	xb_auto_keylock struct xb_keylock *lock = NULL;
-	int r = look_up(shared, index, key, record, err);
+	int r = look_up(shared, index, key->text, record, err);
 
 	if (r == 0)
-		r = xb_step_lock(shared, index, key, &lock, err);
+		r = xb_step_lock(shared, index, key->text, &lock, err);
 	if (r == 0)
-		r = look_up(shared, index, key, record, err);
+		r = look_up(shared, index, key->text, record, err);
 	if (r == 0 && ground != NULL)
-		r = look_far(shared, index, key, record);
+		r = look_far(shared, index, key->text, record);
 	*ret_cached = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	*record = (struct xb_record){ 0 };
 	xb_events_post(shared->events, XB_EVENT_STARTED, index, 0, xb_view(NULL));
-	(void)snprintf(record->key, sizeof(record->key), "%s", key);
-	(void)snprintf(record->title, sizeof(record->title), "%s",
-		       shared->plan->steps[index].title);
-	return execute_with_room(shared, index, inputs, ground, record, err);
+	(void)snprintf(record->key, sizeof(record->key), "%s", key->text);
+	(void)snprintf(record->title, sizeof(record->title), "%s", work.step->title);
+	return execute_with_room(&work, record, err);
 }
 
 /* Whether the files of the base that a step stands on are wanted by somebody anyway. */
@@ -424,7 +320,7 @@ static int find_ground(struct xb_step_shared *shared, size_t index,
 	xb_auto_sight struct xb_sight root = { 0 };
 	int fd;
 
-	if (step->kind == XB_STEP_RUN || is_linked(step) || inputs[0] == NULL)
+	if (step->kind == XB_STEP_RUN || xb_step_is_linked(step) || inputs[0] == NULL)
 		return 0;
 	if (find_listed_ground(shared, index, inputs, ret))
 		return 1;
@@ -435,6 +331,13 @@ static int find_ground(struct xb_step_shared *shared, size_t index,
 	xb_sight_push(&root, fd);
 	return stands_apart(shared, step, inputs, &root, ret);
 }
+
+/* How a step's result was found. */
+struct finding {
+	/* the step's own; where its files have changed, the record's */
+	char key[XB_RECORD_KEY_SIZE];
+	bool cached;
+};
 
 /* Have `key` stand for a record of another key, whose tree and blob are counted there. */
 static int put_alias(struct xb_step_shared *shared, const char *key, const struct xb_record *record,
@@ -449,36 +352,60 @@ static int put_alias(struct xb_step_shared *shared, const char *key, const struc
 	return xb_store_explain(err, xb_record_put(shared->store, &alias, err));
 }
 
+/* The result by the key `apart`, which needs no more than `ground` of the parent's tree. */
+static int find_or_make_apart(struct xb_step_shared *shared, size_t index,
+			      const struct xb_result *const *inputs, const struct xb_ground *ground,
+			      const struct xb_step_key *key, struct xb_record *record,
+			      struct finding *ret, struct xb_error *err)
+{
+	const struct xb_step *step = &shared->plan->steps[index];
+	struct xb_step_key apart = { 0 };
+	int r = xb_step_key_make(shared, step, inputs, ground, &apart, err);
+	bool same = apart.state == key->state;
+
+	/* from here on nothing may have changed since the first key was made: both are to be true
+	 */
+	apart.state = key->state;
+	if (r == 0)
+		r = find_or_execute(shared, index, inputs, ground, &apart, record, &ret->cached,
+				    err);
+	if (r < 0)
+		return r;
+	if (same && (ret->cached || strcmp(record->key, apart.text) == 0))
+		return put_alias(shared, key->text, record, err);
+	(void)snprintf(ret->key, sizeof(ret->key), "%s", record->key);
+	return 0;
+}
+
 /*
  * The step's own key needs nothing of its parent's tree, so it comes first: what nobody has to look
  * at need not be unpacked.
  */
 static int find_or_make(struct xb_step_shared *shared, size_t index,
 			const struct xb_result *const *inputs, struct xb_record *record,
-			char ret_key[XB_RECORD_KEY_SIZE], bool *ret_cached, struct xb_error *err)
+			struct finding *ret, struct xb_error *err)
 {
 	const struct xb_step *step = &shared->plan->steps[index];
 	xb_auto_ground struct xb_ground ground = { 0 };
-	char key[XB_RECORD_KEY_SIZE];
-	char apart[XB_RECORD_KEY_SIZE];
-	int r = make_key(shared, step, inputs, NULL, key, err);
+	struct xb_step_key key = { 0 };
+	int r = xb_step_key_make(shared, step, inputs, NULL, &key, err);
 
 	if (r == 0)
-		r = look_up(shared, index, key, record, err);
+		r = look_up(shared, index, key.text, record, err);
 	if (r == 0)
-		r = import_result(shared, index, key, record, err);
-	*ret_cached = r > 0;
-	(void)snprintf(ret_key, XB_RECORD_KEY_SIZE, "%s", key);
+		r = import_result(shared, index, key.text, record, err);
+	ret->cached = r > 0;
+	(void)snprintf(ret->key, sizeof(ret->key), "%s", key.text);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = find_ground(shared, index, inputs, &ground, err);
-	if (r == 0)
-		return find_or_execute(shared, index, inputs, NULL, key, record, ret_cached, err);
 	if (r > 0)
-		r = make_key(shared, step, inputs, &ground, apart, err);
+		return find_or_make_apart(shared, index, inputs, &ground, &key, record, ret, err);
 	if (r == 0)
-		r = find_or_execute(shared, index, inputs, &ground, apart, record, ret_cached, err);
-	return r < 0 ? r : put_alias(shared, key, record, err);
+		r = find_or_execute(shared, index, inputs, NULL, &key, record, &ret->cached, err);
+	if (r == 0 && !ret->cached)
+		(void)snprintf(ret->key, sizeof(ret->key), "%s", record->key);
+	return r;
 }
 
 /* A layer that was packed without a tree gets one, once for all who want it. */
@@ -555,12 +482,13 @@ static int find_or_make_whole(struct xb_step_shared *shared, size_t index,
 			      const struct xb_result *const *inputs, struct xb_record *record,
 			      struct xb_result *ret, struct xb_error *err)
 {
-	char key[XB_RECORD_KEY_SIZE] = "";
-	int r = find_or_make(shared, index, inputs, record, key, &ret->cached, err);
+	struct finding found = { 0 };
+	int r = find_or_make(shared, index, inputs, record, &found, err);
 
 	if (r < 0)
 		return r;
-	note_keys(shared, key, record, ret);
+	ret->cached = found.cached;
+	note_keys(shared, found.key, record, ret);
 	if (is_stacked(record))
 		return unpack_stacked(shared, index, inputs[0], record, err);
 	if (record->snapshot.id[0] != '\0' || !wants_tree(shared, index))
@@ -630,17 +558,17 @@ bool xb_step_recall(struct xb_step_shared *shared, size_t index,
 {
 	const struct xb_step *step = &shared->plan->steps[index];
 	xb_auto_error struct xb_error ignored = XB_ERROR_INIT;
-	char key[XB_RECORD_KEY_SIZE];
+	struct xb_step_key key = { 0 };
 
 	if (step->kind != XB_STEP_WORKDIR &&
 	    (step->kind != XB_STEP_RUN || step->run.mount_count > 0))
 		return false;
-	if (make_key(shared, step, inputs, NULL, key, &ignored) < 0 ||
-	    look_up(shared, index, key, record, &ignored) <= 0)
+	if (xb_step_key_make(shared, step, inputs, NULL, &key, &ignored) < 0 ||
+	    look_up(shared, index, key.text, record, &ignored) <= 0)
 		return false;
 	if (is_stacked(record) && (shared->uses[index] & XB_RESULT_FORM) != 0)
 		return false;
-	note_keys(shared, key, record, ret);
+	note_keys(shared, key.text, record, ret);
 	xb_result_copy(ret, inputs[0]);
 	xb_result_push(ret, record);
 	ret->cached = true;

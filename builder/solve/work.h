@@ -12,6 +12,8 @@
 #include "builder/solve/shared.h"
 #include "builder/solve/site.h"
 
+struct xb_step_key;
+
 /** A step's bench: what it works on. All borrowed. */
 struct xb_work {
 	struct xb_step_shared *shared;
@@ -22,8 +24,16 @@ struct xb_work {
 	const struct xb_ground *ground; /**< of a step that needs no more of the parent's tree than
 					   this: `lowers` are none; NULL: it needs it */
 	const struct xb_result *const
-		*inputs; /**< as xb_step_input() has them; NULL: the empty tree */
+		*inputs;	       /**< as xb_step_input() has them; NULL: the empty tree */
+	const struct xb_step_key *key; /**< by which nothing was found */
+	bool *changed;		       /**< see xb_work_read_all() */
 };
+
+/**
+ * Of a step that has read all that it reads of directories that others may write to: set `changed`
+ * when it may not be what the key was made from. The functions below call it once they have.
+ */
+void xb_work_read_all(const struct xb_work *work);
 
 /** Run the command of a RUN step in a sandbox. */
 int xb_work_run(const struct xb_work *work, struct xb_error *err);
@@ -54,9 +64,11 @@ bool xb_workdir_stands_apart(const struct xb_step *step, const struct xb_sight *
 
 /**
  * Add to a key what COPY and ADD take: names and contents, owners where they are kept. `inputs` are
- * the step's from the origin on.
+ * the step's from the origin on. What others may change meanwhile is mixed into `state`, as
+ * xb_context_checksum() does.
  */
 int xb_copy_key(struct xb_step_shared *shared, const struct xb_step *step,
-		const struct xb_result *const *inputs, struct xb_hasher *h, struct xb_error *err);
+		const struct xb_result *const *inputs, struct xb_hasher *h, uint64_t *state,
+		struct xb_error *err);
 
 #endif
