@@ -75,15 +75,22 @@ static int open_origin(struct xb_store *store, const char *name, struct xb_place
 	return xb_error_fault(err, XB_FAULT_REGISTRY);
 }
 
+/* What is wanted of an origin, and who gets it. */
+struct want {
+	const struct xb_descriptor *blob;
+	const struct xb_blob_sink *sink;	 /* past the store */
+	const struct xb_supply_watcher *watcher; /* into the store; NULL: nobody looks on */
+};
+
 /* What is done with an origin that is open. */
 typedef int (*origin_function)(struct xb_store *store, struct xb_place *from,
-			       const struct xb_descriptor *blob, const struct xb_blob_sink *sink,
-			       struct xb_error *err);
+			       const struct want *want, struct xb_error *err);
 
 /* Try origins until one does; else the error is that of the first. */
-static int try_origins(struct xb_store *store, const struct xb_descriptor *blob,
-		       const struct xb_blob_sink *sink, origin_function run, struct xb_error *err)
+static int try_origins(struct xb_store *store, const struct want *want, origin_function run,
+		       struct xb_error *err)
 {
+	const struct xb_descriptor *blob = want->blob;
 	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
 	xb_auto_error struct xb_error first = XB_ERROR_INIT;
 	int result = xb_origin_find(store, &blob->digest, &names, err);
@@ -96,7 +103,7 @@ static int try_origins(struct xb_store *store, const struct xb_descriptor *blob,
 		int r = open_origin(store, names.items[i], &from, &fault);
 
 		if (r == 0)
-			r = run(store, from, blob, sink, &fault);
+			r = run(store, from, want, &fault);
 		if (r == 0)
 			return 0;
 		if (i == 0 || r == -ECANCELED) {
@@ -118,45 +125,71 @@ static int try_origins(struct xb_store *store, const struct xb_descriptor *blob,
 struct arrival {
 	struct xb_store *store;
 	struct xb_ingest *ingest;
+	const struct xb_supply_watcher *watcher;
+	uint64_t size;
 };
+
+static void tell_begun(const struct arrival *a)
+{
+	if (a->watcher != NULL)
+		a->watcher->begun(a->watcher->context, xb_ingest_fd(a->ingest));
+}
+
+static void tell_undone(const struct arrival *a)
+{
+	if (a->watcher != NULL)
+		a->watcher->undone(a->watcher->context);
+}
 
 /* Its digest is checked by the place that gives it. */
 static int take_piece(void *context, const void *data, size_t len, struct xb_error *err)
 {
-	const struct arrival *a = context;
+	struct arrival *a = context;
 	int r = check_stop(a->store, err);
 
 	if (r < 0)
 		return r;
 	r = xb_write_all(xb_ingest_fd(a->ingest), data, len, NULL);
-	return r < 0 ? xb_store_errno(err, r, "writing a blob to %s", a->store->root) : 0;
+	if (r < 0)
+		return xb_store_errno(err, r, "writing a blob to %s", a->store->root);
+	a->size += len;
+	if (a->watcher != NULL && len > 0)
+		a->watcher->grown(a->watcher->context, a->size);
+	return 0;
 }
 
 static int take_again(void *context, struct xb_error *err)
 {
-	const struct arrival *a = context;
+	struct arrival *a = context;
 	int fd = xb_ingest_fd(a->ingest);
 
+	tell_undone(a);
 	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return xb_store_errno(err, -errno, "writing a blob to %s", a->store->root);
+	a->size = 0;
+	tell_begun(a);
 	return 0;
 }
 
 /* The one place where a blob comes from a registry into the store. */
-static int fetch_blob(struct xb_store *store, struct xb_place *from,
-		      const struct xb_descriptor *blob, const struct xb_blob_sink *unused,
+static int fetch_blob(struct xb_store *store, struct xb_place *from, const struct want *want,
 		      struct xb_error *err)
 {
 	xb_auto_ingest struct xb_ingest *ingest = NULL;
-	struct arrival arrival = { .store = store };
+	struct arrival arrival = { .store = store, .watcher = want->watcher };
 	const struct xb_blob_sink sink = { &arrival, take_piece, take_again };
 	int r = xb_blob_begin(store, &ingest, err);
 
-	(void)unused;
+	if (r < 0)
+		return r;
 	arrival.ingest = ingest;
+	tell_begun(&arrival);
+	r = from->ops->get(from, want->blob, &sink, err);
 	if (r == 0)
-		r = from->ops->get(from, blob, &sink, err);
-	return r < 0 ? r : xb_blob_commit_as(ingest, &blob->digest, blob->size, err);
+		r = xb_blob_commit_as(ingest, &want->blob->digest, want->blob->size, err);
+	if (r < 0)
+		tell_undone(&arrival);
+	return r;
 }
 
 /* Wait for whoever is at it. */
@@ -182,8 +215,10 @@ static int lock_blob(struct xb_store *store, const struct xb_digest *blob, struc
 	}
 }
 
-int xb_supply_blob(struct xb_store *store, const struct xb_descriptor *blob, struct xb_error *err)
+int xb_supply_watched(struct xb_store *store, const struct xb_descriptor *blob,
+		      const struct xb_supply_watcher *watcher, struct xb_error *err)
 {
+	const struct want want = { .blob = blob, .watcher = watcher };
 	xb_auto_keylock struct xb_keylock *lock = NULL;
 	int r;
 
@@ -192,7 +227,12 @@ int xb_supply_blob(struct xb_store *store, const struct xb_descriptor *blob, str
 	r = lock_blob(store, &blob->digest, &lock, err);
 	if (r < 0 || xb_blob_is_whole(store, blob))
 		return r;
-	return try_origins(store, blob, NULL, fetch_blob, err);
+	return try_origins(store, &want, fetch_blob, err);
+}
+
+int xb_supply_blob(struct xb_store *store, const struct xb_descriptor *blob, struct xb_error *err)
+{
+	return xb_supply_watched(store, blob, NULL, err);
 }
 
 /* Several, each by its number. */
@@ -221,18 +261,19 @@ int xb_supply_all(struct xb_store *store, const struct xb_descriptors *blobs, st
 
 /* ---- past the store ------------------------------------------------------------------------ */
 
-static int stream_blob(struct xb_store *store, struct xb_place *from,
-		       const struct xb_descriptor *blob, const struct xb_blob_sink *sink,
+static int stream_blob(struct xb_store *store, struct xb_place *from, const struct want *want,
 		       struct xb_error *err)
 {
 	(void)store;
-	return from->ops->get(from, blob, sink, err);
+	return from->ops->get(from, want->blob, want->sink, err);
 }
 
 int xb_supply_stream(struct xb_store *store, const struct xb_descriptor *blob,
 		     const struct xb_blob_sink *sink, struct xb_error *err)
 {
-	return try_origins(store, blob, sink, stream_blob, err);
+	const struct want want = { .blob = blob, .sink = sink };
+
+	return try_origins(store, &want, stream_blob, err);
 }
 
 struct xb_place *xb_supply_origin(struct xb_store *store, const struct xb_digest *blob,

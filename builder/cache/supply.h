@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "builder/cache/store.h"
@@ -39,7 +40,27 @@ void xb_supply_stop_at(struct xb_store *store, const atomic_bool *stop);
  * -ECANCELED.
  */
 int xb_supply_blob(struct xb_store *store, const struct xb_descriptor *blob, struct xb_error *err);
-/** Likewise all of `blobs`, several at once. */
+
+/** Who looks on while a blob comes into the store; all is called by the thread that fetches it. */
+struct xb_supply_watcher {
+	/** It begins: its bytes will be added to `fd` (borrowed, an empty regular file) in order.
+	 */
+	void (*begun)(void *context, int fd);
+	/** The first `size` bytes of it are there: more than the last time. */
+	void (*grown)(void *context, uint64_t size);
+	/** What was there is about to be taken back: this try has failed, or begins again. */
+	void (*undone)(void *context);
+	void *context; /**< given to all of them */
+};
+
+/**
+ * xb_supply_blob() with somebody who looks on (NULL: nobody), and is not called at all where there
+ * is nothing to fetch, or another fetches it. Of one that begins and is not undone all bytes have
+ * come, and are right, when this returns 0.
+ */
+int xb_supply_watched(struct xb_store *store, const struct xb_descriptor *blob,
+		      const struct xb_supply_watcher *watcher, struct xb_error *err);
+/** xb_supply_blob() for all of `blobs`, several at once. */
 int xb_supply_all(struct xb_store *store, const struct xb_descriptors *blobs, struct xb_error *err);
 
 /**

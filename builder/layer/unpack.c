@@ -96,10 +96,14 @@ struct xb_unpack_job {
 	struct xb_proc child;
 	int from_child;
 	int growth;	  /* what is known of the blob's size goes here; -1: it does not grow */
-	uint64_t waiting; /* the newest size, when it could not be told at once; 0: none */
+	uint64_t waiting; /* the newest size, when it has not been told yet; 0: none */
+	uint64_t told;	  /* the size that the child knows */
 };
 
-#define JOB_NONE ((struct xb_unpack_job){ XB_PROC_NONE, -1, -1, 0 })
+#define JOB_NONE ((struct xb_unpack_job){ XB_PROC_NONE, -1, -1, 0, 0 })
+
+/* Bytes of which it is worth telling a child that they have come: it wakes up for them. */
+#define WORTH_TELLING ((uint64_t)256 << 10)
 
 static void job_clear(struct xb_unpack_job *job)
 {
@@ -345,14 +349,16 @@ static void tell_size(struct xb_unpack_job *job, int flags)
 		n = send(job->growth, &job->waiting, sizeof(job->waiting), MSG_NOSIGNAL | flags);
 	while (n < 0 && errno == EINTR);
 	/* a child that has ended says why when it is asked */
-	if (n >= 0 || errno != EAGAIN)
-		job->waiting = 0;
+	if (n < 0 && errno == EAGAIN)
+		return;
+	job->told = job->waiting;
+	job->waiting = 0;
 }
 
 void xb_layer_unpack_grown(struct xb_unpack_job *job, uint64_t size)
 {
 	job->waiting = size;
-	if (size > 0)
+	if (size > 0 && (job->told == 0 || size - job->told >= WORTH_TELLING))
 		tell_size(job, MSG_DONTWAIT);
 }
 

@@ -3,8 +3,12 @@
 #ifndef XB_BUILDER_SOLVE_LAYERS_H
 #define XB_BUILDER_SOLVE_LAYERS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 #include "builder/cache/store.h"
+#include "builder/cache/supply.h"
 #include "builder/solve/result.h"
 
 /**
@@ -15,17 +19,18 @@
 int xb_layers_fetch_one(struct xb_store *store, const struct xb_result_layer *layer,
 			struct xb_error *err);
 
-/** What is made of a layer once its blob is there. */
-enum xb_layers_for {
-	XB_LAYERS_TREES,  /**< a snapshot */
-	XB_LAYERS_ROSTERS /**< a list of what it holds */
-};
+/** Likewise, with somebody who looks on (builder/cache/supply.h). */
+int xb_layers_fetch_watched(struct xb_store *store, const struct xb_result_layer *layer,
+			    const struct xb_supply_watcher *watcher, struct xb_error *err);
+
+/** Whether the blob of a layer is in the store. */
+bool xb_layers_has(struct xb_store *store, const struct xb_result_layer *layer);
 
 /**
- * Fetch, several at once, the blobs of those layers of `result` from `first` to before `end` of
- * which this has not been made yet.
+ * Fetch, several at once, the blobs of those of the first `count` layers of `result` that have no
+ * roster yet.
  */
-int xb_layers_fetch(struct xb_store *store, const struct xb_result *result, size_t first,
-		    size_t end, enum xb_layers_for what, struct xb_error *err);
+int xb_layers_fetch_unlisted(struct xb_store *store, const struct xb_result *result, size_t count,
+			     struct xb_error *err);
 
 #endif

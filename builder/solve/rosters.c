@@ -167,7 +167,7 @@ int xb_shapes_get(struct xb_shapes *shapes, struct xb_store *store, const struct
 	*ret = find(shapes, chain);
 	if (*ret != NULL)
 		return 0;
-	r = xb_layers_fetch(store, result, 0, count, XB_LAYERS_ROSTERS, err);
+	r = xb_layers_fetch_unlisted(store, result, count, err);
 	shape = xb_shape_new();
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = add_layer(store, &result->layers.items[i], max_layer, shape, err);

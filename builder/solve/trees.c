@@ -12,7 +12,6 @@
 #include "builder/cache/means.h"
 #include "builder/layer/merge.h"
 #include "builder/layer/tree.h"
-#include "builder/solve/layers.h"
 #include "builder/solve/unpacking.h"
 
 /*
@@ -135,10 +134,7 @@ static int stack_paths(const struct stack *stack, size_t n, struct xb_strv *lowe
 	/* of no layers there need not be a result */
 	if (r < 0 || n == 0)
 		return r;
-	r = xb_layers_fetch(stack->how.store, stack->result, merged, n, XB_LAYERS_TREES, err);
-	if (r == 0)
-		r = xb_unpacking_abreast(&stack->how, &stack->result->layers, merged, n, &abreast,
-					 err);
+	r = xb_unpacking_abreast(&stack->how, &stack->result->layers, merged, n, &abreast, err);
 	for (size_t i = merged; r == 0 && i < n; i++)
 		r = push_layer(stack, i, abreast, lowers, err);
 	return r;

@@ -19,61 +19,8 @@
 
 static const struct xb_strv nothing;
 
-/* Unpack one layer into the fresh snapshot: over `lowers`, or alone. */
-static int unpack_into(const struct xb_unpacking *how, const struct xb_result_layer *layer,
-		       const struct xb_strv *lowers, bool alone, const struct xb_snapshot *snapshot,
-		       struct xb_unpack_report *report, struct xb_error *err)
-{
-	xb_auto_site struct xb_site site = XB_SITE_INIT;
-	struct xb_unpack_layer what = {
-		.media_type = layer->media_type,
-		.size = layer->blob_size,
-		.digest = layer->blob,
-		.diff_id = layer->diff_id,
-		.alone = alone,
-	};
-	const struct xb_unpack_limits limits = { .unpacked = how->max_layer };
-	xb_auto_fd int blob = -1;
-	xb_auto_fd int tree = -1;
-	int r = xb_layers_fetch_one(how->store, layer, err);
-
-	if (r == 0)
-		r = xb_blob_open(how->store, &layer->blob, &blob, NULL, err);
-	if (r < 0)
-		return r;
-	r = xb_site_open(how->store, snapshot, lowers, false, &site, err);
-	if (r >= 0)
-		r = tree = xb_site_mount(&site, err);
-	if (r < 0)
-		return r;
-	r = xb_layer_unpack(blob, &what, tree, &limits, report, err);
-	xb_cleanup_fd(&tree);
-	return r == 0 ? xb_site_close(&site, err) : r;
-}
-
-int xb_unpacking_restore(const struct xb_unpacking *how, const struct xb_result_layer *layer,
-			 struct xb_snapshot *ret, struct xb_error *err)
-{
-	xb_auto_unpack_report struct xb_unpack_report report = XB_UNPACK_REPORT_INIT;
-	struct xb_snapshot snapshot = { 0 };
-	int r;
-
-	xb_limit_enforce(how->store);
-	r = xb_snapshot_begin(how->store, &snapshot, err);
-	if (r == 0)
-		r = unpack_into(how, layer, &nothing, false, &snapshot, &report, err);
-	if (r == 0)
-		r = xb_snapshot_commit(how->store, &snapshot, err);
-	xb_strv_append(how->warnings, &report.warnings);
-	if (r < 0) {
-		xb_snapshot_discard(how->store, &snapshot);
-		return xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text);
-	}
-	*ret = snapshot;
-	return 0;
-}
-
-/* ---- one layer ------------------------------------------------------------------------------ */
+/* Blobs that are on their way at the same time. */
+#define MOST_COMING 8
 
 /* A layer whose snapshot is being made, or was found. */
 struct making {
@@ -81,8 +28,140 @@ struct making {
 	struct xb_keylock *lock; /* held while the snapshot is nobody's but this one's */
 	struct xb_record record;
 	struct xb_unpack_report report; /* `hidden`: what is still to be hidden */
+	bool fetched;			/* its blob is in the store */
 	uint64_t start;
 };
+
+/* How a layer is unpacked. */
+struct manner {
+	const struct xb_strv *lowers; /* what it is unpacked over, top first */
+	bool alone;		      /* without what is below it */
+	bool early; /* while its blob arrives; -EXDEV where that has to be done anew */
+};
+
+/* A blob that is unpacked while it arrives. */
+struct arrival {
+	const struct xb_unpack_layer *what;
+	const struct xb_unpack_limits *limits;
+	int tree;
+	struct xb_unpack_job *job; /* NULL: none */
+	bool spoiled;		   /* there are files of bytes that were taken back */
+};
+
+static void arrival_clear(struct arrival *a)
+{
+	xb_unpack_job_free(XB_STEAL(a->job));
+}
+
+static void arrival_begun(void *context, int fd)
+{
+	struct arrival *a = context;
+
+	/* what cannot be begun now is unpacked once it is there, and says why it cannot */
+	if (!a->spoiled)
+		(void)xb_layer_unpack_begin(fd, a->what, a->tree, a->limits, &a->job, NULL);
+}
+
+static void arrival_grown(void *context, uint64_t size)
+{
+	struct arrival *a = context;
+
+	if (a->job != NULL)
+		xb_layer_unpack_grown(a->job, size);
+}
+
+static void arrival_undone(void *context)
+{
+	struct arrival *a = context;
+
+	a->spoiled = a->spoiled || a->job != NULL;
+	arrival_clear(a);
+}
+
+/* Unpack what is in the store. */
+static int unpack_blob(struct making *m, const struct xb_unpacking *how, const struct arrival *a,
+		       struct xb_error *err)
+{
+	xb_auto_fd int blob = -1;
+	int r = xb_blob_open(how->store, &m->layer->blob, &blob, NULL, err);
+
+	return r < 0 ? r : xb_layer_unpack(blob, a->what, a->tree, a->limits, &m->report, err);
+}
+
+/* Have the blob and unpack it, both at once where `early`. */
+static int fetch_and_unpack(struct making *m, const struct xb_unpacking *how, struct arrival *a,
+			    bool early, struct xb_error *err)
+{
+	const struct xb_supply_watcher watcher = { arrival_begun, arrival_grown, arrival_undone,
+						   a };
+	int r = xb_layers_fetch_watched(how->store, m->layer, early ? &watcher : NULL, err);
+
+	if (r < 0)
+		return r;
+	m->fetched = true;
+	if (a->spoiled)
+		return xb_error_set(err, -EXDEV, "it began to arrive anew");
+	return a->job != NULL ? xb_layer_unpack_finish(a->job, &m->report, err)
+			      : unpack_blob(m, how, a, err);
+}
+
+/* Unpack one layer into its fresh snapshot. */
+static int unpack_into(struct making *m, const struct xb_unpacking *how,
+		       const struct manner *manner, struct xb_error *err)
+{
+	xb_auto_site struct xb_site site = XB_SITE_INIT;
+	const struct xb_unpack_layer what = {
+		.media_type = m->layer->media_type,
+		.size = m->layer->blob_size,
+		.digest = m->layer->blob,
+		.diff_id = m->layer->diff_id,
+		.alone = manner->alone,
+	};
+	const struct xb_unpack_limits limits = { .unpacked = how->max_layer };
+	XB_CLEANUP(arrival_clear) struct arrival a = { .what = &what, .limits = &limits };
+	xb_auto_fd int tree = -1;
+	int r = xb_site_open(how->store, &m->record.snapshot, manner->lowers, false, &site, err);
+
+	if (r >= 0)
+		r = a.tree = tree = xb_site_mount(&site, err);
+	if (r >= 0)
+		r = fetch_and_unpack(m, how, &a, manner->early, err);
+	xb_cleanup_fd(&tree);
+	return r == 0 ? xb_site_close(&site, err) : r;
+}
+
+static int explain(const struct making *m, int r, struct xb_error *err)
+{
+	/* a blob that did not come says so itself */
+	if (m->fetched)
+		r = xb_error_wrap(err, r, "unpacking layer %s", m->layer->blob.text);
+	return xb_store_explain(err, r);
+}
+
+int xb_unpacking_restore(const struct xb_unpacking *how, const struct xb_result_layer *layer,
+			 struct xb_snapshot *ret, struct xb_error *err)
+{
+	struct making m = { .layer = layer, .report = XB_UNPACK_REPORT_INIT };
+	const struct manner manner = { .lowers = &nothing };
+	int r;
+
+	xb_limit_enforce(how->store);
+	r = xb_snapshot_begin(how->store, &m.record.snapshot, err);
+	if (r == 0)
+		r = unpack_into(&m, how, &manner, err);
+	if (r == 0)
+		r = xb_snapshot_commit(how->store, &m.record.snapshot, err);
+	xb_strv_append(how->warnings, &m.report.warnings);
+	xb_unpack_report_clear(&m.report);
+	if (r < 0) {
+		xb_snapshot_discard(how->store, &m.record.snapshot);
+		return explain(&m, r, err);
+	}
+	*ret = m.record.snapshot;
+	return 0;
+}
+
+/* ---- one layer ------------------------------------------------------------------------------ */
 
 /* What was not recorded goes, before anybody else may try. */
 static void making_drop(struct making *m, struct xb_store *store)
@@ -149,27 +228,23 @@ static int making_record(struct making *m, const struct xb_unpacking *how, struc
 	return r;
 }
 
-static int explain(const struct xb_result_layer *layer, int r, struct xb_error *err)
-{
-	return xb_store_explain(err, xb_error_wrap(err, r, "unpacking layer %s", layer->blob.text));
-}
-
 /* Unpack it in its turn. */
 static int make_over(const struct xb_unpacking *how, const struct xb_result_layer *layer,
 		     const struct xb_strv *lowers, struct xb_snapshot *ret, struct xb_error *err)
 {
 	struct making m = { .layer = layer, .report = XB_UNPACK_REPORT_INIT };
+	const struct manner manner = { .lowers = lowers };
 	int r = making_begin(&m, how->store, true, err);
 
 	if (r > 0) {
-		r = unpack_into(how, layer, lowers, false, &m.record.snapshot, &m.report, err);
+		r = unpack_into(&m, how, &manner, err);
 		xb_strv_append(how->warnings, &m.report.warnings);
 		if (r == 0)
 			r = making_record(&m, how, err);
 	}
 	*ret = m.record.snapshot;
 	making_drop(&m, how->store);
-	return r < 0 ? explain(layer, r, err) : 0;
+	return r < 0 ? explain(&m, r, err) : 0;
 }
 
 /* ---- several at once ------------------------------------------------------------------------ */
@@ -210,7 +285,8 @@ void xb_abreast_free(struct xb_abreast *abreast)
 static int unpack_alone(struct making *m, const struct xb_unpacking *how, bool bottom,
 			struct xb_error *err)
 {
-	int r = unpack_into(how, m->layer, &nothing, !bottom, &m->record.snapshot, &m->report, err);
+	const struct manner manner = { .lowers = &nothing, .alone = !bottom, .early = true };
+	int r = unpack_into(m, how, &manner, err);
 
 	if (r < 0)
 		return r;
@@ -270,7 +346,7 @@ static int first_failure(struct xb_abreast *abreast, struct xb_error *err)
 		if (early->status < 0) {
 			if (err != NULL)
 				xb_error_move(err, &early->error);
-			return explain(early->making.layer, early->status, err);
+			return explain(&early->making, early->status, err);
 		}
 	}
 	return 0;
@@ -282,6 +358,24 @@ bool xb_unpacking_done(struct xb_store *store, const struct xb_result_layer *lay
 
 	key_of(layer, &record);
 	return xb_record_get(store, record.key, &record, NULL) > 0;
+}
+
+/* Of what is here, no more at once than there are processors; what arrives waits mostly. */
+static size_t count_lanes(const struct xb_abreast *abreast)
+{
+	size_t processors = xb_pool_processors();
+	size_t coming = 0;
+	size_t lanes;
+
+	for (size_t i = 0; i < abreast->layers.len; i++)
+		coming += !xb_layers_has(abreast->how.store, abreast->layers.items[i].making.layer);
+	/* one layer, or one processor: it may as well be done in its turn */
+	if (coming == 0 && processors < 2)
+		return 0;
+	coming = coming < MOST_COMING ? coming : MOST_COMING;
+	lanes = processors > coming ? processors : coming;
+	lanes = lanes < abreast->layers.len ? lanes : abreast->layers.len;
+	return coming == 0 && lanes < 2 ? 0 : lanes;
 }
 
 static void add_missing(struct xb_abreast *abreast, const struct xb_result_layer *layer)
@@ -301,17 +395,16 @@ int xb_unpacking_abreast(const struct xb_unpacking *how, const struct xb_result_
 			 size_t first, size_t end, struct xb_abreast **ret, struct xb_error *err)
 {
 	xb_auto_abreast struct xb_abreast *abreast = xb_calloc(1, sizeof(*abreast));
-	size_t lanes = xb_pool_processors();
+	size_t lanes;
 	int r;
 
 	abreast->how = *how;
 	for (size_t i = first; i < end; i++)
 		add_missing(abreast, &layers->items[i]);
-	/* one layer, or one processor: it may as well be done in its turn */
-	if (abreast->layers.len < 2 || lanes < 2)
+	lanes = count_lanes(abreast);
+	if (lanes == 0)
 		return 0;
 	abreast->bottom = first == 0 && abreast->layers.items[0].making.layer == &layers->items[0];
-	lanes = lanes < abreast->layers.len ? lanes : abreast->layers.len;
 	r = xb_pool_each(lanes, make_some, abreast, err);
 	if (r == 0)
 		r = first_failure(abreast, err);
@@ -360,7 +453,7 @@ int xb_unpacking_layer(const struct xb_unpacking *how, const struct xb_result_la
 	xb_strv_append(how->warnings, &m->report.warnings);
 	r = m->lock != NULL ? complete(m, how, lowers, err) : 0;
 	if (r < 0)
-		return explain(layer, r, err);
+		return explain(m, r, err);
 	*ret = m->record.snapshot;
 	return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Snapshots of layers, above all those of base images, whose blobs are fetched where they are not
- *in the store (builder/solve/layers.h): each is made once however many processes and threads ask
- *for it, and recorded by its chain ID.
+ * in the store (builder/solve/layers.h): each is made once however many processes and threads ask
+ * for it, and recorded by its chain ID.
  *
- * The layers of an image are unpacked several at once, each alone (see xb_layer_unpack()), and then
- * in their order, from the bottom: a layer that hides names of those below it is completed there,
- * and one that cannot be had alone is unpacked there.
+ * The layers of an image are unpacked several at once, each alone (see xb_layer_unpack()), where
+ * their blobs are still to come while these arrive, and then in their order, from the bottom: a
+ * layer that hides names of those below it is completed there, and one that cannot be had alone is
+ * unpacked there.
  *
  *	xb_unpacking_abreast()	as much as can be done at once
  *	xb_unpacking_layer()	for each of them from the bottom on
@@ -37,11 +38,13 @@ struct xb_abreast;
 
 /**
  * Unpack what is missing of the layers from `first` to before `end`, as many at once as there are
- * processors, as far as that can be done without those below; layers that others are unpacking are
- * left to them. `*ret` is left alone where there is nothing to do at once.
+ * processors, or blobs that are on their way, as far as that can be done without those below;
+ * layers that others are unpacking are left to them. `*ret` is left alone where there is nothing to
+ * do at once.
  *
  * When one fails no more are begun, and those at work are completed; the error is that of the
- * lowest that failed, and says which it is. Errors: those of xb_layer_unpack() and of the store.
+ * lowest that failed, and says which it is. Errors: those of xb_layer_unpack(), of xb_supply_blob()
+ * and of the store.
  */
 int xb_unpacking_abreast(const struct xb_unpacking *how, const struct xb_result_layers *layers,
 			 size_t first, size_t end, struct xb_abreast **ret, struct xb_error *err);

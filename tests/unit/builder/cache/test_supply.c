@@ -15,7 +15,7 @@
 #include "manifest/image.h"
 #include "tests/unit/builder/cache/fixture.h"
 
-#define BYTES "bytes of a layer that is far away"
+#define BYTES "bytes of a layer that is far away" /* 33 of them */
 
 /* What a registry does about the blob. */
 enum manner { GIVE, GIVE_TWICE, CUT, MISS };
@@ -71,6 +71,33 @@ static void descriptor(struct xb_descriptor *ret)
 
 	xb_descriptor_init(ret, XB_MEDIA_OCI_LAYER, &digest, strlen(BYTES));
 }
+
+/* What somebody who looks on is told, in a word each. */
+static struct xb_str told;
+
+static void hear_begun(void *context, int fd)
+{
+	struct stat st;
+
+	assert_ptr_equal(context, &told);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	xb_str_puts(&told, "begun ");
+}
+
+static void hear_grown(void *context, uint64_t size)
+{
+	(void)context;
+	(void)xb_str_printf(&told, "%u ", (unsigned)size);
+}
+
+static void hear_undone(void *context)
+{
+	(void)context;
+	xb_str_puts(&told, "undone ");
+}
+
+static const struct xb_supply_watcher watcher = { hear_begun, hear_grown, hear_undone, &told };
 
 /* A store that knows the blob at these places, and how to speak with them. */
 static struct xb_store *store_with(const char *const *places, enum manner first, enum manner second)
@@ -137,6 +164,47 @@ static void the_next_origin_is_asked(void **state)
 		assert_int_equal(atomic_load(&one.gets), 1);
 		assert_int_equal(atomic_load(&two.gets), 1);
 		assert_blob(store);
+		xb_store_free(store);
+		scratch_run((const char *[]){ "rm", "-r", scratch_path("store"), NULL });
+	}
+}
+
+static int supply_watched(struct xb_store *store)
+{
+	xb_auto_descriptor struct xb_descriptor blob = XB_DESCRIPTOR_INIT;
+
+	told = XB_STR_INIT(1000);
+	descriptor(&blob);
+	return xb_supply_watched(store, &blob, &watcher, NULL);
+}
+
+/* Of what is there when it ends well nothing was taken back. */
+static void who_looks_on_is_told_what_is_there(void **state)
+{
+	static const struct {
+		enum manner first, second;
+		int status;
+		const char *told;
+	} rows[] = {
+		{ GIVE, GIVE, 0, "begun 33 " },
+		{ GIVE_TWICE, GIVE, 0, "begun 7 undone begun 33 " },
+		{ CUT, GIVE, 0, "begun 7 undone begun 33 " },
+		{ MISS, GIVE, 0, "begun undone begun 33 " },
+		{ CUT, MISS, -ECONNRESET, "begun 7 undone begun undone " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(rows); i++) {
+		struct xb_store *store = store_with(at_both, rows[i].first, rows[i].second);
+
+		assert_int_equal(supply_watched(store), rows[i].status);
+		assert_string_equal(xb_str_text(&told), rows[i].told);
+		xb_str_clear(&told);
+		if (rows[i].status == 0) {
+			assert_int_equal(supply_watched(store), 0);
+			assert_string_equal(xb_str_text(&told), "");
+			xb_str_clear(&told);
+		}
 		xb_store_free(store);
 		scratch_run((const char *[]){ "rm", "-r", scratch_path("store"), NULL });
 	}
@@ -341,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scratch_test(what_is_elsewhere_comes_when_it_is_needed),
 		scratch_test(the_next_origin_is_asked),
+		scratch_test(who_looks_on_is_told_what_is_there),
 		scratch_test(nothing_is_left_of_what_fails),
 		scratch_test(who_is_nowhere_is_told_so),
 		scratch_test(a_fetch_can_be_stopped),
