@@ -11,7 +11,8 @@
 #include "emulation/binfmt.h"
 
 static const char old_kernel[] =
-	"private emulation needs Linux 6.7 or newer with binfmt_misc; check `uname -r`";
+	"private emulation needs Linux 6.7 or newer (`uname -r`) with binfmt_misc, and in a "
+	"container leave to mount it";
 
 static int fault(struct xb_error *err, int r, const char *hint)
 {

@@ -55,5 +55,7 @@ xb_command xb_cmd_logout;
 xb_command xb_cmd_cache;
 /** xbuild history ls|inspect|logs|rm */
 xb_command xb_cmd_history;
+/** xbuild doctor */
+xb_command xb_cmd_doctor;
 
 #endif

@@ -315,6 +315,19 @@ int xb_sandbox_fd(const struct xb_sandbox *sandbox)
 	return sandbox->pidfd;
 }
 
+/* What a step needs and the kernel, or whoever rules over this container, does not give. */
+static void explain_refusal(int code, struct xb_error *err)
+{
+	if (code == -EPERM)
+		(void)xb_error_hint(err, "a container needs leave for this, such as --security-opt "
+					 "seccomp=unconfined; `xbuild doctor` tries all of it");
+	if (code == -ENOSYS)
+		(void)xb_error_hint(err, "xbuild needs Linux 5.12, and in a container leave for "
+					 "its calls; `xbuild doctor` tries all of them");
+	if (code == -EPERM || code == -ENOSYS)
+		(void)xb_error_fault(err, XB_FAULT_PLATFORM);
+}
+
 /* What the record says as an error; its texts come from our own program, but are bounded here
  * again, so that a damaged record stays a damaged record. */
 static int error_of(const struct xb_init_record *record, size_t len, struct xb_error *err)
@@ -330,6 +343,8 @@ static int error_of(const struct xb_init_record *record, size_t len, struct xb_e
 		(void)xb_error_hint(err, "%.*s", (int)hint, record->text + message);
 	if (record->fault != XB_FAULT_NONE)
 		(void)xb_error_fault(err, (enum xb_fault)record->fault);
+	else
+		explain_refusal(record->code, err);
 	return record->code;
 }
 

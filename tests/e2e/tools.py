@@ -9,9 +9,12 @@ tools.py elf DIR                               ELF files: "machine path"
 tools.py interrupt SIGNAL MARKER COMMAND...    send SIGNAL once output holds MARKER; print the status
 tools.py terminal KEYS COMMAND...               type KEYS, an item a second, ^C being Ctrl-C; print the status
 tools.py scan SECRET-FILE PLACE...              no file of PLACE has its bytes, decompressed or encoded
+tools.py deny CALL,... ERRNO COMMAND...         run COMMAND, as root, where these system calls of x86_64 fail
 tools.py trigger LAYOUT LINE                   give each image LINE as its only ONBUILD trigger
 """
 import base64
+import ctypes
+import errno
 import gzip
 import hashlib
 import io
@@ -252,6 +255,29 @@ def interrupt(name, marker, *command):
     print(process.returncode if sent else "never seen")
 
 
+SECCOMP = 317
+CALLS = {"capset": 126, "clone3": 435, "close_range": 436, "fsmount": 432, "fsopen": 430, "landlock_create_ruleset": 444,
+         "memfd_create": 319, "mknodat": 259, "mount": 165, "mount_setattr": 442, "move_mount": 429, "open_tree": 428,
+         "openat2": 437, "pidfd_open": 434, "pivot_root": 155, "seccomp": SECCOMP, "setgroups": 116, "sethostname": 170,
+         "setresuid": 117, "umount2": 166, "unshare": 272}
+
+
+def deny(calls, error, *command):
+    calls = [CALLS[name] for name in calls.split(",")]
+    # load the number; jump to the last for each of the calls; allow; fail
+    program = struct.pack("<HBBI", 0x20, 0, 0, 0)
+    for i, call in enumerate(calls):
+        program += struct.pack("<HBBI", 0x15, len(calls) - i, 0, call)
+    program += struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000)
+    program += struct.pack("<HBBI", 0x06, 0, 0, 0x00050000 | getattr(errno, error))
+    held = ctypes.create_string_buffer(program, len(program))
+    filters = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(held)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(SECCOMP, 1, 0, filters) != 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
+    os.execvp(command[0], command)
+
+
 def trigger(layout, line):
     """Give each image of the layout this trigger and no other, whatever it is."""
     out = Layout(layout)
@@ -297,7 +323,7 @@ def terminal(keys, *command):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt, terminal, trigger)}
+    commands = {f.__name__: f for f in (tiny, verify, tree, elf, scan, interrupt, terminal, deny, trigger)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -18,12 +18,14 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/array.h"
 #include "emulation/binfmt.h"
 #include "emulation/emulator.h"
 #include "platforms/host.h"
+#include "platforms/tiny.h"
 #include "tests/unit/need.h"
-#include "tests/unit/platforms/tiny_elf.h"
 #include "tests/unit/scratch.h"
 
 static struct xb_platform platform_of(const char *text)
@@ -132,20 +134,20 @@ static bool matches(const struct pattern *p, const unsigned char *file)
 
 static void a_pattern_fits_its_own_architecture_alone(void **state)
 {
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 
 	(void)state;
-	for (size_t c = 0; c < XB_COUNT(tiny_codes); c++) {
-		const struct xb_arch *own = arch_of(tiny_codes[c].platform);
+	for (size_t c = 0; c < XB_TINY_COUNT; c++) {
+		const struct xb_arch *own = arch_of(xb_tiny_table[c].platform);
 		const struct xb_arch *other;
 
-		tiny_make(&tiny_codes[c], own, file);
+		xb_tiny_make(&xb_tiny_table[c], own, file);
 		for (size_t i = 0; (other = xb_arch_at(i)) != NULL; i++) {
 			struct pattern p = pattern_of(other);
 
 			if (matches(&p, file) != xb_arch_same_elf(own, other))
 				fail_msg("the pattern of %s and a program for %s", other->name,
-					 tiny_codes[c].platform);
+					 xb_tiny_table[c].platform);
 		}
 	}
 }
@@ -161,31 +163,31 @@ static void every_row_has_a_program_here(void **state)
 		/* Nothing but its kernel's name tells 32-bit ARMv8 from v7. */
 		if (strcmp(arch->variant, "v8") == 0)
 			continue;
-		if (tiny_find(xb_platform_name(&p).text) == NULL)
+		if (xb_tiny_find(xb_platform_name(&p).text) == NULL)
 			fail_msg("no tiny program for %s", xb_platform_name(&p).text);
 	}
 }
 
 static void programs_of_all_kinds_fit_and_others_do_not(void **state)
 {
-	const struct tiny_code *code = tiny_find("linux/mipsle");
+	const struct xb_tiny *code = xb_tiny_find("linux/mipsle");
 	const struct xb_arch *arch = arch_of("linux/mipsle");
 	struct pattern p = pattern_of(arch);
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 
 	(void)state;
-	tiny_make(code, arch, file);
+	xb_tiny_make(code, arch, file);
 	file[EI_OSABI] = ELFOSABI_GNU;
 	file[EI_ABIVERSION] = 3;
 	assert_true(matches(&p, file));
-	TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_DYN);
+	XB_TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_DYN);
 	assert_true(matches(&p, file));
-	TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_REL);
+	XB_TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_REL);
 	assert_false(matches(&p, file));
-	TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_CORE);
+	XB_TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_CORE);
 	assert_false(matches(&p, file));
-	TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_EXEC);
-	TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_flags, code->flags | EF_MIPS_ABI2); /* n32 */
+	XB_TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_type, ET_EXEC);
+	XB_TINY_FIELD(file, arch, 0, Elf32_Ehdr, e_flags, code->flags | EF_MIPS_ABI2); /* n32 */
 	assert_false(matches(&p, file));
 }
 
@@ -263,16 +265,16 @@ static int run(const char *program, const char *line, bool forget, struct xb_str
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static const char *write_program(const struct tiny_code *code)
+static const char *write_program(const struct xb_tiny *code)
 {
 	const char *path = scratch_path("program");
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 	int fd;
 
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	assert_true(fd >= 0);
-	tiny_make(code, arch_of(code->platform), file);
+	xb_tiny_make(code, arch_of(code->platform), file);
 	assert_int_equal(write(fd, file, sizeof(file)), sizeof(file));
 	(void)close(fd);
 	return path;
@@ -327,11 +329,11 @@ static size_t next_code;
 /* Runs once for each architecture. */
 static void runs(void **state)
 {
-	const struct tiny_code *code = &tiny_codes[next_code++];
+	const struct xb_tiny *code = &xb_tiny_table[next_code++];
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str output = XB_STR_INIT(XB_STR_OWN);
 	const char *program = write_program(code);
-	char expected[TINY_NAME + 1];
+	char expected[XB_TINY_NAME + 1];
 	struct xb_platform host;
 	bool native;
 
@@ -341,9 +343,9 @@ static void runs(void **state)
 	native = xb_arch_same_elf(xb_arch_of_platform(&host), arch_of(code->platform));
 	if (!native)
 		need_emulator(code->platform, &line);
-	tiny_name(code, expected);
+	xb_tiny_name(code, expected);
 	assert_int_equal(run(program, native ? NULL : xb_str_text(&line), false, &output),
-			 TINY_STATUS);
+			 XB_TINY_STATUS);
 	assert_string_equal(xb_str_text(&output), expected);
 }
 
@@ -354,13 +356,13 @@ static void a_registration_ends_with_its_instance(void **state)
 	xb_auto_str struct xb_str after = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_str struct xb_str output = XB_STR_INIT(XB_STR_OWN);
-	const char *program = write_program(tiny_find(name));
+	const char *program = write_program(xb_tiny_find(name));
 
 	(void)state;
 	need_private_binfmt();
 	need_emulator(name, &line);
 	host_registrations(&before);
-	assert_int_equal(run(program, xb_str_text(&line), false, &output), TINY_STATUS);
+	assert_int_equal(run(program, xb_str_text(&line), false, &output), XB_TINY_STATUS);
 	host_registrations(&after);
 	assert_string_equal(xb_str_text(&before), xb_str_text(&after));
 	assert_int_equal(run(program, xb_str_text(&line), true, &output), NOT_EXECUTABLE);
@@ -382,7 +384,7 @@ static void bad_registrations_are_refused(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[FIXED_TESTS + XB_COUNT(tiny_codes)] = {
+	struct CMUnitTest tests[FIXED_TESTS + XB_TINY_COUNT] = {
 		cmocka_unit_test(lines_hold_the_header),
 		cmocka_unit_test(a_colon_in_the_path_changes_the_delimiter),
 		cmocka_unit_test(bad_lines_are_refused),
@@ -394,8 +396,8 @@ int main(void)
 		cmocka_unit_test(bad_registrations_are_refused),
 	};
 
-	for (size_t i = 0; i < XB_COUNT(tiny_codes); i++) {
-		tests[FIXED_TESTS + i].name = tiny_codes[i].platform;
+	for (size_t i = 0; i < XB_TINY_COUNT; i++) {
+		tests[FIXED_TESTS + i].name = xb_tiny_table[i].platform;
 		tests[FIXED_TESTS + i].test_func = runs;
 		tests[FIXED_TESTS + i].setup_func = scratch_setup;
 		tests[FIXED_TESTS + i].teardown_func = scratch_teardown;

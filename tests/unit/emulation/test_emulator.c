@@ -15,10 +15,12 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "emulation/emulator.h"
 #include "platforms/host.h"
+#include "platforms/tiny.h"
 #include "tests/unit/need.h"
-#include "tests/unit/platforms/tiny_elf.h"
 #include "tests/unit/scratch.h"
 
 static struct xb_platform host;
@@ -66,11 +68,11 @@ static void put_file(const char *path, const void *data, size_t len, mode_t mode
 /* A static program for `platform`. */
 static void put_program(const char *path, const struct xb_platform *platform, mode_t mode)
 {
-	unsigned char file[TINY_SIZE];
-	const struct tiny_code *code = tiny_find(xb_platform_name(platform).text);
+	unsigned char file[XB_TINY_SIZE];
+	const struct xb_tiny *code = xb_tiny_find(xb_platform_name(platform).text);
 
 	assert_non_null(code);
-	tiny_make(code, xb_arch_of_platform(platform), file);
+	xb_tiny_make(code, xb_arch_of_platform(platform), file);
 	put_file(path, file, sizeof(file), mode);
 }
 

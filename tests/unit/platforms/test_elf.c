@@ -11,9 +11,11 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "platforms/elf.h"
 #include "platforms/host.h"
-#include "tests/unit/platforms/tiny_elf.h"
+#include "platforms/tiny.h"
 
 static const struct xb_arch *arch_of(const char *text)
 {
@@ -51,17 +53,17 @@ static int identify(const void *data, size_t len, struct xb_elf_info *ret)
 static void every_architecture_is_recognised(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < XB_COUNT(tiny_codes); i++) {
-		const struct xb_arch *arch = arch_of(tiny_codes[i].platform);
-		unsigned char file[TINY_SIZE];
+	for (size_t i = 0; i < XB_TINY_COUNT; i++) {
+		const struct xb_arch *arch = arch_of(xb_tiny_table[i].platform);
+		unsigned char file[XB_TINY_SIZE];
 		struct xb_elf_info info;
 		struct xb_platform p;
 
-		tiny_make(&tiny_codes[i], arch, file);
+		xb_tiny_make(&xb_tiny_table[i], arch, file);
 		assert_int_equal(identify(file, sizeof(file), &info), 0);
 		assert_true(info.is_elf);
 		assert_int_equal(info.type, ET_EXEC);
-		assert_int_equal(info.flags, tiny_codes[i].flags);
+		assert_int_equal(info.flags, xb_tiny_table[i].flags);
 		assert_false(info.has_interpreter);
 		assert_false(info.dynamic);
 		assert_true(xb_elf_platform(&info, &p));
@@ -105,16 +107,16 @@ static void other_files_are_not_elf(void **state)
 }
 
 /* A program for arm64 or, 32-bit and big-endian, mips. */
-static void make(const char *platform, unsigned char file[TINY_SIZE])
+static void make(const char *platform, unsigned char file[XB_TINY_SIZE])
 {
-	tiny_make(tiny_find(platform), arch_of(platform), file);
+	xb_tiny_make(xb_tiny_find(platform), arch_of(platform), file);
 }
 
 static void cut_files_are_broken(void **state)
 {
 	static const char *const platforms[] = { "linux/arm64", "linux/mips" };
 	struct xb_elf_info info;
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < XB_COUNT(platforms); i++) {
@@ -132,7 +134,7 @@ static void impossible_headers_are_broken(void **state)
 {
 	const struct xb_arch *arch = arch_of("linux/arm64");
 	struct xb_elf_info info;
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 
 	(void)state;
 	make("linux/arm64", file);
@@ -142,15 +144,15 @@ static void impossible_headers_are_broken(void **state)
 	file[EI_DATA] = 0;
 	assert_int_equal(identify(file, sizeof(file), &info), -EBADMSG);
 	make("linux/arm64", file);
-	TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phentsize, 1);
+	XB_TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phentsize, 1);
 	assert_int_equal(identify(file, sizeof(file), &info), -EBADMSG);
 	make("linux/arm64", file);
-	TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phnum, 0xffff);
+	XB_TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phnum, 0xffff);
 	assert_int_equal(identify(file, sizeof(file), &info), -EBADMSG);
 	make("linux/arm64", file);
-	TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phoff, UINT64_MAX - 8);
+	XB_TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phoff, UINT64_MAX - 8);
 	assert_int_equal(identify(file, sizeof(file), &info), -EBADMSG);
-	TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phnum, 0);
+	XB_TINY_FIELD(file, arch, 0, Elf64_Ehdr, e_phnum, 0);
 	assert_int_equal(identify(file, sizeof(file), &info), 0);
 }
 
@@ -159,13 +161,13 @@ static int identify_interpreter(uint64_t offset, uint64_t size, struct xb_elf_in
 {
 	const struct xb_arch *arch = arch_of("linux/s390x");
 	const size_t ph = sizeof(Elf64_Ehdr);
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 
 	make("linux/s390x", file);
-	memcpy(file + TINY_TEXT, "/lib/ld64.so.1", 15);
-	TINY_FIELD(file, arch, ph, Elf64_Phdr, p_type, PT_INTERP);
-	TINY_FIELD(file, arch, ph, Elf64_Phdr, p_offset, offset);
-	TINY_FIELD(file, arch, ph, Elf64_Phdr, p_filesz, size);
+	memcpy(file + XB_TINY_TEXT, "/lib/ld64.so.1", 15);
+	XB_TINY_FIELD(file, arch, ph, Elf64_Phdr, p_type, PT_INTERP);
+	XB_TINY_FIELD(file, arch, ph, Elf64_Phdr, p_offset, offset);
+	XB_TINY_FIELD(file, arch, ph, Elf64_Phdr, p_filesz, size);
 	return identify(file, sizeof(file), info);
 }
 
@@ -174,17 +176,17 @@ static void interpreters_are_read_within_bounds(void **state)
 	struct xb_elf_info info;
 
 	(void)state;
-	assert_int_equal(identify_interpreter(TINY_TEXT, 15, &info), 0);
+	assert_int_equal(identify_interpreter(XB_TINY_TEXT, 15, &info), 0);
 	assert_true(info.has_interpreter);
 	assert_string_equal(info.interpreter, "/lib/ld64.so.1");
 	/* without its NUL, empty, too long, past the end, absurd */
-	assert_int_equal(identify_interpreter(TINY_TEXT, 14, &info), -EBADMSG);
-	assert_int_equal(identify_interpreter(TINY_TEXT, 0, &info), -EBADMSG);
-	assert_int_equal(identify_interpreter(TINY_TEXT, 1, &info), -EBADMSG);
+	assert_int_equal(identify_interpreter(XB_TINY_TEXT, 14, &info), -EBADMSG);
+	assert_int_equal(identify_interpreter(XB_TINY_TEXT, 0, &info), -EBADMSG);
+	assert_int_equal(identify_interpreter(XB_TINY_TEXT, 1, &info), -EBADMSG);
 	assert_int_equal(identify_interpreter(0, 4097, &info), -EBADMSG);
-	assert_int_equal(identify_interpreter(TINY_SIZE - 4, 15, &info), -EBADMSG);
+	assert_int_equal(identify_interpreter(XB_TINY_SIZE - 4, 15, &info), -EBADMSG);
 	assert_int_equal(identify_interpreter(UINT64_MAX, 15, &info), -EBADMSG);
-	assert_int_equal(identify_interpreter(TINY_TEXT, UINT64_MAX, &info), -EBADMSG);
+	assert_int_equal(identify_interpreter(XB_TINY_TEXT, UINT64_MAX, &info), -EBADMSG);
 }
 
 static void descriptors_that_cannot_be_read_are_errors(void **state)

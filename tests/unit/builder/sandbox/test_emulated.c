@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include <linux/capability.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -15,8 +17,8 @@
 #include "emulation/binfmt.h"
 #include "platforms/arch.h"
 #include "platforms/platform.h"
+#include "platforms/tiny.h"
 #include "tests/unit/builder/sandbox/step.h"
-#include "tests/unit/platforms/tiny_elf.h"
 
 /* The machine's own registrations; "" where it has none mounted. */
 static char *machine_binfmt(void)
@@ -35,12 +37,12 @@ static char *machine_binfmt(void)
 /* Put the tiny program of `name` at /tiny and register its emulator; false where there is none. */
 static bool prepare(struct step *s, const char *name)
 {
-	const struct tiny_code *code = tiny_find(name);
+	const struct xb_tiny *code = xb_tiny_find(name);
 	xb_autofree char *emulator = NULL;
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	struct xb_platform platform = { 0 };
 	const struct xb_arch *arch;
-	unsigned char file[TINY_SIZE];
+	unsigned char file[XB_TINY_SIZE];
 	xb_auto_fd int fd = -1;
 
 	assert_non_null(code);
@@ -53,7 +55,7 @@ static bool prepare(struct step *s, const char *name)
 	xb_strv_clear(&s->spec.binfmt);
 	xb_strv_push(&s->spec.binfmt, xb_str_text(&line));
 	s->spec.private_userns = true;
-	tiny_make(code, arch, file);
+	xb_tiny_make(code, arch, file);
 	(void)unlink(scratch_path("root/tiny"));
 	fd = open(scratch_path("root/tiny"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	assert_int_equal(xb_write_all(fd, file, sizeof(file), NULL), 0);
@@ -67,24 +69,24 @@ static void test_every_architecture(void **state)
 	size_t ran = 0;
 
 	(void)state;
-	for (size_t i = 0; i < XB_COUNT(tiny_codes); i++) {
+	for (size_t i = 0; i < XB_TINY_COUNT; i++) {
 		auto_step struct step s;
-		char name[TINY_NAME + 1];
+		char name[XB_TINY_NAME + 1];
 
 		step_init(&s);
 		step_need_ids();
-		if (strcmp(tiny_codes[i].platform, "linux/amd64") == 0 ||
-		    !prepare(&s, tiny_codes[i].platform))
+		if (strcmp(xb_tiny_table[i].platform, "linux/amd64") == 0 ||
+		    !prepare(&s, xb_tiny_table[i].platform))
 			continue;
-		tiny_name(&tiny_codes[i], name);
+		xb_tiny_name(&xb_tiny_table[i], name);
 		step_argv(&s, (const char *[]){ "/tiny", NULL });
 		if (step_run(&s) < 0)
-			fail_msg("%s: %s", tiny_codes[i].platform, s.err.message);
-		assert_int_equal(s.result.exit_code, TINY_STATUS);
+			fail_msg("%s: %s", xb_tiny_table[i].platform, s.err.message);
+		assert_int_equal(s.result.exit_code, XB_TINY_STATUS);
 		step_said(&s, name);
 		/* started by another program of the step, as a user without rights */
 		step_user(&s, "1000:1000");
-		assert_int_equal(step_sh(&s, "/tiny"), TINY_STATUS);
+		assert_int_equal(step_sh(&s, "/tiny"), XB_TINY_STATUS);
 		step_said(&s, name);
 		ran++;
 	}

@@ -1,40 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Tiny static programs for every architecture of the table, made from hand-written machine code, so
- * that tests need neither cross compilers nor foreign images. Each writes its 16-byte name to
- * standard output and exits with status 42.
- *
- * All are one ELF file of TINY_SIZE bytes in one segment at TINY_BASE: headers at 0, code at
- * TINY_CODE, the name at TINY_TEXT. So each program does, with the Linux system calls of
- * its architecture: write(1, TINY_BASE + TINY_TEXT, 16); exit(42).
- */
-#ifndef XB_TESTS_TINY_ELF_H
-#define XB_TESTS_TINY_ELF_H
+#include "platforms/tiny.h"
 
-#include <elf.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "platforms/arch.h"
+#include "base/array.h"
 
-#define TINY_BASE   0x400000u
-#define TINY_CODE   0x80u
-#define TINY_TEXT   0x100u
-#define TINY_NAME   16u
-#define TINY_SIZE   (TINY_TEXT + TINY_NAME)
-#define TINY_STATUS 42
-
-/** The code of one architecture: 32-bit instruction words, or bytes where they vary in length. */
-struct tiny_code {
-	const char *platform;
-	uint32_t flags; /**< e_flags that a compiler would set */
-	uint32_t words[10];
-	unsigned char bytes[40];
-};
-
-static const struct tiny_code tiny_codes[] = {
+const struct xb_tiny xb_tiny_table[XB_TINY_COUNT] = {
 	{ .platform = "linux/386", .bytes = { 0xb8, 4,	  0, 0,	   0,	/* mov $4, %eax (write) */
 					      0xbb, 1,	  0, 0,	   0,	/* mov $1, %ebx */
 					      0xb9, 0,	  1, 0x40, 0,	/* mov $0x400100, %ecx */
@@ -171,77 +143,69 @@ static const struct tiny_code tiny_codes[] = {
 						0x0a, 1 } },	     /* svc 1 (exit) */
 };
 
-/** Write a number in the program's byte order. */
-static inline void tiny_put(unsigned char *at, const struct xb_arch *arch, size_t size,
-			    uint64_t value)
+void xb_tiny_put(unsigned char *at, const struct xb_arch *arch, size_t size, uint64_t value)
 {
 	for (size_t i = 0; i < size; i++)
 		at[i] = (unsigned char)(value >>
 					8 * (arch->elf_data == ELFDATA2MSB ? size - 1 - i : i));
 }
 
-#define TINY_FIELD(file, arch, offset, type, field, value)                                         \
-	tiny_put((file) + (offset) + offsetof(type, field), arch, sizeof(((type *)0)->field), value)
-
-/** The header and one PT_LOAD of a class, named Elf32 or Elf64. */
-#define TINY_HEADERS(bits, file, arch, e_flags_value)                                              \
+/* The header and one PT_LOAD of a class, named Elf32 or Elf64. */
+#define HEADERS(bits, file, arch, e_flags_value)                                                   \
 	do {                                                                                       \
 		const size_t ph_ = sizeof(Elf##bits##_Ehdr);                                       \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_type, ET_EXEC);                      \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_machine, (arch)->elf_machine);       \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_version, EV_CURRENT);                \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_entry, TINY_BASE + TINY_CODE);       \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phoff, ph_);                         \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_flags, e_flags_value);               \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_ehsize, ph_);                        \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phentsize,                           \
-			   sizeof(Elf##bits##_Phdr));                                              \
-		TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phnum, 1);                           \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_type, PT_LOAD);                    \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_flags, PF_R | PF_X);               \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_vaddr, TINY_BASE);                 \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_paddr, TINY_BASE);                 \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_filesz, TINY_SIZE);                \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_memsz, TINY_SIZE);                 \
-		TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_align, 0x10000);                   \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_type, ET_EXEC);                   \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_machine, (arch)->elf_machine);    \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_version, EV_CURRENT);             \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_entry,                            \
+			      XB_TINY_BASE + XB_TINY_CODE);                                        \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phoff, ph_);                      \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_flags, e_flags_value);            \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_ehsize, ph_);                     \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phentsize,                        \
+			      sizeof(Elf##bits##_Phdr));                                           \
+		XB_TINY_FIELD(file, arch, 0, Elf##bits##_Ehdr, e_phnum, 1);                        \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_type, PT_LOAD);                 \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_flags, PF_R | PF_X);            \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_vaddr, XB_TINY_BASE);           \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_paddr, XB_TINY_BASE);           \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_filesz, XB_TINY_SIZE);          \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_memsz, XB_TINY_SIZE);           \
+		XB_TINY_FIELD(file, arch, ph_, Elf##bits##_Phdr, p_align, 0x10000);                \
 	} while (0)
 
-/** The code for a platform's name, or NULL. */
-static inline const struct tiny_code *tiny_find(const char *platform)
+const struct xb_tiny *xb_tiny_find(const char *platform)
 {
-	for (size_t i = 0; i < sizeof(tiny_codes) / sizeof(tiny_codes[0]); i++)
-		if (strcmp(tiny_codes[i].platform, platform) == 0)
-			return &tiny_codes[i];
+	for (size_t i = 0; i < XB_TINY_COUNT; i++) {
+		if (strcmp(xb_tiny_table[i].platform, platform) == 0)
+			return &xb_tiny_table[i];
+	}
 	return NULL;
 }
 
-/** What the program of `code` prints, with a NUL: its platform's name, padded. */
-static inline void tiny_name(const struct tiny_code *code, char text[TINY_NAME + 1])
+void xb_tiny_name(const struct xb_tiny *code, char text[XB_TINY_NAME + 1])
 {
-	(void)snprintf(text, TINY_NAME + 1, "%-15.15s\n", code->platform);
+	(void)snprintf(text, XB_TINY_NAME + 1, "%-15.15s\n", code->platform);
 }
 
-/** Make the program of `code`, whose row of the table is `arch`. */
-static inline void tiny_make(const struct tiny_code *code, const struct xb_arch *arch,
-			     unsigned char file[TINY_SIZE])
+void xb_tiny_make(const struct xb_tiny *code, const struct xb_arch *arch,
+		  unsigned char file[XB_TINY_SIZE])
 {
-	char name[TINY_NAME + 1];
+	char name[XB_TINY_NAME + 1];
 
-	memset(file, 0, TINY_SIZE);
+	memset(file, 0, XB_TINY_SIZE);
 	memcpy(file, ELFMAG, SELFMAG);
 	file[EI_CLASS] = arch->elf_class;
 	file[EI_DATA] = arch->elf_data;
 	file[EI_VERSION] = EV_CURRENT;
 	if (arch->elf_class == ELFCLASS32)
-		TINY_HEADERS(32, file, arch, code->flags);
+		HEADERS(32, file, arch, code->flags);
 	else
-		TINY_HEADERS(64, file, arch, code->flags);
+		HEADERS(64, file, arch, code->flags);
 	if (code->words[0] == 0)
-		memcpy(file + TINY_CODE, code->bytes, sizeof(code->bytes));
-	for (size_t i = 0; code->words[0] != 0 && i < 10; i++)
-		tiny_put(file + TINY_CODE + 4 * i, arch, 4, code->words[i]);
-	tiny_name(code, name);
-	memcpy(file + TINY_TEXT, name, TINY_NAME);
+		memcpy(file + XB_TINY_CODE, code->bytes, sizeof(code->bytes));
+	for (size_t i = 0; code->words[0] != 0 && i < XB_COUNT(code->words); i++)
+		xb_tiny_put(file + XB_TINY_CODE + 4 * i, arch, 4, code->words[i]);
+	xb_tiny_name(code, name);
+	memcpy(file + XB_TINY_TEXT, name, XB_TINY_NAME);
 }
-
-#endif
