@@ -84,6 +84,10 @@ const struct xb_option xb_build_option_table[] = {
 	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
 	  "what a leg is built from (default: the commit of the context's repository)" },
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
+	{ "smoke", 0, XB_OPTION_LIST, AT(smokes), "[PLATFORM]CMD",
+	  "command that each image must pass before anything is published" },
+	{ "smoke-timeout", 0, XB_OPTION_TEXT, AT(smoke_timeout), "TIME",
+	  "how long one may take (60s)" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what a base's layer may unpack to, such as 20G" },
 	{ "cache-limit", 0, XB_OPTION_TEXT, AT(cache_limit), "SIZE",
@@ -101,7 +105,6 @@ const struct xb_option xb_build_option_table[] = {
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "smoke", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ 0 },
 };
@@ -129,5 +132,6 @@ void xb_build_options_clear(struct xb_build_options *o)
 	xb_strv_clear(&o->annotations);
 	xb_strv_clear(&o->updates);
 	xb_strv_clear(&o->attestations);
+	xb_strv_clear(&o->smokes);
 	xb_registry_flags_clear(&o->registries);
 }

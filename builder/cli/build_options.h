@@ -32,6 +32,7 @@ struct xb_build_options {
 	struct xb_strv annotations;
 	struct xb_strv updates;
 	struct xb_strv attestations;
+	struct xb_strv smokes;
 	struct xb_registry_flags registries;
 	const char *file;
 	const char *target;
@@ -54,6 +55,7 @@ struct xb_build_options {
 	const char *call;
 	const char *result;
 	const char *revision;
+	const char *smoke_timeout;
 	bool check;
 	bool no_cache;
 	bool no_index_labels;

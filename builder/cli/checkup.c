@@ -17,10 +17,10 @@
 #include "base/proc.h"
 #include "builder/cache/means.h"
 #include "builder/cache/store.h"
+#include "builder/cli/container.h"
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
-#include "builder/solve/site.h"
 #include "platforms/host.h"
 #include "platforms/tiny.h"
 
@@ -204,22 +204,6 @@ static void check_cgroups(struct checking *c)
 /* ---- platforms --------------------------------------------------------------------------------
  */
 
-/* The root of the trial: nothing, as an overlay or, where steps get that, as a directory. */
-static int set_root(struct checking *c, struct xb_snapshot *scratch, struct xb_sandbox_spec *spec,
-		    struct xb_error *err)
-{
-	static const struct xb_strv nothing = XB_STRV_INIT;
-	xb_auto_site struct xb_site site = XB_SITE_INIT;
-	int r = c->store != NULL ? xb_snapshot_begin(c->store, scratch, err)
-				 : xb_error_set(err, -ENOENT, "there is no store to work in");
-
-	if (r == 0)
-		r = xb_site_open(c->store, scratch, &nothing, true, &site, err);
-	if (r == 0)
-		xb_site_spec(&site, spec);
-	return r;
-}
-
 static int run_program(struct checking *c, const struct xb_arch *arch, const struct xb_tiny *tiny,
 		       struct xb_snapshot *scratch, struct xb_error *err)
 {
@@ -230,6 +214,7 @@ static int run_program(struct checking *c, const struct xb_arch *arch, const str
 		.strategy = c->request->strategy,
 		.no_network = true,
 	};
+	static const struct xb_strv nothing = XB_STRV_INIT;
 	const struct xb_sandbox_io io = { -1, -1, -1 };
 	xb_auto_sandbox_spec struct xb_sandbox_spec spec;
 	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
@@ -244,7 +229,8 @@ static int run_program(struct checking *c, const struct xb_arch *arch, const str
 	program->mode = 0755;
 	(void)xb_str_append(&program->content, file, sizeof(file));
 	xb_strv_push(&spec.argv, "/trial");
-	r = set_root(c, scratch, &spec, err);
+	r = c->store != NULL ? xb_container_root(c->store, &nothing, scratch, &spec, err)
+			     : xb_error_set(err, -ENOENT, "there is no store to work in");
 	if (r == 0)
 		r = xb_sandbox_prepare(&spec, &request, err);
 	if (r == 0)

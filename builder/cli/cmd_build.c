@@ -10,6 +10,7 @@
 #include "builder/cli/recorder.h"
 #include "builder/cli/report.h"
 #include "builder/cli/request.h"
+#include "builder/cli/smoke.h"
 
 static int print_help(void)
 {
@@ -52,7 +53,8 @@ static int solve(const struct xb_invocation *invocation, struct xb_build_request
 		.keep_going = request->options.keep_going,
 		.optional = request->optional.items,
 		.forms = &forms,
-		.files = xb_deliver_files(request),
+		/* smoke tests need the trees too */
+		.files = xb_deliver_files(request) || request->options.smokes.len > 0,
 		.jobs = request->jobs,
 		.stop_fd = invocation->stop_fd,
 		.observer = xb_recorder_watch(recorder, request->plan, &shown),
@@ -157,6 +159,8 @@ static int build(const struct xb_invocation *invocation, struct xb_build_request
 	r = solve_remembering(invocation, request, recorder, progress, &results, err);
 	xb_recorder_results(recorder, &results);
 	if (r == 0)
+		r = xb_smoke_run(request, &results, mode != XB_PROGRESS_QUIET, err);
+	if (r == 0)
 		r = xb_deliver(request, &results, invocation->plain_user, &digest, &kept, err);
 	if (r == 0)
 		r = export(request, &results, err);
@@ -190,6 +194,8 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 
 	if (r == 0 && request.options.help)
 		return print_help();
+	if (r == 0)
+		r = xb_smoke_check(&request, err);
 	if (r == 0 && !request.options.quiet)
 		r = xb_progress_mode(request.options.progress, &mode, err);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "builder/cache/limit.h"
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/command.h"
+#include "builder/cli/container.h"
 #include "builder/cli/options.h"
 #include "builder/cli/registries.h"
 #include "builder/cli/report.h"
@@ -21,7 +22,6 @@
 #include "builder/sandbox/prepare.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/solve/result.h"
-#include "builder/solve/site.h"
 #include "builder/solve/sources.h"
 #include "builder/solve/trees.h"
 #include "platforms/host.h"
@@ -217,27 +217,6 @@ static int set_program(const struct running *run, const struct xb_image_config *
 	return 0;
 }
 
-/* What the program writes is lost: in memory above the image, or in a copy of it. */
-static int make_root(struct running *run, const struct xb_strv *lowers,
-		     struct xb_sandbox_spec *spec, struct xb_error *err)
-{
-	xb_auto_site struct xb_site site = XB_SITE_INIT;
-	int r = xb_means_copies(run->store, err);
-
-	if (r == 0) {
-		xb_strv_copy(&spec->lowers, lowers);
-		spec->scratch_upper = true;
-	}
-	if (r <= 0)
-		return r;
-	r = xb_snapshot_begin(run->store, &run->scratch, err);
-	if (r == 0)
-		r = xb_site_open(run->store, &run->scratch, lowers, true, &site, err);
-	if (r == 0)
-		xb_site_spec(&site, spec);
-	return r;
-}
-
 static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_error *err)
 {
 	struct xb_plan_sources sources = xb_sources_for_plan(run->sources);
@@ -271,7 +250,7 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	if (r == 0)
 		run->platform = image->config.platform;
 	if (r == 0)
-		r = make_root(run, &lowers, spec, err);
+		r = xb_container_root(run->store, &lowers, &run->scratch, spec, err);
 	return r < 0 ? r : xb_sandbox_prepare(spec, &request, err);
 }
 
