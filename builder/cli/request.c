@@ -12,6 +12,7 @@
 #include "builder/cache/limit.h"
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/context.h"
+#include "builder/cli/gaps.h"
 #include "builder/cli/outputs.h"
 #include "builder/cli/report.h"
 #include "builder/cli/snapshots.h"
@@ -636,6 +637,8 @@ static int make_plan(struct xb_build_request *request, struct xb_error *err)
 	drop_impossible(request, &what);
 	what.platform_count = request->platforms.len;
 	r = xb_plan_make(&what, &request->plan, err);
+	if (r < 0)
+		xb_gaps_explain(&what, &wants, err);
 	if (r == 0)
 		r = pin_plan(request, &fetch, err);
 	if (r == 0)

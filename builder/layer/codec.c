@@ -164,9 +164,9 @@ static size_t zstd_compress(void *state, const void *in, size_t len, void *out, 
 }
 
 static const struct xb_codec codecs[] = {
-	[XB_COMPRESSION_GZIP] = { XB_MEDIA_GZIP, (size_t)1 << 20, 6, 12, gzip_open, gzip_close,
-				  gzip_bound, gzip_compress, gzip_version },
-	[XB_COMPRESSION_ZSTD] = { XB_MEDIA_ZSTD, (size_t)2 << 20, 3, 19, zstd_open, zstd_close,
+	[XB_COMPRESSION_GZIP] = { XB_MEDIA_GZIP, (size_t)1 << 20, GZIP_SLOW, 6, 12, gzip_open,
+				  gzip_close, gzip_bound, gzip_compress, gzip_version },
+	[XB_COMPRESSION_ZSTD] = { XB_MEDIA_ZSTD, (size_t)2 << 20, 0, 3, 19, zstd_open, zstd_close,
 				  zstd_bound, zstd_compress, ZSTD_versionString },
 	[XB_COMPRESSION_NONE] = { .media = XB_MEDIA_PLAIN, .piece = (size_t)1 << 20 },
 };
@@ -180,6 +180,8 @@ void xb_codec_name(const struct xb_codec *codec, int level, struct xb_str *ret)
 {
 	(void)xb_str_printf(ret, "%d %s %d", (int)codec->media,
 			    codec->version != NULL ? codec->version() : "", level);
+	if (codec->sliced > 0 && level >= codec->sliced)
+		(void)xb_str_printf(ret, " in %zu", GZIP_SLICE);
 }
 
 /*

@@ -18,6 +18,8 @@
 struct xb_codec {
 	enum xb_media_compression media;
 	size_t piece; /**< most bytes of tar in one piece */
+	int sliced;   /**< from this level on a piece is several members, whose size is part of what
+			 it becomes; 0: never */
 	int default_level;
 	int max_level;
 	/** NULL where there is nothing to do: pieces are written as they are. */

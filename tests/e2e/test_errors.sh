@@ -154,6 +154,26 @@ one_hint() {
 	[ "$(wc -l <"$W/err")" -le 12 ] || fail "an error of $(wc -l <"$W/err") lines"
 }
 
+# All bases at once, and what can be built.
+gaps() {
+	tool tiny two two linux/386=/bin/busybox linux/arm/v7=/bin/busybox
+	tool tiny one one linux/amd64=/bin/busybox
+	dockerfile gaps <<-'EOF'
+		FROM two AS made
+		RUN --mount=from=one,target=/m true
+		FROM two
+		COPY --from=made / /
+	EOF
+	set -- --build-context two=oci-layout://two:two --build-context one=oci-layout://one:one gaps
+	exits 5 build --platform linux/amd64,linux/arm/v7,linux/s390x "$@"
+	says 'image one for linux/arm/v7' 'two: linux/amd64 as linux/386, linux/arm/v7 there, linux/s390x missing' \
+		'one: linux/amd64 there, linux/arm/v7 missing, linux/s390x missing' 'all is there for --platform linux/amd64'
+	exits 5 "$XBUILD" plan --root "$STORE" --platform linux/arm64 "$@"
+	says 'two: linux/arm64 as linux/arm' 'one: linux/arm64 missing'
+	grep -q 'all is there' "$W/err" && fail "nothing can be built, and it says something can"
+	return 0
+}
+
 t "usage: exit 2" usage
 t "no Dockerfile, no context: exit 3" no_dockerfile
 t "a wrong instruction: exit 3, with line and caret" syntax
@@ -169,4 +189,5 @@ t "one failing platform fails the build" sibling
 t "a store that cannot be made: exit 8" bad_store
 t "a base whose bytes are not what its digest says" corrupt_base
 t "errors are short" one_hint
+t "bases that lack a platform are told at once" gaps
 finish
