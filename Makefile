@@ -64,7 +64,8 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(IMAGES:%=$(O)/builder/sandbox/%.o)
 LIB      := $(O)/libxbuild.a
 
 INIT_SHARED := builder/sandbox/spec.c emulation/binfmt_mount.c base/array.c base/cleanup.c \
-	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/str.c
+	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/str.c \
+	platforms/arch.c platforms/platform.c
 INIT_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,$(INIT_SRC) $(INIT_SHARED))
 INIT_BIN := $(BUILD)/xbuild-init
 

@@ -84,27 +84,47 @@ static bool name_is_good(const char *name)
 	return strpbrk(name, "/:|;,!%\n") == NULL;
 }
 
-int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *interpreter,
-		   struct xb_str *out, struct xb_error *err)
+static int print_line(const struct pattern *p, const char *name, const char *interpreter,
+		      const char *flags, struct xb_str *out, struct xb_error *err)
 {
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_BINFMT_LINE_MAX);
 	char delimiter = choose_delimiter(interpreter);
-	struct pattern p;
 
 	if (!name_is_good(name))
 		return xb_error_set(err, -EINVAL, "\"%s\" cannot name a binfmt registration", name);
 	if (interpreter[0] != '/' || delimiter == '\0' || strchr(interpreter, '\n') != NULL)
 		return xb_error_set(err, -EINVAL, "\"%s\" cannot be registered as an emulator",
 				    interpreter);
-	make_pattern(arch, &p);
 	(void)xb_str_printf(&line, "%c%s%cM%c%c", delimiter, name, delimiter, delimiter, delimiter);
-	append_bytes(&line, p.magic, p.len);
+	append_bytes(&line, p->magic, p->len);
 	(void)xb_str_putc(&line, delimiter);
-	append_bytes(&line, p.mask, p.len);
-	(void)xb_str_printf(&line, "%c%s%c" XB_BINFMT_FLAGS, delimiter, interpreter, delimiter);
+	append_bytes(&line, p->mask, p->len);
+	(void)xb_str_printf(&line, "%c%s%c%s", delimiter, interpreter, delimiter, flags);
 	if (xb_str_overflowed(&line))
 		return xb_error_set(err, -ENAMETOOLONG,
 				    "the emulator's path is too long to be registered: %s",
 				    interpreter);
 	return xb_str_append_view(out, xb_str_view(&line));
+}
+
+int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *interpreter,
+		   struct xb_str *out, struct xb_error *err)
+{
+	struct pattern p;
+
+	make_pattern(arch, &p);
+	return print_line(&p, name, interpreter, XB_BINFMT_FLAGS, out, err);
+}
+
+int xb_binfmt_guard_line(const struct xb_arch *arch, bool any_class, const char *name,
+			 const char *interpreter, struct xb_str *out, struct xb_error *err)
+{
+	struct pattern p;
+
+	make_pattern(arch, &p);
+	if (any_class)
+		p.magic[EI_CLASS] = p.mask[EI_CLASS] = 0;
+	p.magic[XB_BINFMT_MARK_AT] = 0;
+	p.mask[XB_BINFMT_MARK_AT] = XB_BINFMT_MARK;
+	return print_line(&p, name, interpreter, XB_BINFMT_GUARD_FLAGS, out, err);
 }

@@ -25,6 +25,9 @@
 #ifndef XB_EMULATION_BINFMT_H
 #define XB_EMULATION_BINFMT_H
 
+#include <elf.h>
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/str.h"
 #include "platforms/arch.h"
@@ -35,6 +38,17 @@
  * work in the step's namespace, F opens the emulator at registration.
  */
 #define XB_BINFMT_FLAGS "POCF"
+/**
+ * Flags of a registration of the guard (emulation/guard.h): as above, but without C, since a
+ * program that is refused lends nobody its identity.
+ */
+#define XB_BINFMT_GUARD_FLAGS "POF"
+/**
+ * The mark of xbuild's own programs: this bit of this byte of e_ident. It lies in the padding,
+ * which must be zero by the System V gABI and which Linux does not look at.
+ */
+#define XB_BINFMT_MARK_AT (EI_NIDENT - 1)
+#define XB_BINFMT_MARK	  0x80
 /** The longest line that the kernel takes, its end included. */
 #define XB_BINFMT_LINE_MAX 1920
 
@@ -52,6 +66,14 @@
  */
 int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *interpreter,
 		   struct xb_str *out, struct xb_error *err);
+
+/**
+ * Append a line that fits the programs of `arch` which do not bear the mark, of both classes
+ * (ELFCLASS32 and ELFCLASS64) when `any_class`. `interpreter` has to bear it, or the kernel
+ * comes back to this registration until it gives up with ELOOP. Errors: as xb_binfmt_line().
+ */
+int xb_binfmt_guard_line(const struct xb_arch *arch, bool any_class, const char *name,
+			 const char *interpreter, struct xb_str *out, struct xb_error *err);
 
 /**
  * Make a binfmt_misc instance of the current user namespace (the caller has CAP_SYS_ADMIN in it,

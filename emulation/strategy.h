@@ -25,6 +25,8 @@ const char *xb_strategy_name(enum xb_strategy strategy);
 struct xb_strategy_options {
 	struct xb_emulator_options emulators;
 	bool no_emulation; /**< `--no-emulation`: what would be emulated is impossible */
+	bool no_guard;	   /**< `--guard=off`: emulated steps may run the machine's own programs; no
+				decision depends on it */
 	bool elsewhere;	   /**< nothing runs on this machine: by names alone, as if the one it will
 				run on had all that can be had */
 };

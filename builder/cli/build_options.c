@@ -83,6 +83,8 @@ const struct xb_option xb_build_option_table[] = {
 	{ "result", 0, XB_OPTION_TEXT, AT(result), "FILE", "what `xbuild merge` reads of a leg" },
 	{ "revision", 0, XB_OPTION_TEXT, AT(revision), "TEXT",
 	  "what a leg is built from (default: the commit of the context's repository)" },
+	{ "guard", 0, XB_OPTION_TEXT, AT(guard), "on|off",
+	  "refuse this machine's own programs in emulated steps (default: on)" },
 	{ "no-emulation", 0, XB_OPTION_FLAG, AT(no_emulation), NULL, "refuse to emulate" },
 	{ "smoke", 0, XB_OPTION_LIST, AT(smokes), "[PLATFORM]CMD",
 	  "command that each image must pass before anything is published" },

@@ -69,6 +69,7 @@ struct xb_build_options {
 	bool dry_run;
 	bool quiet;
 	bool no_emulation;
+	const char *guard;
 	bool help;
 };
 

@@ -14,6 +14,7 @@
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/command.h"
 #include "builder/cli/container.h"
+#include "builder/cli/guard_option.h"
 #include "builder/cli/options.h"
 #include "builder/cli/registries.h"
 #include "builder/cli/report.h"
@@ -41,6 +42,7 @@ struct run_options {
 	const char *max_layer;
 	const char *root;
 	const char *snapshots;
+	const char *guard;
 	bool help;
 };
 
@@ -55,6 +57,8 @@ static const struct xb_option option_table[] = {
 	{ "entrypoint", 0, XB_OPTION_TEXT, AT(entrypoint), "PROGRAM", "instead of the image's" },
 	{ "network", 0, XB_OPTION_TEXT, AT(network), "MODE", "default, host or none" },
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to use" },
+	{ "guard", 0, XB_OPTION_TEXT, AT(guard), "on|off",
+	  "refuse this machine's own programs where it is emulated (default: on)" },
 	{ "max-layer-size", 0, XB_OPTION_TEXT, AT(max_layer), "SIZE",
 	  "what one layer may unpack to, such as 20G" },
 	{ "snapshots", 0, XB_OPTION_TEXT, AT(snapshots), "MEANS",
@@ -232,8 +236,11 @@ static int prepare(struct running *run, struct xb_sandbox_spec *spec, struct xb_
 	struct xb_result result = { 0 };
 	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
 	xb_auto_strv struct xb_strv lowers = XB_STRV_INIT;
-	int r = sources.image(sources.context, run->operands.items[0], &run->platform, false,
-			      &image, err);
+	int r = xb_guard_option_read(run->options.guard, &strategy.no_guard, err);
+
+	if (r == 0)
+		r = sources.image(sources.context, run->operands.items[0], &run->platform, false,
+				  &image, err);
 
 	if (r == 0)
 		r = xb_sources_import(run->sources, image, err);

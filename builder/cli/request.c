@@ -13,6 +13,7 @@
 #include "builder/cli/cache_limit.h"
 #include "builder/cli/context.h"
 #include "builder/cli/gaps.h"
+#include "builder/cli/guard_option.h"
 #include "builder/cli/outputs.h"
 #include "builder/cli/report.h"
 #include "builder/cli/snapshots.h"
@@ -272,16 +273,13 @@ static int read_caches(struct xb_build_request *request, struct xb_error *err)
 static int read_strategy(struct xb_build_request *request, struct xb_error *err)
 {
 	struct xb_strategy_options *strategy = &request->strategy;
+	int r = xb_guard_option_read(request->options.guard, &strategy->no_guard, err);
 
 	strategy->no_emulation = request->options.no_emulation;
 	strategy->emulators.overrides = &request->options.emulators;
-	for (size_t i = 0; i < request->options.emulators.len; i++) {
-		int r = xb_emulator_check_override(request->options.emulators.items[i], err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < request->options.emulators.len; i++)
+		r = xb_emulator_check_override(request->options.emulators.items[i], err);
+	return r;
 }
 
 static int check_annotations(const struct xb_build_request *request,

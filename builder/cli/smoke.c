@@ -279,12 +279,14 @@ static int verdict(const struct trial *t, int r, const struct xb_sandbox_result 
 		(void)xb_error_set(err, -ECANCELED, "interrupted");
 		return xb_error_fault(err, XB_FAULT_INTERRUPTED);
 	}
-	if (r == 0 && result->exit_code == 0)
+	if (r == 0 && result->exit_code == 0 && result->refused == 0)
 		return 0;
 	if (t->late)
 		how = xb_strdup("it takes longer than --smoke-timeout");
 	else if (r < 0)
 		return r;
+	else if (result->refused > 0)
+		how = xb_strdup(result->refusal);
 	else if (result->signal != 0)
 		how = xb_format("signal %d", result->signal);
 	else

@@ -65,8 +65,12 @@ static void send_status(int status)
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
 	};
+	char refusal[XB_INIT_RECORD_TEXT];
+	size_t at = 0;
 
-	send_record(&record, 0);
+	record.refused = init_guard_read(refusal, sizeof(refusal));
+	put_text(&record, &at, refusal, &record.message_len);
+	send_record(&record, at);
 }
 
 /* Process B: the first of the step's pid namespace. */
@@ -132,6 +136,8 @@ static int set_up_namespaces(const struct xb_sandbox_spec *spec, struct init_out
 
 	if (spec->network == XB_SANDBOX_NET_NONE)
 		r = raise_loopback(err);
+	if (r >= 0 && spec->guard != NULL)
+		r = init_guard_open(spec->guard, err);
 	if (r >= 0)
 		r = register_emulators(&spec->binfmt, err);
 	return r < 0 ? r : init_root_begin(spec, outside, stage, err);
@@ -378,6 +384,8 @@ static int fence_descriptors(const struct xb_sandbox_spec *spec, struct xb_error
 {
 	unsigned first = XB_INIT_FD_SOURCES + (unsigned)count_sources(spec) + spec->ahead;
 
+	if (spec->emulator_fd < 0)
+		(void)close(XB_INIT_FD_EMULATOR);
 	if (syscall(SYS_close_range, first, ~0U, 0) < 0 ||
 	    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return xb_error_errno(err, -errno, "closing descriptors");
@@ -418,10 +426,13 @@ static int run(struct xb_error *err)
 	return signals < 0 ? signals : run_outside(&spec, signals, err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct xb_error err = XB_ERROR_INIT;
-	int r = run(&err);
+	int r;
 
+	if (argc > 1 && init_guard_is_handler(argv))
+		return init_guard_refuse(argv);
+	r = run(&err);
 	return r < 0 ? send_failure(&err) : 0;
 }

@@ -156,6 +156,22 @@ int init_mounts_make(const struct xb_sandbox_spec *spec, struct init_outside *ou
  */
 int init_order_wait(struct xb_sandbox_spec *spec, struct xb_error *err);
 
+/* init_guard.c */
+
+/**
+ * Make the board on which the guard's handler finds the step's platform and leaves what it refused.
+ * It can be reached from everywhere in the step, by every user. Errors: those of shmget() and
+ * shmat(); a kernel without System V memory is none, refusals are then said and not counted.
+ */
+int init_guard_open(const char *platform, struct xb_error *err);
+/** How many programs were refused so far. The sentence about the first of them, if it is finished,
+ *  is put into `text`, of `size` bytes: foreign bytes, but ended by a NUL. */
+unsigned init_guard_read(char *text, size_t size);
+/** Whether this process was started in the place of a program that is refused. */
+bool init_guard_is_handler(char *const *argv);
+/** Say which program that was, to standard error and on the board; returns the exit status. */
+int init_guard_refuse(char *const *argv);
+
 /* init_user.c */
 
 /** Whom the step runs as. */

@@ -7,21 +7,40 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "builder/sandbox/record.h"
 #include "builder/sandbox/sandbox.h"
 #include "emulation/binfmt.h"
+#include "emulation/guard.h"
+
+static int add_guard(struct xb_sandbox_spec *spec, const struct xb_emulator *emulator,
+		     const struct xb_sandbox_request *request, struct xb_error *err)
+{
+	int fd = xb_guard_carry(emulator->path, err);
+	int r = fd < 0 ? fd
+		       : xb_guard_lines(xb_arch_of_platform(request->host), emulator->arch,
+					XB_INIT_GUARD, &spec->binfmt, err);
+
+	if (r < 0)
+		return r;
+	spec->emulator_fd = fd;
+	spec->guard = xb_strdup(xb_platform_name(request->platform).text);
+	return 0;
+}
 
 static int add_emulator(struct xb_sandbox_spec *spec, const struct xb_emulator *emulator,
-			struct xb_error *err)
+			const struct xb_sandbox_request *request, struct xb_error *err)
 {
 	xb_auto_str struct xb_str line = XB_STR_INIT(XB_BINFMT_LINE_MAX);
 	xb_autofree char *name = xb_format("xbuild-%s", emulator->arch->qemu);
-	int r = xb_binfmt_line(emulator->arch, name, emulator->path, &line, err);
+	bool guarded = !request->strategy->no_guard;
+	int r = xb_binfmt_line(emulator->arch, name, guarded ? XB_INIT_EMULATOR : emulator->path,
+			       &line, err);
 
 	if (r < 0)
 		return r;
 	spec->private_userns = true;
 	xb_strv_push(&spec->binfmt, xb_str_text(&line));
-	return 0;
+	return guarded ? add_guard(spec, emulator, request, err) : 0;
 }
 
 /* Devices that Docker gives a privileged container, those that this machine has. */
@@ -85,7 +104,7 @@ int xb_sandbox_prepare(struct xb_sandbox_spec *spec, const struct xb_sandbox_req
 	if (decision.strategy == XB_STRATEGY_IMPOSSIBLE)
 		return xb_strategy_error(&decision, request->platform, err);
 	if (decision.strategy == XB_STRATEGY_EMULATED)
-		r = add_emulator(spec, &decision.emulator, err);
+		r = add_emulator(spec, &decision.emulator, request, err);
 	spec->network = request->no_network ? XB_SANDBOX_NET_NONE : XB_SANDBOX_NET_HOST;
 	if (r == 0)
 		r = request->insecure ? take_walls_away(spec, err)

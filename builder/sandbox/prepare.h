@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * From a platform to a sandbox that can run its programs: seccomp profile, network files and, for
- * an emulated platform, the private registrations. Shared by RUN steps and `xbuild run`.
+ * an emulated platform, the private registrations and the guard. Shared by RUN steps and `xbuild
+ * run`.
  */
 #ifndef XB_BUILDER_SANDBOX_PREPARE_H
 #define XB_BUILDER_SANDBOX_PREPARE_H

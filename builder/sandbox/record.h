@@ -13,11 +13,17 @@
 
 /** Descriptors of xbuild-init at its start, besides 0, 1 and 2. */
 enum {
-	XB_INIT_FD_SPEC = 3,	/**< the encoded specification, sealed, at its start */
-	XB_INIT_FD_RESULT = 4,	/**< write end of the record's pipe */
-	XB_INIT_FD_SOURCES = 5, /**< first of the mounts' source descriptors */
-	XB_INIT_FD_ORDER = 5 /**< started ahead, so without sources: where the order comes from */
+	XB_INIT_FD_SPEC = 3,	 /**< the encoded specification, sealed, at its start */
+	XB_INIT_FD_RESULT = 4,	 /**< write end of the record's pipe */
+	XB_INIT_FD_EMULATOR = 5, /**< the emulator's copy, where the specification has one */
+	XB_INIT_FD_SOURCES = 6,	 /**< first of the mounts' source descriptors */
+	XB_INIT_FD_ORDER = 6 /**< started ahead, so without sources: where the order comes from */
 };
+
+/** Interpreters of registrations, as the first process opens them: that copy, and xbuild-init
+ *  itself, which is the guard's handler when it is started under this name. */
+#define XB_INIT_EMULATOR "/proc/self/fd/5"
+#define XB_INIT_GUARD	 "/proc/self/exe"
 
 /**
  * The order: one message (SOCK_SEQPACKET) with descriptors, first the encoded specification, then
@@ -38,6 +44,7 @@ struct xb_init_record {
 	int32_t exit_code; /**< 0..255, or -1 */
 	int32_t signal;	   /**< or 0 */
 	int32_t fault;	   /**< enum xb_fault of a failure */
+	uint32_t refused;  /**< how many programs the guard refused; `message` tells of the first */
 	uint32_t message_len;
 	uint32_t hint_len;
 	char text[XB_INIT_RECORD_TEXT]; /**< message, then hint, neither with a NUL */

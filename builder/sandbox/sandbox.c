@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/sandbox/sandbox.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +17,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "builder/sandbox/record.h"
+#include "emulation/guard.h"
 
 extern const char xb_init_image[], xb_init_image_end[];
 
@@ -43,15 +46,32 @@ static int make_sealed(const char *name, struct xb_view bytes, struct xb_error *
 	return r < 0 ? r : XB_STEAL_FD(fd);
 }
 
+/* It bears the guard's mark, since it is the guard's handler too. */
+static int make_image(struct xb_error *err)
+{
+	const size_t len = (uintptr_t)xb_init_image_end - (uintptr_t)xb_init_image;
+	unsigned char ident[EI_NIDENT];
+	xb_auto_fd int fd = xb_memfd_new("xbuild-init", err);
+	int r = fd;
+
+	memcpy(ident, xb_init_image, sizeof(ident));
+	xb_guard_mark(ident);
+	if (r >= 0)
+		r = xb_write_all(fd, ident, sizeof(ident), err);
+	if (r >= 0)
+		r = xb_write_all(fd, xb_init_image + sizeof(ident), len - sizeof(ident), err);
+	if (r >= 0)
+		r = xb_memfd_seal(fd, err);
+	return r < 0 ? r : XB_STEAL_FD(fd);
+}
+
 static int image_fd(struct xb_error *err)
 {
-	struct xb_view bytes = { xb_init_image,
-				 (uintptr_t)xb_init_image_end - (uintptr_t)xb_init_image };
 	int fd;
 
 	pthread_mutex_lock(&image.lock);
 	if (image.fd < 0)
-		image.fd = make_sealed("xbuild-init", bytes, err);
+		image.fd = make_image(err);
 	fd = image.fd;
 	pthread_mutex_unlock(&image.lock);
 	return fd;
@@ -67,6 +87,8 @@ static int check_spec(const struct xb_sandbox_spec *spec, struct xb_error *err)
 		what = "an upper directory without a work directory, or the reverse";
 	else if (spec->binfmt.len > 0 && !spec->private_userns)
 		what = "emulators without a user namespace of its own";
+	else if (spec->guard != NULL && spec->binfmt.len == 0)
+		what = "a guard without registrations";
 	return what != NULL ? xb_error_set(err, -EINVAL, "a step with %s", what) : 0;
 }
 
@@ -92,6 +114,8 @@ static int encode(const struct xb_sandbox_spec *spec, struct xb_proc_fds *fds, s
 		mounts[i].source_fd = next++;
 	}
 	copy.mounts.items = mounts;
+	if (spec->emulator_fd >= 0)
+		copy.emulator_fd = XB_INIT_FD_EMULATOR;
 	return xb_sandbox_spec_encode(&copy, bytes);
 }
 
@@ -166,6 +190,7 @@ static int start(struct xb_sandbox *s, const struct xb_sandbox_spec *spec,
 	add_fd(fds, io->stderr_fd, STDERR_FILENO);
 	add_fd(fds, encoded, XB_INIT_FD_SPEC);
 	add_fd(fds, record, XB_INIT_FD_RESULT);
+	add_fd(fds, spec->emulator_fd, XB_INIT_FD_EMULATOR);
 	return spawn(program, fds, &s->proc, err);
 }
 
@@ -220,10 +245,16 @@ bool xb_sandbox_can_begin(const struct xb_sandbox_spec *spec)
 	return spec->cgroups.len == 0 && !spec->insecure && !spec->terminal;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool xb_sandbox_alike(const struct xb_sandbox_spec *a, const struct xb_sandbox_spec *b)
 {
 	if (a->network != b->network || a->private_userns != b->private_userns ||
-	    a->shm_size != b->shm_size || a->binfmt.len != b->binfmt.len)
+	    a->shm_size != b->shm_size || a->emulator_fd != b->emulator_fd ||
+	    !same_text(a->guard, b->guard) || a->binfmt.len != b->binfmt.len)
 		return false;
 	for (size_t i = 0; i < a->binfmt.len; i++) {
 		if (strcmp(a->binfmt.items[i], b->binfmt.items[i]) != 0)
@@ -240,6 +271,8 @@ int xb_sandbox_begin(const struct xb_sandbox_spec *like, struct xb_sandbox **ret
 		.network = like->network,
 		.private_userns = like->private_userns,
 		.binfmt = like->binfmt,
+		.emulator_fd = like->emulator_fd,
+		.guard = like->guard,
 		.shm_size = like->shm_size,
 		.ahead = true,
 	};
@@ -348,6 +381,23 @@ static int error_of(const struct xb_init_record *record, size_t len, struct xb_e
 	return record->code;
 }
 
+/* The sentence was written where the step's programs could write too: what is no text is made so.
+ */
+static void take_refusal(const struct xb_init_record *record, size_t len,
+			 struct xb_sandbox_result *ret)
+{
+	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
+	size_t most = len - offsetof(struct xb_init_record, text);
+	size_t given = record->message_len < most ? record->message_len : most;
+
+	ret->refused = record->refused;
+	if (given > 0)
+		(void)xb_str_append_quoted(&text, (struct xb_view){ record->text, given });
+	else if (ret->refused > 0)
+		(void)xb_str_puts(&text, "a program of this machine was not started");
+	(void)snprintf(ret->refusal, sizeof(ret->refusal), "%s", xb_str_text(&text));
+}
+
 static int without_record(const struct xb_sandbox *s, const struct xb_proc_status *status,
 			  struct xb_error *err)
 {
@@ -396,6 +446,7 @@ int xb_sandbox_wait(struct xb_sandbox *sandbox, struct xb_sandbox_result *ret, s
 		.signal = record.signal,
 		.oom = record.signal == SIGKILL && count_oom_kills() > sandbox->oom_kills,
 	};
+	take_refusal(&record, len, ret);
 	return 0;
 }
 

@@ -27,11 +27,18 @@ struct xb_sandbox_io {
 	int stderr_fd;
 };
 
+/** Bytes of the sentence about a refused program, its end included. */
+#define XB_SANDBOX_REFUSAL 1536
+
 /** How the step's program ended. */
 struct xb_sandbox_result {
 	int exit_code; /**< 0..255, or -1 when a signal ended it */
 	int signal;    /**< the signal, or 0 */
 	bool oom;      /**< SIGKILL, and the kernel's out-of-memory killer was at work meanwhile */
+	unsigned refused; /**< how many programs of the machine the guard refused, however the
+			       program took it */
+	char refusal[XB_SANDBOX_REFUSAL]; /**< the first of them, a sentence for people, safe to
+					       print; "" when there was none */
 };
 
 struct xb_sandbox;
@@ -52,7 +59,7 @@ int xb_sandbox_start(const struct xb_sandbox_spec *spec, const struct xb_sandbox
 bool xb_sandbox_can_begin(const struct xb_sandbox_spec *spec);
 /**
  * Whether what xb_sandbox_begin() makes for one of the two does for the other: the same network,
- * user namespace, emulators and size of /dev/shm. Both can be started ahead.
+ * user namespace, emulators, guard and size of /dev/shm. Both can be started ahead.
  */
 bool xb_sandbox_alike(const struct xb_sandbox_spec *a, const struct xb_sandbox_spec *b);
 /**

@@ -217,6 +217,8 @@ static void code_spec(struct coder *c, struct xb_sandbox_spec *s)
 	s->network = (enum xb_sandbox_network)code_number(c, s->network, XB_SANDBOX_NET_COUNT_);
 	code_bool(c, &s->private_userns);
 	code_strv(c, &s->binfmt);
+	code_fd(c, &s->emulator_fd);
+	code_text(c, &s->guard);
 	code_u64(c, &s->capabilities);
 	code_blob(c, &s->seccomp);
 	code_bool(c, &s->insecure);
@@ -234,6 +236,7 @@ void xb_sandbox_spec_init(struct xb_sandbox_spec *spec)
 		.umask = 0022,
 		.hostname = xb_strdup("xbuild"),
 		.network = XB_SANDBOX_NET_HOST,
+		.emulator_fd = -1,
 		.capabilities = XB_SANDBOX_CAPABILITIES,
 		.seccomp = XB_STR_INIT(XB_MAX_SANDBOX_SPEC),
 		.shm_size = XB_SANDBOX_SHM_SIZE,
@@ -260,6 +263,7 @@ void xb_sandbox_spec_clear(struct xb_sandbox_spec *spec)
 	free(spec->user);
 	free(spec->hostname);
 	xb_strv_clear(&spec->binfmt);
+	free(spec->guard);
 	xb_str_clear(&spec->seccomp);
 	xb_array_clear(&spec->rlimits);
 	xb_array_clear(&spec->gids);

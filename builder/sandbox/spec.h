@@ -109,6 +109,10 @@ struct xb_sandbox_spec {
 	bool private_userns;   /**< a user namespace of its own, mapped one to one */
 	struct xb_strv binfmt; /**< registrations (see emulation/binfmt.h) for a binfmt_misc of its
 				    own; needs `private_userns` */
+	int emulator_fd; /**< what XB_INIT_EMULATOR in a registration stands for (xb_guard_carry()),
+			      borrowed; -1: none does */
+	char *guard; /**< the step's platform, when `binfmt` holds the guard's registrations, whose
+			  interpreter is XB_INIT_GUARD; else NULL */
 	uint64_t capabilities; /**< bounding set, and what root gets: mask of 1 << CAP_x */
 	struct xb_str seccomp; /**< struct sock_filter[]; empty: no filter */
 	bool insecure; /**< nothing of /proc and /sys is hidden or read-only, device nodes work in

@@ -57,6 +57,8 @@ static void add(struct xb_standby *standby, const struct xb_sandbox_spec *like,
 	struct waiting waiting = {
 		.like = { .network = like->network,
 			  .private_userns = like->private_userns,
+			  .emulator_fd = like->emulator_fd,
+			  .guard = xb_strdup(like->guard),
 			  .shm_size = like->shm_size },
 		.sandbox = sandbox,
 	};

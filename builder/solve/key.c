@@ -103,6 +103,9 @@ int xb_step_key_make(struct xb_step_shared *shared, const struct xb_step *step,
 	case XB_STEP_RUN:
 		hash_run(h, step, shared);
 		hash_limits(h, &step->run, shared->limits);
+		/* what the machine's own programs may have made is no result for others */
+		if (step->strategy == XB_STRATEGY_EMULATED && shared->strategy->no_guard)
+			xb_hasher_field(h, XB_VIEW("unguarded"));
 		r = xb_mounts_key(shared, step, inputs + 1, h, &state, err);
 		break;
 	case XB_STEP_COPY:

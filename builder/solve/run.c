@@ -153,6 +153,25 @@ static void describe_end(const struct run *run, const struct xb_sandbox_result *
 				    limits->resources.pids);
 }
 
+/* A step in which a program of the machine was refused has failed, also where its script went on
+ * without that program: what it made is not what it was meant to make. */
+static void describe_result(const struct run *run, const struct xb_sandbox_result *result,
+			    struct xb_str *out)
+{
+	if (result->refused == 0) {
+		describe_end(run, result, out);
+		return;
+	}
+	(void)xb_str_puts(out, result->refusal);
+	if (result->refused > 1)
+		(void)xb_str_printf(out, " (and %u more)", result->refused - 1);
+	(void)xb_str_puts(out, "; ");
+	if (result->exit_code == 0)
+		(void)xb_str_puts(out, "the command went on without it");
+	else
+		describe_end(run, result, out);
+}
+
 /* Put the command and its last lines of output below the source line that the error shows. */
 static void add_output(const struct run *run, struct xb_error *err)
 {
@@ -349,7 +368,7 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err)
 	xb_auto_sandbox struct xb_sandbox *sandbox = NULL;
 	xb_auto_str struct xb_str how = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
-	struct xb_sandbox_result result;
+	struct xb_sandbox_result result = { 0 };
 	int r;
 
 	xb_mask_init(&run.mask, work->shared->secrets);
@@ -363,11 +382,17 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err)
 		xb_error_move(err, &cause);
 		return r;
 	}
-	if (r == 0 && result.exit_code == 0)
+	if (r == 0 && result.exit_code == 0 && result.refused == 0)
 		return 0;
 	if (r < 0)
 		(void)xb_str_puts(&how, cause.message);
 	else
-		describe_end(&run, &result, &how);
-	return step_failed(&run, xb_str_text(&how), err);
+		describe_result(&run, &result, &how);
+	r = step_failed(&run, xb_str_text(&how), err);
+	if (result.refused > 0)
+		(void)xb_error_hint(err,
+				    "take the program from an image of this platform, run it in a "
+				    "stage FROM --platform=$BUILDPLATFORM, or let it run with "
+				    "--guard=off");
+	return r;
 }

@@ -120,7 +120,7 @@ refused_mounts() {
 	same "$(index_digest by.auto)" "$(index_digest by.overlay)"
 	exits 2 ./refuse "$XBUILD" build --root "$STORE" --snapshots=none --build-context "tiny=oci-layout://$TINY:tiny" changes
 	fresh
-	exits 1 ./refuse "$XBUILD" build --root "$STORE" --snapshots=overlay --progress=plain \
+	exits 5 ./refuse "$XBUILD" build --root "$STORE" --snapshots=overlay --progress=plain \
 		--build-context "tiny=oci-layout://$TINY:tiny" changes
 	says "overlay" "Operation not permitted"
 }

@@ -23,6 +23,7 @@
 #include "base/array.h"
 #include "emulation/binfmt.h"
 #include "emulation/emulator.h"
+#include "emulation/guard.h"
 #include "platforms/host.h"
 #include "platforms/tiny.h"
 #include "tests/unit/need.h"
@@ -109,18 +110,25 @@ struct pattern {
 	size_t len;
 };
 
-static struct pattern pattern_of(const struct xb_arch *arch)
+static struct pattern read_pattern(const char *line)
 {
-	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
 	struct pattern p = { .len = 0 };
-	const char *at;
+	const char *at = strstr(line, ":M::");
 
-	assert_int_equal(xb_binfmt_line(arch, "xb", "/q", &line, NULL), 0);
-	at = xb_str_text(&line) + strlen(":xb:M::");
+	assert_non_null(at);
+	at += strlen(":M::");
 	for (size_t field = 0; field < 2; field++, at++)
 		for (p.len = 0; *at == '\\'; at += 4)
 			p.bytes[field][p.len++] = (unsigned char)strtoul(at + 2, NULL, 16);
 	return p;
+}
+
+static struct pattern pattern_of(const struct xb_arch *arch)
+{
+	xb_auto_str struct xb_str line = XB_STR_INIT(XB_STR_OWN);
+
+	assert_int_equal(xb_binfmt_line(arch, "xb", "/q", &line, NULL), 0);
+	return read_pattern(xb_str_text(&line));
 }
 
 /* As the kernel does it. */
@@ -148,6 +156,52 @@ static void a_pattern_fits_its_own_architecture_alone(void **state)
 			if (matches(&p, file) != xb_arch_same_elf(own, other))
 				fail_msg("the pattern of %s and a program for %s", other->name,
 					 xb_tiny_table[c].platform);
+		}
+	}
+}
+
+static bool match_one(const struct xb_strv *lines, const unsigned char *file)
+{
+	bool one = false;
+
+	for (size_t i = 0; i < lines->len; i++) {
+		struct pattern p = read_pattern(lines->items[i]);
+
+		one = one || matches(&p, file);
+	}
+	return one;
+}
+
+/* What a machine runs by itself, but for what the step is for, and what bears the mark. */
+static void the_guard_fits_programs_of_the_machine_alone(void **state)
+{
+	static const struct {
+		const char *host, *target;
+		const char *refused; /* of the table, with a space before and behind */
+	} rows[] = {
+		{ "amd64", "arm64", " linux/386 linux/amd64 " },
+		{ "amd64", "386", " linux/amd64 " },
+		{ "arm64", "amd64", " linux/arm/v5 linux/arm/v6 linux/arm/v7 linux/arm64 " },
+		{ "riscv64", "arm64", " linux/riscv64 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(rows); i++) {
+		xb_auto_strv struct xb_strv lines = XB_STRV_INIT;
+
+		assert_int_equal(xb_guard_lines(arch_of(rows[i].host), arch_of(rows[i].target),
+						"/q", &lines, NULL),
+				 0);
+		for (size_t c = 0; c < XB_TINY_COUNT; c++) {
+			const char *name = xb_tiny_table[c].platform;
+			xb_autofree char *word = xb_format(" %s ", name);
+			unsigned char file[XB_TINY_SIZE];
+
+			xb_tiny_make(&xb_tiny_table[c], arch_of(name), file);
+			if (match_one(&lines, file) != (strstr(rows[i].refused, word) != NULL))
+				fail_msg("%s on %s for %s", name, rows[i].host, rows[i].target);
+			xb_guard_mark(file);
+			assert_false(match_one(&lines, file));
 		}
 	}
 }
@@ -380,7 +434,7 @@ static void bad_registrations_are_refused(void **state)
 	assert_int_equal(run("/bin/true", ":nonsense", false, &output), NO_REGISTRATION);
 }
 
-#define FIXED_TESTS 8
+#define FIXED_TESTS 9
 
 int main(void)
 {
@@ -389,6 +443,7 @@ int main(void)
 		cmocka_unit_test(a_colon_in_the_path_changes_the_delimiter),
 		cmocka_unit_test(bad_lines_are_refused),
 		cmocka_unit_test(a_pattern_fits_its_own_architecture_alone),
+		cmocka_unit_test(the_guard_fits_programs_of_the_machine_alone),
 		cmocka_unit_test(every_row_has_a_program_here),
 		cmocka_unit_test(programs_of_all_kinds_fit_and_others_do_not),
 		cmocka_unit_test_setup_teardown(a_registration_ends_with_its_instance,
