@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "builder/cache/hashed.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/state.h"
 
@@ -131,6 +132,7 @@ static int publish(struct xb_ingest *ingest, const struct xb_digest *digest, str
 	if (renameat(store->ingest, ingest->name, store->blobs, path) < 0)
 		return xb_store_errno(err, -errno, "publishing the blob %s", digest->text);
 	free(XB_STEAL(ingest->name));
+	xb_blob_hashed_note(store, digest, ingest->fd);
 	return 0;
 }
 
@@ -321,6 +323,8 @@ int xb_blob_verify(struct xb_store *store, const struct xb_digest *digest, struc
 
 	if (r >= 0)
 		r = check_file(fd, digest, err);
+	if (r >= 0)
+		xb_blob_hashed_note(store, digest, fd);
 	if (r == -EBADMSG) {
 		(void)unlinkat(store->blobs, path, 0);
 		(void)xb_error_hint(err, "%s", ANEW);

@@ -58,7 +58,8 @@ struct xb_store {
 	pthread_mutex_t mutex; /**< guards all below */
 	struct sqlite3 *db;
 	struct XB_ARRAY(struct xb_kept) kept;
-	struct xb_map *held; /**< the lines of our lease */
+	struct xb_map *held;   /**< the lines of our lease */
+	struct xb_map *hashed; /**< see hashed.h */
 	/** Snapshots begun and neither recorded nor discarded, those that a record of ours has
 	 *  taken the place of, and those that a sweep of ours had to leave to a living process: if
 	 *  there are any our lease file outlives us, for a sweep. */

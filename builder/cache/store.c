@@ -11,6 +11,7 @@
 #include "builder/cache/broom.h"
 #include "builder/cache/db.h"
 #include "builder/cache/durable.h"
+#include "builder/cache/hashed.h"
 #include "builder/cache/lease.h"
 #include "builder/cache/mend.h"
 #include "builder/cache/state.h"
@@ -228,6 +229,7 @@ static struct xb_store *new_store(void)
 				    .contexts = -1,
 				    .lease_fd = -1,
 				    .held = xb_map_new(),
+				    .hashed = xb_map_new(),
 				    .begun = xb_map_new() };
 	(void)pthread_mutex_init(&store->mutex, NULL);
 	return store;
@@ -308,6 +310,7 @@ void xb_store_free(struct xb_store *store)
 	xb_cleanup_fd(&store->contexts);
 	xb_map_free(store->held);
 	xb_map_free(store->begun);
+	xb_blob_hashed_clear(store);
 	(void)pthread_mutex_destroy(&store->mutex);
 	free(store->lease);
 	free(store->means_why);

@@ -13,11 +13,18 @@
 /* A piece that is smaller is compressed sooner than looked for. */
 #define MEMORABLE ((size_t)32 << 10)
 
+/* Where a piece is; the packing thread's own. */
+enum stage {
+	FILLING,     /* it is empty, or being filled */
+	COMPRESSING, /* the crew may have it */
+	WRITING	     /* the crew may have it; one piece at a time, in their order */
+};
+
 /* A piece and what becomes of it. Only `task` may be looked at while the crew has it. */
 struct piece {
 	struct xb_task task; /* first: the crew knows nothing else */
 	struct xb_press *press;
-	bool under_way; /* the crew may have it; the packing thread's own */
+	enum stage stage;
 	char *in;
 	size_t len;
 	void *state; /* the codec's */
@@ -38,9 +45,12 @@ struct xb_press {
 	bool compress;
 	struct piece ring[DEPTH];
 	unsigned depth;
-	unsigned at; /* the piece being filled */
+	unsigned at;	       /* the piece being filled */
+	struct piece *writing; /* the one at the stage of that name, or NULL */
 	struct xb_hasher *tar_hash;
-	struct xb_hasher *blob_hash;
+	struct xb_hasher *blob_hash; /* of whoever writes, as what follows */
+	struct xb_error cause;	     /* why writing failed, if `written` is negative */
+	int written;
 	uint64_t tar_size;
 	uint64_t size;
 };
@@ -76,6 +86,7 @@ int xb_press_new(const struct xb_pack_options *options, int out_fd, struct xb_pr
 	xb_codec_name(codec, press->level, &press->name);
 	press->tar_hash = xb_hasher_new();
 	press->blob_hash = xb_hasher_new();
+	press->cause = (struct xb_error)XB_ERROR_INIT;
 	*ret = press;
 	return 0;
 }
@@ -87,7 +98,7 @@ void xb_press_free(struct xb_press *press)
 	for (unsigned i = 0; i < press->depth; i++) {
 		struct piece *piece = &press->ring[i];
 
-		if (piece->under_way)
+		if (piece->stage != FILLING)
 			xb_crew_wait(press->crew, &piece->task);
 		if (piece->state != NULL)
 			press->codec->close(piece->state);
@@ -96,6 +107,7 @@ void xb_press_free(struct xb_press *press)
 	}
 	xb_hasher_free(press->tar_hash);
 	xb_hasher_free(press->blob_hash);
+	xb_error_clear(&press->cause);
 	xb_str_clear(&press->name);
 	free(press);
 }
@@ -163,16 +175,34 @@ static void compress(struct xb_task *task)
 						 piece->out_cap, piece->press->cancelled);
 }
 
-/* ---- writing: what the thread that packs does ---------------------------------------------- */
+/* ---- writing: in the order of the pieces, each by whoever of the crew is free ---------------- */
 
-static int write_out(struct xb_press *press, const void *data, size_t len, struct xb_error *err)
+static void write_piece(struct xb_task *task)
 {
-	if (press->fd < 0)
-		return 0;
-	xb_hasher_add(press->blob_hash, data, len);
-	press->size += len;
-	return xb_write_all(press->fd, data, len, err);
+	struct piece *piece = (struct piece *)task;
+	struct xb_press *press = piece->press;
+
+	xb_hasher_add(press->blob_hash, piece->out, piece->out_len);
+	press->written = xb_write_all(press->fd, piece->out, piece->out_len, &press->cause);
 }
+
+/* Wait for the piece that is being written, if there is one; it is empty then. */
+static int settle(struct xb_press *press, struct xb_error *err)
+{
+	struct piece *piece = press->writing;
+
+	if (piece == NULL)
+		return 0;
+	xb_crew_wait(press->crew, &piece->task);
+	press->writing = NULL;
+	piece->stage = FILLING;
+	piece->len = 0;
+	if (press->written < 0)
+		xb_error_move(err, &press->cause);
+	return press->written;
+}
+
+/* ---- what the thread that packs does ------------------------------------------------------- */
 
 static int cancelled(struct xb_error *err)
 {
@@ -180,14 +210,22 @@ static int cancelled(struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
 }
 
-/* Wait for a piece, if it is under way, write it and make it empty. */
-static int drain(struct xb_press *press, struct piece *piece, struct xb_error *err)
+static void submit(struct xb_press *press, struct piece *piece, enum stage stage,
+		   void (*run)(struct xb_task *task))
 {
-	if (!piece->under_way)
+	piece->press = press;
+	piece->stage = stage;
+	piece->task.run = run;
+	xb_crew_submit(press->crew, &piece->task);
+}
+
+/* Wait for a piece, if it is being compressed, and have it written; nothing is being written. */
+static int collect(struct xb_press *press, struct piece *piece, struct xb_error *err)
+{
+	if (piece->stage != COMPRESSING)
 		return 0;
 	xb_crew_wait(press->crew, &piece->task);
-	piece->under_way = false;
-	piece->len = 0;
+	piece->stage = FILLING;
 	if (is_cancelled(press))
 		return cancelled(err);
 	if (piece->out_len == 0)
@@ -195,7 +233,39 @@ static int drain(struct xb_press *press, struct piece *piece, struct xb_error *e
 	if (!xb_digest_empty(&piece->digest))
 		press->memory->made(press->memory->context, &piece->digest, press->size,
 				    piece->out_len, xb_codec_check(piece->out, piece->out_len));
-	return write_out(press, piece->out, piece->out_len, err);
+	press->size += piece->out_len;
+	press->writing = piece;
+	submit(press, piece, WRITING, write_piece);
+	return 0;
+}
+
+/* Go on to the next place, which is that of the piece being written: while this one is being
+ * filled, the oldest of those that are compressed is written. */
+static int turn(struct xb_press *press, struct xb_error *err)
+{
+	struct piece *next, *oldest;
+	int r;
+
+	press->at = (press->at + 1) % press->depth;
+	next = &press->ring[press->at];
+	oldest = &press->ring[(press->at + 1) % press->depth];
+	r = settle(press, err);
+	if (r == 0)
+		r = collect(press, oldest, err);
+	/* with one place only, they are the same */
+	return r == 0 && next->stage == WRITING ? settle(press, err) : r;
+}
+
+/* A piece of a tar that is not compressed, or that is hashed only. */
+static int pass_through(struct xb_press *press, struct piece *piece, struct xb_error *err)
+{
+	size_t len = piece->len;
+
+	piece->len = 0;
+	if (press->fd < 0)
+		return 0;
+	press->size += len;
+	return xb_write_all(press->fd, piece->in, len, err);
 }
 
 int xb_press_cut(struct xb_press *press, struct xb_error *err)
@@ -206,22 +276,13 @@ int xb_press_cut(struct xb_press *press, struct xb_error *err)
 		return cancelled(err);
 	if (piece->len == 0)
 		return 0;
+	if (press->compress) {
+		piece->out_len = 0;
+		submit(press, piece, COMPRESSING, compress);
+	}
 	xb_hasher_add(press->tar_hash, piece->in, piece->len);
 	press->tar_size += piece->len;
-	if (!press->compress) {
-		int r = write_out(press, piece->in, piece->len, err);
-
-		piece->len = 0;
-		return r;
-	}
-	piece->press = press;
-	piece->out_len = 0;
-	piece->task.run = compress;
-	piece->under_way = true;
-	xb_crew_submit(press->crew, &piece->task);
-	press->at = (press->at + 1) % press->depth;
-	/* the one that is filled next: the oldest */
-	return drain(press, &press->ring[press->at], err);
+	return press->compress ? turn(press, err) : pass_through(press, piece, err);
 }
 
 int xb_press_filled(struct xb_press *press, size_t len, struct xb_error *err)
@@ -236,12 +297,17 @@ int xb_press_finish(struct xb_press *press, struct xb_layer_info *ret, struct xb
 {
 	int r = xb_press_cut(press, err);
 
-	for (unsigned i = 0; r == 0 && i < press->depth; i++)
-		r = drain(press, &press->ring[(press->at + i) % press->depth], err);
+	for (unsigned i = 0; r == 0 && i < press->depth; i++) {
+		r = settle(press, err);
+		if (r == 0)
+			r = collect(press, &press->ring[(press->at + i) % press->depth], err);
+	}
+	if (r == 0)
+		r = settle(press, err);
 	if (r < 0)
 		return r;
 	ret->diff_id = xb_hasher_finish(press->tar_hash);
-	ret->digest = xb_hasher_finish(press->blob_hash);
+	ret->digest = press->compress ? xb_hasher_finish(press->blob_hash) : ret->diff_id;
 	ret->size = press->size;
 	ret->tar_size = press->tar_size;
 	ret->media_type = xb_media_layer(press->codec->media, false);

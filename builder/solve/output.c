@@ -7,6 +7,7 @@
 #include "builder/cache/supply.h"
 #include "builder/cache/tag.h"
 #include "builder/layer/tarfile.h"
+#include "builder/layer/tarwrite.h"
 #include "builder/solve/output_blob.h"
 #include "builder/solve/output_file.h"
 #include "builder/solve/output_files.h"
@@ -137,6 +138,20 @@ static struct xb_digest content_of(const struct xb_export *files, int64_t mtime)
 	return xb_hasher_finish(h);
 }
 
+/* Bytes of an archive with these members, if none of their names is long. */
+static uint64_t size_of(const struct xb_export *files)
+{
+	uint64_t size = (uint64_t)2 * XB_TAR_BLOCK;
+
+	for (size_t i = 0; i < files->len; i++) {
+		uint64_t data =
+			files->items[i].source == XB_EXPORT_DIRECTORY ? 0 : files->items[i].size;
+
+		size += XB_TAR_BLOCK + data + xb_tar_padding(data);
+	}
+	return size;
+}
+
 static int write_members(const struct xb_layout *layout, const struct xb_export *files,
 			 const char *dest, int64_t mtime, const struct xb_digest *content,
 			 const struct xb_output_source *source, struct xb_error *err)
@@ -150,6 +165,8 @@ static int write_members(const struct xb_layout *layout, const struct xb_export 
 	r = open_members(source, layout, files, members, err);
 	if (r == 0)
 		r = xb_output_file_open(&sink, dest, err);
+	if (r == 0)
+		r = xb_output_file_reserve(&sink, size_of(files), err);
 	if (r == 0)
 		r = xb_tarfile_write(members, files->len, mtime, sink.fd, source->cancelled, err);
 	if (r == 0)

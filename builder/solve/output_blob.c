@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "builder/cache/hashed.h"
 #include "builder/context/memory.h"
 
 static int damaged(const struct xb_digest *digest, struct xb_error *err)
@@ -43,7 +44,7 @@ int xb_output_open_blob(const struct xb_output_source *source, const struct xb_l
 	xb_auto_fd int fd = -1;
 	int r = xb_layout_blob_open(store, digest, size, &fd, err);
 
-	if (r == 0)
+	if (r == 0 && !xb_blob_hashed(source->store, digest, fd))
 		r = check(source->blobs, fd, digest, err);
 	if (r == 0)
 		*ret_fd = XB_STEAL_FD(fd);

@@ -12,7 +12,8 @@
 
 /**
  * Open a blob of the store (its layout is `store`), for reading from its start. It is hashed unless
- * `source->blobs` knows that it was what its name says and has not changed since. Returns 0 with
+ * this process has done so, or `source->blobs` knows that it was what its name says, and it has not
+ * changed since. Returns 0 with
  * the caller's descriptor in `ret_fd`; -EBADMSG (fault store) when it is damaged.
  */
 int xb_output_open_blob(const struct xb_output_source *source, const struct xb_layout *store,

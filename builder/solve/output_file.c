@@ -69,6 +69,22 @@ int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb
 	return r < 0 ? xb_error_errno(err, r, "creating %s", dest) : 0;
 }
 
+int xb_output_file_reserve(struct xb_output_file *file, uint64_t size, struct xb_error *err)
+{
+	int r;
+
+	if (file->path == NULL)
+		return 0;
+	do
+		r = fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0 ? -errno : 0;
+	while (r == -EINTR);
+	/* where it cannot be done, writing will tell */
+	if (r != -ENOSPC && r != -EDQUOT && r != -EFBIG)
+		return 0;
+	return xb_error_errno(err, r, "setting %llu bytes aside for %s", (unsigned long long)size,
+			      file->path);
+}
+
 /* linkat() replaces nothing, rename() does: hence a name for a moment. */
 static int give_name(struct xb_output_file *file)
 {

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -25,6 +26,12 @@ struct xb_output_file {
  * pipe waits for its reader. Errors: those of creating, -EISDIR.
  */
 int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err);
+/**
+ * Set room for `size` bytes aside, as far as the file system can: -ENOSPC and such before anything
+ * is written. A file that has its room is not flushed by the rename that gives it its name (ext4
+ * does so with one whose blocks are yet to be found), which takes longer than writing it.
+ */
+int xb_output_file_reserve(struct xb_output_file *file, uint64_t size, struct xb_error *err);
 /** All is written: the file gets its name. */
 int xb_output_file_done(struct xb_output_file *file, struct xb_error *err);
 /** Close; what was not done is removed. */

@@ -254,6 +254,25 @@ read_only_steps() {
 	same "$(make_image)" "$RIGHT" "the digest"
 }
 
+full_output() { small_disk full_output_steps; }
+# Only the archive is on the small disk.
+full_output_steps() {
+	dockerfile "$W/wide" <<'EOF'
+FROM scratch
+COPY noise /
+EOF
+	head -c 9M /dev/urandom >"$W/wide/noise"
+	printf old >"$W/small/x.tar"
+	exits 8 "$XBUILD" build -q --root "$W/wide.store" -o "type=oci,dest=$W/small/x.tar" "$W/wide"
+	says "No space left" "$W/small/x.tar"
+	same "$(cat "$W/small/x.tar")" old "the archive that was there"
+	same "$(ls "$W/small")" x.tar "the directory"
+	head -c 1M /dev/urandom >"$W/wide/noise"
+	"$XBUILD" build -q --root "$W/wide.store" -o "type=oci,dest=$W/small/x.tar" "$W/wide"
+	tar -tf "$W/small/x.tar" >/dev/null || fail "the archive that had room"
+	rm -rf "$W/wide.store"
+}
+
 few_descriptors() {
 	fresh
 	make_image >/dev/null
@@ -387,6 +406,7 @@ t "a damaged blob gets into no archive" damaged_and_archived
 t "a full disk is said so, pruned, and used again" full_disk
 t "a store is kept within its bound" kept_small
 t "a full disk is given room once" tried_again
+t "an archive that the disk has no room for leaves the one before" full_output
 t "a read-only store is said so" read_only
 t "few file descriptors are an error at most" few_descriptors
 t "a clock that jumps does no harm" clock_jumps

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "builder/cache/hashed.h"
 #include "tests/unit/builder/cache/fixture.h"
 
 static const char *blob_file(const struct xb_digest *digest)
@@ -204,6 +205,39 @@ static void a_whole_blob_is_not_replaced(void **state)
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
+/* Whether this process knows of the blob's file that it has hashed it. */
+static bool is_hashed(struct xb_store *store, const struct xb_digest *digest)
+{
+	xb_auto_fd int fd = -1;
+
+	assert_int_equal(xb_blob_open(store, digest, &fd, NULL, NULL), 0);
+	return xb_blob_hashed(store, digest, fd);
+}
+
+static void what_was_hashed_is_known_until_it_is_touched(void **state)
+{
+	struct xb_store *store = open_store();
+	struct xb_digest digest = put_blob(store, "some text");
+	struct xb_digest other = put_blob(store, "other");
+	xb_auto_fd int fd = open(blob_file(&digest), O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	(void)state;
+	assert_true(is_hashed(store, &digest));
+	assert_false(xb_blob_hashed(store, &other, fd));
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(pwrite(fd, "S", 1, 0), 1);
+	assert_int_equal(futimens(fd, (const struct timespec[]){ st.st_atim, st.st_mtim }), 0);
+	assert_false(is_hashed(store, &digest));
+
+	xb_store_free(store);
+	store = open_store();
+	assert_false(is_hashed(store, &other));
+	assert_int_equal(xb_blob_verify(store, &other, NULL), 0);
+	assert_true(is_hashed(store, &other));
+	xb_store_free(store);
+}
+
 static void what_is_no_file_is_no_blob(void **state)
 {
 	xb_auto_store struct xb_store *store = open_store();
@@ -247,6 +281,7 @@ int main(void)
 		scratch_test(a_blob_of_the_wrong_size_is_replaced),
 		scratch_test(making_a_damaged_blob_anew_heals_it),
 		cmocka_unit_test(a_whole_blob_is_not_replaced),
+		scratch_test(what_was_hashed_is_known_until_it_is_touched),
 		scratch_test(what_is_no_file_is_no_blob),
 		scratch_test(a_document_above_its_bound_is_refused),
 	};

@@ -303,6 +303,27 @@ static void packing_ends_when_it_is_cancelled(void **state)
 	assert_int_equal(err.fault, XB_FAULT_INTERRUPTED);
 }
 
+/* Pieces are written by whoever is free; that it failed is told all the same, with its reason. */
+static void a_full_disk_is_told(void **state)
+{
+	xb_auto_crew struct xb_crew *crew = NULL;
+	xb_auto_fd int dir = -1;
+	xb_auto_fd int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	make_tree();
+	dir = openat(scratch_fd, "t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(xb_crew_new(2, &crew, NULL), 0);
+	for (int with = 0; with < 2; with++) {
+		const struct xb_pack_options options = { .epoch = -1, .crew = with ? crew : NULL };
+		xb_auto_error struct xb_error err = XB_ERROR_INIT;
+		struct xb_layer_info info;
+
+		assert_int_equal(xb_layer_pack(dir, &options, full, &info, &err), -ENOSPC);
+		assert_non_null(strstr(err.message, "No space left"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +342,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_slow_piece_is_given_up, scratch_setup,
 						scratch_teardown),
 		cmocka_unit_test_setup_teardown(packing_ends_when_it_is_cancelled, scratch_setup,
+						scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_told, scratch_setup,
 						scratch_teardown),
 	};
 
