@@ -93,7 +93,26 @@ void xb_crew_free(struct xb_crew *crew)
 	free(crew);
 }
 
-void xb_crew_submit(struct xb_crew *crew, struct xb_task *task)
+static void put_last(struct xb_crew *crew, struct xb_task *task)
+{
+	task->next = NULL;
+	if (crew->last != NULL)
+		crew->last->next = task;
+	else
+		crew->first = task;
+	crew->last = task;
+}
+
+static void put_first(struct xb_crew *crew, struct xb_task *task)
+{
+	task->next = crew->first;
+	crew->first = task;
+	if (crew->last == NULL)
+		crew->last = task;
+}
+
+static void submit(struct xb_crew *crew, struct xb_task *task,
+		   void (*put)(struct xb_crew *crew, struct xb_task *task))
 {
 	if (crew == NULL) {
 		task->run(task);
@@ -101,15 +120,20 @@ void xb_crew_submit(struct xb_crew *crew, struct xb_task *task)
 		return;
 	}
 	(void)pthread_mutex_lock(&crew->lock);
-	task->next = NULL;
 	task->state = XB_TASK_QUEUED;
-	if (crew->last != NULL)
-		crew->last->next = task;
-	else
-		crew->first = task;
-	crew->last = task;
+	put(crew, task);
 	(void)pthread_cond_signal(&crew->work);
 	(void)pthread_mutex_unlock(&crew->lock);
+}
+
+void xb_crew_submit(struct xb_crew *crew, struct xb_task *task)
+{
+	submit(crew, task, put_last);
+}
+
+void xb_crew_submit_first(struct xb_crew *crew, struct xb_task *task)
+{
+	submit(crew, task, put_first);
 }
 
 void xb_crew_wait(struct xb_crew *crew, struct xb_task *task)

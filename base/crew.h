@@ -43,6 +43,8 @@ XB_DEFINE_CLEANUP(xb_crew_cleanup, struct xb_crew, xb_crew_free)
  * it is carried out at once.
  */
 void xb_crew_submit(struct xb_crew *crew, struct xb_task *task);
+/** Likewise, before all tasks that nobody has begun: what others wait for, and is short. */
+void xb_crew_submit_first(struct xb_crew *crew, struct xb_task *task);
 /** Return when the task is done; it is idle again then. One that is idle is not waited for. */
 void xb_crew_wait(struct xb_crew *crew, struct xb_task *task);
 

@@ -210,15 +210,6 @@ static int cancelled(struct xb_error *err)
 	return xb_error_fault(err, XB_FAULT_INTERRUPTED);
 }
 
-static void submit(struct xb_press *press, struct piece *piece, enum stage stage,
-		   void (*run)(struct xb_task *task))
-{
-	piece->press = press;
-	piece->stage = stage;
-	piece->task.run = run;
-	xb_crew_submit(press->crew, &piece->task);
-}
-
 /* Wait for a piece, if it is being compressed, and have it written; nothing is being written. */
 static int collect(struct xb_press *press, struct piece *piece, struct xb_error *err)
 {
@@ -235,7 +226,9 @@ static int collect(struct xb_press *press, struct piece *piece, struct xb_error 
 				    piece->out_len, xb_codec_check(piece->out, piece->out_len));
 	press->size += piece->out_len;
 	press->writing = piece;
-	submit(press, piece, WRITING, write_piece);
+	piece->stage = WRITING;
+	piece->task.run = write_piece;
+	xb_crew_submit_first(press->crew, &piece->task);
 	return 0;
 }
 
@@ -277,8 +270,11 @@ int xb_press_cut(struct xb_press *press, struct xb_error *err)
 	if (piece->len == 0)
 		return 0;
 	if (press->compress) {
+		piece->press = press;
 		piece->out_len = 0;
-		submit(press, piece, COMPRESSING, compress);
+		piece->stage = COMPRESSING;
+		piece->task.run = compress;
+		xb_crew_submit(press->crew, &piece->task);
 	}
 	xb_hasher_add(press->tar_hash, piece->in, piece->len);
 	press->tar_size += piece->len;

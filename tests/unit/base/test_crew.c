@@ -69,6 +69,28 @@ static void without_a_crew_it_is_done_at_once(void **state)
 	xb_crew_wait(NULL, &count.task);
 }
 
+static void the_urgent_goes_first(void **state)
+{
+	xb_auto_crew struct xb_crew *crew = NULL;
+	atomic_int total = 0;
+	struct count counts[3] = { 0 };
+
+	(void)state;
+	/* nobody but whoever waits works */
+	assert_int_equal(xb_crew_new(0, &crew, NULL), 0);
+	for (size_t i = 0; i < XB_COUNT(counts); i++)
+		counts[i] = (struct count){ .task.run = add, .total = &total };
+	xb_crew_submit_first(crew, &counts[0].task);
+	xb_crew_submit(crew, &counts[1].task);
+	xb_crew_submit_first(crew, &counts[2].task);
+	xb_crew_wait(crew, &counts[2].task);
+	assert_int_equal(total, 1);
+	xb_crew_wait(crew, &counts[1].task);
+	assert_int_equal(total, 3);
+	xb_crew_wait(crew, &counts[0].task);
+	assert_int_equal(total, 3);
+}
+
 struct guest {
 	struct xb_crew *crew;
 	atomic_int *total;
@@ -104,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_task_is_done_once),
 		cmocka_unit_test(without_a_crew_it_is_done_at_once),
+		cmocka_unit_test(the_urgent_goes_first),
 		cmocka_unit_test(several_threads_share_a_crew),
 	};
 
