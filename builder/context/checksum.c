@@ -177,10 +177,16 @@ static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb
 	struct stat st = entry->st;
 	struct xb_digest digest;
 	const char *content = NULL;
-	int r = S_ISREG(st.st_mode) ? content_of(c, entry, &st, &digest, &content, err) : 0;
+	xb_auto_error struct xb_error cause = XB_ERROR_INIT;
+	int r = S_ISREG(st.st_mode) ? content_of(c, entry, &st, &digest, &content, &cause) : 0;
 
-	if (r < 0)
+	/* it vanished since the walk met it */
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		xb_error_move(err, &cause);
 		return r;
+	}
 	if (c->options->state != NULL)
 		mix_times(c->options->state, &st);
 	xb_hasher_field(c->tree, xb_view(entry->below));

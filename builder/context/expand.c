@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "builder/context/context.h"
 #include "builder/context/locate.h"
 #include "builder/context/walk.h"
@@ -70,14 +71,14 @@ static int match_in(int rootfd, const struct xb_context *context, const struct m
 		    const char *pattern, bool last, struct matches *ret, struct xb_error *err)
 {
 	xb_auto_located struct xb_located at = XB_LOCATED_INIT;
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	xb_auto_names struct xb_names names = { 0 };
 	xb_auto_fd int fd = -1;
 	int r = xb_locate(rootfd, context, dir->real, false, &at, err);
 
 	if (r < 0)
 		return r;
 	fd = openat(at.parent, at.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = fd < 0 ? -errno : xb_names_of(fd, &names);
+	r = fd < 0 ? -errno : xb_names_of(fd, SIZE_MAX, &names);
 	if (r == -ENOTDIR)
 		return 0;
 	if (r < 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/context/locate.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -53,29 +52,6 @@ char *xb_path_clean(const char *path)
 			xb_strv_push(&done, name);
 	}
 	return done.len > 0 ? xb_strv_join(&done, "/") : xb_strdup(".");
-}
-
-int xb_names_of(int dirfd, struct xb_strv *ret)
-{
-	/* a description of its own: the offset of `dirfd` stays */
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	int r;
-
-	if (dir == NULL) {
-		r = -errno;
-		xb_cleanup_fd(&fd);
-		return r;
-	}
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			xb_strv_push(ret, entry->d_name);
-	}
-	r = -errno;
-	(void)closedir(dir);
-	xb_strv_sort(ret);
-	return r;
 }
 
 /* The walk: `done` has no links and `dir` is open on it but for the last name of `done`. */

@@ -35,7 +35,4 @@ int xb_locate(int rootfd, const struct xb_context *context, const char *path, bo
 /** Clean a path as if "/" were in front: no ".", "..", empty names; "." for the root. */
 char *xb_path_clean(const char *path);
 
-/** Names of the entries of an open directory but "." and "..", in byte order. */
-int xb_names_of(int dirfd, struct xb_strv *ret);
-
 #endif

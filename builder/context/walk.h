@@ -5,7 +5,9 @@
  *
  * Files are not opened: whoever visits one does that, with xb_walk_open(). Neither depth nor width
  * costs stack or open descriptors. The overlay's whiteouts are passed over. A file that vanishes
- * while the walk goes on is as if it had never been.
+ * while the walk goes on is as if it had never been. In trees of many directories threads read
+ * some of them ahead (builder/context/lookahead.h); visits are in the same order, on the thread
+ * that walks.
  */
 #ifndef XB_BUILDER_CONTEXT_WALK_H
 #define XB_BUILDER_CONTEXT_WALK_H
@@ -35,6 +37,7 @@ struct xb_walk {
 	const char *path;		  /**< of the start, from the rules' root; "." for it */
 	const struct xb_select *select;	  /**< what is wanted of it; NULL: all */
 	bool names_only;		  /**< read no attributes */
+	unsigned helpers; /**< threads that read ahead; 0: as many as pay on this machine */
 	/** Returns 0 to go on; anything else ends the walk with it. */
 	int (*visit)(void *visitor, const struct xb_walk_entry *entry, struct xb_error *err);
 	void *visitor;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/layer/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "base/names.h"
 #include "base/str.h"
 
 /* An entered directory. */
 struct frame {
-	struct xb_strv names;
+	struct xb_names names;
 	size_t next;	   /* the name to look at next */
 	size_t path_len;   /* of the directory's own path */
 	size_t name_start; /* where its own name begins in the path */
@@ -26,56 +26,22 @@ struct xb_walk {
 	struct frames XB_ARRAY(struct frame) frames;
 };
 
-static void cleanup_dir(DIR **dir)
-{
-	if (*dir != NULL)
-		closedir(*dir);
-}
-
-static int read_names(int fd, struct xb_strv *names, struct xb_error *err)
-{
-	XB_CLEANUP(cleanup_dir) DIR *dir = NULL;
-	xb_auto_fd int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (own < 0)
-		return xb_error_errno(err, -errno, "opening a directory");
-	dir = fdopendir(own);
-	if (dir == NULL)
-		return xb_error_errno(err, -errno, "opening a directory");
-	XB_STEAL_FD(own);
-
-	for (;;) {
-		const struct dirent *d;
-
-		errno = 0;
-		d = readdir(dir);
-		if (d == NULL)
-			break;
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			xb_strv_push(names, d->d_name);
-	}
-	if (errno != 0)
-		return xb_error_errno(err, -errno, "listing a directory");
-	xb_strv_sort(names);
-	return 0;
-}
-
 /* Make the directory `fd`, which the walk then owns, the current one. */
 static int push(struct xb_walk *walk, int fd, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv names = XB_STRV_INIT;
+	xb_auto_names struct xb_names names = { 0 };
 	struct frame *frame;
-	int r = read_names(fd, &names, err);
+	int r = xb_names_of(fd, SIZE_MAX, &names);
 
 	if (r < 0) {
 		close(fd);
-		return r;
+		return xb_error_errno(err, r, "listing a directory");
 	}
 	xb_cleanup_fd(&walk->fd);
 	walk->fd = fd;
 	frame = xb_array_push(&walk->frames);
 	frame->names = names;
-	names = XB_STRV_INIT;
+	names = (struct xb_names){ 0 };
 	frame->path_len = walk->path.len;
 	frame->name_start = walk->name_start;
 	frame->st = walk->st;
@@ -107,7 +73,7 @@ void xb_walk_free(struct xb_walk *walk)
 	if (walk == NULL)
 		return;
 	for (size_t i = 0; i < walk->frames.len; i++)
-		xb_strv_clear(&walk->frames.items[i].names);
+		xb_names_clear(&walk->frames.items[i].names);
 	xb_array_clear(&walk->frames);
 	xb_cleanup_fd(&walk->fd);
 	xb_str_clear(&walk->path);
@@ -136,7 +102,7 @@ static int pop(struct xb_walk *walk, struct xb_error *err)
 	xb_str_truncate(&walk->path, done->path_len);
 	walk->name_start = done->name_start;
 	walk->st = done->st;
-	xb_strv_clear(&done->names);
+	xb_names_clear(&done->names);
 	walk->frames.len--;
 	xb_cleanup_fd(&walk->fd);
 	walk->fd = XB_STEAL_FD(fd);
