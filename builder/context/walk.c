@@ -222,13 +222,13 @@ static int enter(struct state *s, const char *name, const struct stat *st, bool 
 	if (r < 0)
 		return r == -ENOENT ? 0 : failed(s, r, err);
 	frame = xb_array_push(&s->frames);
-	*frame = (struct frame){ .names = listing.names,
-				 .stats = XB_STEAL(listing.stats),
-				 .path_len = s->path.len,
+	*frame = (struct frame){ .path_len = s->path.len,
 				 .st = listing.st,
 				 .xattrs = XB_STR_INIT(XB_MAX_XATTRS),
 				 .pending = pending };
+	frame->names = listing.names;
 	listing.names = (struct xb_names){ 0 };
+	frame->stats = XB_STEAL(listing.stats);
 	if (!s->walk->names_only)
 		r = xb_xattrs_encode(listing.fd, &frame->xattrs);
 	if (r < 0)
