@@ -64,7 +64,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(IMAGES:%=$(O)/builder/sandbox/%.o)
 LIB      := $(O)/libxbuild.a
 
 INIT_SHARED := builder/sandbox/spec.c emulation/binfmt_mount.c base/array.c base/cleanup.c \
-	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/str.c \
+	base/die.c base/error.c base/file.c base/file_root.c base/overlay.c base/owner.c base/str.c \
 	platforms/arch.c platforms/platform.c
 INIT_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,$(INIT_SRC) $(INIT_SHARED))
 INIT_BIN := $(BUILD)/xbuild-init
@@ -73,7 +73,7 @@ INIT_BIN := $(BUILD)/xbuild-init
 # the program that does it cannot run, as in a build for another machine, each xbuild does it itself.
 SECCOMP_OBJ := $(patsubst %.c,$(BUILD)/init/%.o,builder/sandbox/seccomp_main.c \
 	builder/sandbox/seccomp.c base/array.c base/cleanup.c base/die.c base/error.c base/file.c \
-	base/file_root.c base/str.c)
+	base/file_root.c base/owner.c base/str.c)
 SECCOMP_TOOL := $(BUILD)/xbuild-seccomp
 SECCOMP_BIN  := $(BUILD)/seccomp.bpf
 

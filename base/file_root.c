@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/owner.h"
+
 enum {
 	MAX_LINKS = 40, /* as the kernel */
 	/* openat2() gives EAGAIN when a rename crosses its way; someone may do that all the time.
@@ -122,7 +124,7 @@ static int walk_set_metadata(const struct walk *w, int parent, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	if (fchown(fd, w->uid, w->gid) < 0)
+	if (xb_owner_set(fd, "", w->uid, w->gid) < 0)
 		return -errno;
 	return fchmod(fd, w->mode) < 0 ? -errno : 0;
 }

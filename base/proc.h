@@ -80,11 +80,11 @@ int xb_proc_run(char *const *argv, struct xb_view input, struct xb_str *output,
 /**
  * Make this single-threaded process root of a user namespace, and the owner of a mount namespace:
  * for a plain user with the subordinate ids that /etc/subuid and /etc/subgid give it, by
- * newuidmap and newgidmap: id 0 is the user, 1 up are the subordinate ids. For a process
+ * newuidmap and newgidmap: id 0 is the user, 1 up are the subordinate ids. Where there are none, or
+ * not these programs, id 0 is all there is, and owners are recorded (base/owner.h). For a process
  * that is root with CAP_SYS_ADMIN already, in whatever user namespace: only a private mount
  * namespace. Mounts made outside later are still seen; nothing that is mounted here gets out.
- * Called once at start. Errors: -EPERM, -ENOENT (no subordinate ids, no newuidmap) with a hint
- * each, fault platform.
+ * Called once at start. Errors: -EPERM with a hint, fault platform.
  */
 int xb_proc_become_root(struct xb_error *err);
 

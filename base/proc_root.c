@@ -18,6 +18,7 @@
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/owner.h"
 
 enum {
 	MAX_SUBID_FILE = 1 << 20,
@@ -313,14 +314,39 @@ static int map_ids(const struct xb_strv *commands, size_t count, struct xb_error
 	return r;
 }
 
-static int become_root_by_map(struct xb_error *err)
+/* The lines of a map, or a word, into a file of our own /proc. */
+static int write_proc(const char *path, const char *text, struct xb_error *err)
+{
+	xb_auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? xb_error_errno(err, -errno, "%s", path)
+		      : xb_write_all(fd, text, strlen(text), err);
+}
+
+/* Our own ids as 0, and no others: what every user may do. */
+static int map_own_ids(struct xb_error *err)
+{
+	xb_autofree char *uids = xb_format("0 %u 1\n", geteuid());
+	xb_autofree char *gids = xb_format("0 %u 1\n", getegid());
+	int r = enter_namespaces(err);
+
+	if (r == 0)
+		r = write_proc("/proc/self/setgroups", "deny", err);
+	if (r == 0)
+		r = write_proc("/proc/self/gid_map", gids, err);
+	if (r == 0)
+		r = write_proc("/proc/self/uid_map", uids, err);
+	return r < 0 ? r : take_ids(err);
+}
+
+/* The commands that map the subordinate ids; -ENOENT when there are none, or no such programs. */
+static int list_commands(struct xb_strv commands[2], struct xb_error *err)
 {
 	const struct passwd *entry = getpwuid(getuid());
 	const struct id_kind kinds[] = {
 		{ "/etc/subuid", "newuidmap", getuid() },
 		{ "/etc/subgid", "newgidmap", getgid() },
 	};
-	struct xb_strv commands[XB_COUNT(kinds)] = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < XB_COUNT(kinds) && r == 0; i++) {
@@ -329,8 +355,20 @@ static int become_root_by_map(struct xb_error *err)
 			r = map_command(&kinds[i], entry != NULL ? entry->pw_name : NULL, getpid(),
 					&commands[i], err);
 	}
-	if (r == 0)
+	return r;
+}
+
+static int become_root_by_map(struct xb_error *err)
+{
+	struct xb_strv commands[2] = { 0 };
+	int r = list_commands(commands, err);
+
+	if (r == -ENOENT) {
+		xb_error_clear(err);
+		r = map_own_ids(err);
+	} else if (r == 0) {
 		r = map_ids(commands, XB_COUNT(commands), err);
+	}
 	for (size_t i = 0; i < XB_COUNT(commands); i++)
 		xb_strv_clear(&commands[i]);
 	return r;
@@ -348,5 +386,6 @@ int xb_proc_become_root(struct xb_error *err)
 		(void)xb_error_fault(err, XB_FAULT_PLATFORM);
 		return r;
 	}
+	xb_owner_detect();
 	return own_mounts(err);
 }

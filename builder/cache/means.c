@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/cache/means.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/overlay.h"
+#include "base/owner.h"
 #include "builder/cache/snapshot.h"
 #include "builder/cache/state.h"
 
 /* In the store's directory: what xb_means_copies() leaves where it finds no marks of overlays. */
-#define MARKS_NAME "snapshots.marks"
+#define MARKS_NAME  "snapshots.marks"
+#define OWNERS_NAME "snapshots.owners"
 
 void xb_means_choose(struct xb_store *store, enum xb_means means)
 {
@@ -281,4 +284,54 @@ char *xb_means_notice(struct xb_store *store)
 				   store->root, store->means_why)
 		       : xb_strdup("each step works on a copy of its parent's tree, as was asked "
 				   "for (--snapshots=copy)");
+}
+
+/* ---- owners ------------------------------------------------------------------------------- */
+
+static bool has_snapshots(const struct xb_store *store)
+{
+	int fd = openat(store->snapshots, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry = NULL;
+
+	if (dir == NULL) {
+		xb_cleanup_fd(&fd);
+		return true;
+	}
+	do
+		entry = readdir(dir);
+	while (entry != NULL && entry->d_name[0] == '.');
+	(void)closedir(dir);
+	return entry != NULL;
+}
+
+static int refuse_owners(const struct xb_store *store, bool recorded, struct xb_error *err)
+{
+	(void)xb_error_set(err, -EPERM,
+			   recorded ? "files of the snapshots of %s belong to subordinate ids, of "
+				      "which this user has none"
+				    : "the snapshots of %s were made without subordinate ids: the "
+				      "owners of their files are recorded beside them",
+			   store->root);
+	(void)xb_error_hint(err, "name another store with --root");
+	return xb_error_fault(err, XB_FAULT_STORE);
+}
+
+int xb_means_check_owners(struct xb_store *store, struct xb_error *err)
+{
+	bool recorded = xb_owner_recorded();
+	bool noted = faccessat(store->dirfd, OWNERS_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	xb_auto_fd int fd = -1;
+
+	if (recorded == noted)
+		return 0;
+	if (has_snapshots(store))
+		return refuse_owners(store, recorded, err);
+	if (noted)
+		return unlinkat(store->dirfd, OWNERS_NAME, 0) < 0 && errno != ENOENT
+			       ? xb_store_errno(err, -errno, "removing %s/" OWNERS_NAME,
+						store->root)
+			       : 0;
+	fd = openat(store->dirfd, OWNERS_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? xb_store_errno(err, -errno, "making %s/" OWNERS_NAME, store->root) : 0;
 }

@@ -39,6 +39,14 @@ void xb_means_choose(struct xb_store *store, enum xb_means means);
 int xb_means_copies(struct xb_store *store, struct xb_error *err);
 
 /**
+ * Refuse a store whose snapshots hold owners in another way than this process does: in the files,
+ * or recorded (base/owner.h), which the file `snapshots.owners` of the store says. A store without
+ * snapshots takes either. Called once, when it is known as whom we are. Errors: -EPERM, fault
+ * store.
+ */
+int xb_means_check_owners(struct xb_store *store, struct xb_error *err);
+
+/**
  * A sentence for people that trees are copied, and why; NULL when they are not, it is not known
  * yet, or this was asked before. The caller frees it.
  */

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "base/proc.h"
 #include "builder/cache/means.h"
 #include "builder/cache/store.h"
@@ -118,15 +119,18 @@ static bool check_root(struct checking *c)
 {
 	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 	uid_t before = geteuid();
+	const char *how;
 
 	if (xb_proc_become_root(&err) < 0) {
 		add_error(c, "root", XB_CONDITION_REFUSED, &err);
 		return false;
 	}
+	how = xb_owner_recorded() ? "; owners of files are recorded" : "";
 	(void)add(c, "root",
-		  before == 0 ? xb_format("this process is root, of %" PRIu64 " ids", count_ids())
-			      : xb_format("user %u is root of a namespace of %" PRIu64 " ids",
-					  (unsigned)before, count_ids()));
+		  before == 0 ? xb_format("this process is root, of %" PRIu64 " ids%s", count_ids(),
+					  how)
+			      : xb_format("user %u is root of a namespace of %" PRIu64 " ids%s",
+					  (unsigned)before, count_ids(), how));
 	return true;
 }
 

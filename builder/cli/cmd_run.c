@@ -319,6 +319,8 @@ static int run_image(const struct xb_invocation *invocation, struct running *run
 	if (r == 0)
 		xb_means_choose(run->store, means);
 	if (r == 0)
+		r = xb_means_check_owners(run->store, err);
+	if (r == 0)
 		r = open_sources(run, err);
 	if (r == 0)
 		r = prepare(run, &spec, err);

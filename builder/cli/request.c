@@ -469,7 +469,7 @@ int xb_build_request_store(struct xb_build_request *request, struct xb_error *er
 		xb_limit_set(request->store, request->cache_limit);
 	if (r >= 0)
 		xb_means_choose(request->store, request->means);
-	return r;
+	return r >= 0 && geteuid() == 0 ? xb_means_check_owners(request->store, err) : r;
 }
 
 int xb_build_request_dockerfile(struct xb_build_request *request, struct xb_error *err)

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "base/owner.h"
 #include "builder/context/context.h"
 #include "builder/context/locate.h"
 #include "builder/context/memory.h"
@@ -196,6 +197,8 @@ static int add_entry(void *visitor, const struct xb_walk_entry *entry, struct xb
 	if (!S_ISLNK(st.st_mode))
 		xb_hasher_number(c->tree, st.st_mode & 07777);
 	if (c->options->owner) {
+		if (!S_ISDIR(st.st_mode)) /* of a directory the walk has read it */
+			(void)xb_owner_read(entry->dirfd, entry->name, &st);
 		xb_hasher_number(c->tree, st.st_uid);
 		xb_hasher_number(c->tree, st.st_gid);
 	}

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/names.h"
+#include "base/owner.h"
 #include "base/pool.h"
 #include "builder/context/lookahead.h"
 #include "builder/context/xattrs.h"
@@ -226,6 +227,7 @@ static int enter(struct state *s, const char *name, const struct stat *st, bool 
 				 .st = listing.st,
 				 .xattrs = XB_STR_INIT(XB_MAX_XATTRS),
 				 .pending = pending };
+	(void)xb_owner_read(listing.fd, "", &frame->st);
 	frame->names = listing.names;
 	listing.names = (struct xb_names){ 0 };
 	frame->stats = XB_STEAL(listing.stats);

@@ -9,10 +9,12 @@
 #include <sys/xattr.h>
 
 #include "base/array.h"
+#include "base/owner.h"
 
 static bool is_kept(const char *name)
 {
-	return (strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0) ||
+	return (strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0 &&
+		strncmp(name, XB_OWNER_PREFIX, strlen(XB_OWNER_PREFIX)) != 0) ||
 	       strcmp(name, "security.capability") == 0 ||
 	       strncmp(name, "system.posix_acl_", 17) == 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/layer/entry.h"
 #include "builder/layer/hidden.h"
 #include "builder/layer/inodes.h"
@@ -274,7 +275,7 @@ static int set_open_metadata(struct xb_apply *a, int fd, const struct xb_tar_ite
 {
 	if (a->options.plain)
 		return 0;
-	if (fchown(fd, owner_of(a, item), group_of(a, item)) < 0)
+	if (xb_owner_set(fd, "", owner_of(a, item), group_of(a, item)) < 0)
 		return owner_failed(item, err);
 	/* what it may have from its parent's default ACL */
 	fremovexattr(fd, "system.posix_acl_access");
@@ -289,8 +290,7 @@ static int set_named_metadata(struct xb_apply *a, const struct place *place,
 {
 	struct timespec times[2] = { time_of(item), time_of(item) };
 
-	if (fchownat(place->dirfd, place->name, owner_of(a, item), group_of(a, item),
-		     AT_SYMLINK_NOFOLLOW) < 0)
+	if (xb_owner_set(place->dirfd, place->name, owner_of(a, item), group_of(a, item)) < 0)
 		return owner_failed(item, err);
 	if (item->type != XB_TAR_SYMLINK &&
 	    fchmodat(place->dirfd, place->name, item->mode, AT_SYMLINK_NOFOLLOW) < 0)

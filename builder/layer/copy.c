@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "base/str.h"
 #include "builder/layer/inodes.h"
 #include "builder/layer/parents.h"
@@ -106,7 +107,7 @@ static int set_metadata(const struct copier *c, int fd, const struct stat *st,
 	int r;
 
 	xb_copy_status(c->options, &copy);
-	if (fchown(fd, copy.st_uid, copy.st_gid) < 0)
+	if (!c->options->no_owner && xb_owner_set(fd, "", copy.st_uid, copy.st_gid) < 0)
 		return owner_failed(copy.st_uid, copy.st_gid, err);
 	if (fchmod(fd, copy.st_mode & 07777) < 0)
 		return xb_error_errno(err, -errno, "setting the mode");
@@ -131,7 +132,7 @@ static int set_named_metadata(const struct copier *c, const char *name, const st
 	int r;
 
 	xb_copy_status(c->options, &copy);
-	if (fchownat(c->dest, name, copy.st_uid, copy.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!c->options->no_owner && xb_owner_set(c->dest, name, copy.st_uid, copy.st_gid) < 0)
 		return owner_failed(copy.st_uid, copy.st_gid, err);
 	if (!S_ISLNK(st->st_mode) &&
 	    fchmodat(c->dest, name, copy.st_mode & 07777, AT_SYMLINK_NOFOLLOW) < 0)
@@ -166,7 +167,7 @@ static int copy_file(const struct copier *c, int dirfd, const char *name, const 
 	struct stat st;
 	int r;
 
-	if (from < 0 || fstat(from, &st) < 0)
+	if (from < 0 || xb_owner_stat(from, "", &st) < 0)
 		return xb_error_errno(err, -errno, "opening it");
 	if (!S_ISREG(st.st_mode))
 		return xb_error_set(err, -EILSEQ, "it changed while it was copied");
@@ -516,7 +517,7 @@ static int open_source(int root, const char *src, struct stat *ret_st, struct xb
 		xb_error_fault(err, XB_FAULT_SOURCE);
 		return fd;
 	}
-	if (fstat(fd, ret_st) < 0)
+	if (xb_owner_stat(fd, "", ret_st) < 0)
 		return xb_error_errno(err, -errno, "looking at it");
 	return XB_STEAL_FD(fd);
 }

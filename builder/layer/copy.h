@@ -35,6 +35,8 @@ struct xb_copy_options {
 	int64_t gid; /**< likewise */
 	int mode;    /**< permission bits (07777) of all copied files and directories; -1: keep */
 	const struct xb_mode_change *change; /**< of the modes that copies have; NULL: `mode` */
+	bool no_owner; /**< copies belong to whoever makes them: for directories of the user's own
+			*/
 	int64_t epoch; /**< time of created parent directories, in seconds; -1: now */
 	/**
 	 * Asked for everything copied. `path` is relative to the source root, links of the way to

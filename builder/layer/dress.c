@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "builder/layer/xattrs.h"
 
 static int remove_attributes(int fd, const struct xb_xattrs *list, struct xb_error *err)
@@ -22,7 +23,7 @@ int xb_dress(int from, int to, struct xb_error *err)
 	struct stat st;
 	int r;
 
-	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 ||
+	if (xb_owner_stat(from, "", &st) < 0 || xb_owner_set(to, "", st.st_uid, st.st_gid) < 0 ||
 	    fchmod(to, st.st_mode & 07777) < 0)
 		return xb_error_errno(err, -errno, "setting owner and mode");
 	r = xb_xattrs_read(to, "", &old, err);

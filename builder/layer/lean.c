@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "base/str.h"
 #include "builder/layer/dress.h"
 #include "builder/layer/walk.h"
@@ -81,7 +82,7 @@ static enum sight look(int layer, const char *path, struct stat *ret)
 	bool opaque = false;
 	enum sight sight = look_on_the_way(layer, path, &opaque);
 
-	if (sight == SHOWS && fstatat(layer, path, ret, AT_SYMLINK_NOFOLLOW) == 0)
+	if (sight == SHOWS && xb_owner_stat(layer, path, ret) == 0)
 		return xb_whiteout_is(ret) ? HIDES : SHOWS;
 	return sight == HIDES || opaque ? HIDES : SAYS_NOTHING;
 }

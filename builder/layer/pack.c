@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "base/str.h"
 #include "builder/layer/inodes.h"
 #include "builder/layer/sink.h"
@@ -490,7 +491,7 @@ static int begin_graft(struct packer *p, const struct xb_pack_tree *upper, struc
 
 	if (p->graft == NULL)
 		return 0;
-	if (fstat(p->graft->place, &p->place) < 0 || fstat(upper->fd, &st) < 0)
+	if (xb_owner_stat(p->graft->place, "", &p->place) < 0 || fstat(upper->fd, &st) < 0)
 		return xb_error_errno(err, -errno, "looking at the place of a copy");
 	return is_place(p, &st) ? pack_graft(p, "", err) : 0;
 }

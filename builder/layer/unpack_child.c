@@ -11,6 +11,7 @@
 
 #include "base/confine.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/layer/apply.h"
 #include "builder/layer/hidden.h"
 #include "builder/layer/roster.h"
@@ -196,6 +197,7 @@ int xb_unpack_main(void)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(0);
+	xb_owner_detect(); /* behind the walls there is no /proc to be read */
 	r = read_request(&request, &answer.error);
 	if (r >= 0)
 		r = confine(&request, &answer.error);

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/names.h"
+#include "base/owner.h"
 #include "base/str.h"
 
 /* An entered directory. */
@@ -123,7 +124,7 @@ static int look(struct xb_walk *walk, struct xb_error *err)
 	if (xb_str_overflowed(&walk->path))
 		return xb_error_set(err, -ENAMETOOLONG, "a path of more than %zu bytes",
 				    walk->path.max);
-	if (fstatat(walk->fd, name, &walk->st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (xb_owner_stat(walk->fd, name, &walk->st) < 0)
 		return xb_error_errno(err, -errno, "looking at %s", xb_str_text(&walk->path));
 	return 0;
 }

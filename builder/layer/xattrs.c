@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "base/owner.h"
+
 /* The name by which calls that take no descriptor find dirfd/name without following a link. */
 struct target {
 	char *path; /* NULL: the open file `fd` itself */
@@ -60,6 +62,7 @@ bool xb_xattr_kept(const char *name)
 			return true;
 	/* a pax record ends its keyword with '=' */
 	return strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0 &&
+	       strncmp(name, XB_OWNER_PREFIX, strlen(XB_OWNER_PREFIX)) != 0 &&
 	       strchr(name, '=') == NULL;
 }
 
@@ -113,6 +116,8 @@ static int read_value(const struct target *t, const char *name, struct xb_xattrs
 		return 0; /* gone meanwhile; a capability of an id that is not mapped here */
 	if (n < 0)
 		return xb_error_errno(err, -errno, "reading attribute %s", name);
+	if (xb_owner_recorded() && xb_owner_is_record(name, (struct xb_view){ value, (size_t)n }))
+		return 0;
 	xb_xattrs_add(list, xb_view(name), (struct xb_view){ value, (size_t)n });
 	if (strcmp(name, "security.capability") == 0 &&
 	    !capability_to_v2(&list->items[list->len - 1])) {
@@ -150,6 +155,12 @@ int xb_xattrs_read(int dirfd, const char *name, struct xb_xattrs *ret, struct xb
 	return 0;
 }
 
+/* Links and nodes have the record of their owner in its place. */
+static bool is_taken(const struct target *t, const char *name)
+{
+	return t->path != NULL && xb_owner_recorded() && strcmp(name, "security.capability") == 0;
+}
+
 int xb_xattrs_write(int dirfd, const char *name, const struct xb_xattrs *list, struct xb_error *err)
 {
 	XB_CLEANUP(target_clear) struct target t = target_of(dirfd, name);
@@ -157,8 +168,12 @@ int xb_xattrs_write(int dirfd, const char *name, const struct xb_xattrs *list, s
 
 	for (size_t i = 0; i < list->len; i++) {
 		const struct xb_xattr *a = &list->items[i];
-		int r = t.path != NULL ? lsetxattr(t.path, a->name, a->value, a->len, 0)
-				       : fsetxattr(t.fd, a->name, a->value, a->len, 0);
+		int r;
+
+		if (is_taken(&t, a->name))
+			continue;
+		r = t.path != NULL ? lsetxattr(t.path, a->name, a->value, a->len, 0)
+				   : fsetxattr(t.fd, a->name, a->value, a->len, 0);
 
 		if (r == 0)
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Extended attributes that travel in layers: `user.*` but not `user.overlay.*` (which would act on
- * the store's own overlays), file capabilities, POSIX ACLs. Labels of security modules belong to
- * the machine, not to the tree.
+ * the store's own overlays) and `user.xbuild.*` (base/owner.h), file capabilities, POSIX ACLs.
+ * Labels of security modules belong to the machine, not to the tree.
  *
  * File capabilities are kept in their version 2 form: version 3, which a user namespace writes,
  * names that namespace's root and is turned into version 2 when that is our root, else dropped.

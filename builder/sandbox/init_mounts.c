@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/sandbox/init.h"
 #include "builder/sandbox/init_nodes.h"
 
@@ -250,8 +251,9 @@ static int make_tmpfs(const struct xb_sandbox_mount *spec, struct xb_error *err)
 			      (spec->read_only ? (unsigned)MOUNT_ATTR_RDONLY : 0);
 
 	snprintf(mode, sizeof(mode), "%o", spec->mode & 07777);
-	snprintf(uid, sizeof(uid), "%u", spec->uid);
-	snprintf(gid, sizeof(gid), "%u", spec->gid);
+	/* where owners are recorded there is one id, as which every user of the step runs */
+	snprintf(uid, sizeof(uid), "%u", xb_owner_recorded() ? 0 : spec->uid);
+	snprintf(gid, sizeof(gid), "%u", xb_owner_recorded() ? 0 : spec->gid);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)spec->size);
 	return init_mount_new("tmpfs", options, XB_COUNT(options) - (spec->size == 0), attributes,
 			      err);
@@ -271,7 +273,8 @@ static int make_content(const struct mounting *m, const struct xb_sandbox_mount 
 	r = xb_write_all(fd, spec->content.data, spec->content.len, err);
 	if (r < 0)
 		return r;
-	if (fchown(fd, spec->uid, spec->gid) < 0 || fchmod(fd, spec->mode & 07777) < 0)
+	if ((!xb_owner_recorded() && fchown(fd, spec->uid, spec->gid) < 0) ||
+	    fchmod(fd, spec->mode & 07777) < 0)
 		return xb_error_errno(err, -errno, "setting the owner");
 	return init_mount_clone(m->files, name,
 				MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/sandbox/init.h"
 
 /* Make `name` in the open directory `dir`: root's, and of no particular time. Returns it, open. */
@@ -25,7 +26,7 @@ static int make_entry(int dir, const char *name, bool directory)
 		return -errno;
 	fd = directory ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 		       : openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || fchown(fd, 0, 0) < 0 || fchmod(fd, directory ? 0755 : 0644) < 0 ||
+	if (fd < 0 || xb_owner_set(fd, "", 0, 0) < 0 || fchmod(fd, directory ? 0755 : 0644) < 0 ||
 	    futimens(fd, none) < 0 ||
 	    futimens(dir, (const struct timespec[]){ st.st_atim, st.st_mtim }) < 0)
 		return -errno;

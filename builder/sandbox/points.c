@@ -11,12 +11,12 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/owner.h"
 
 /* What a step has put something into, or replaced, is its own now. */
 static bool is_untouched(int dir, const char *name, struct stat *ret)
 {
-	if (fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW) < 0 || ret->st_uid != 0 ||
-	    ret->st_gid != 0)
+	if (xb_owner_stat(dir, name, ret) < 0 || ret->st_uid != 0 || ret->st_gid != 0)
 		return false;
 	if (S_ISDIR(ret->st_mode))
 		return (ret->st_mode & 07777) == 0755;

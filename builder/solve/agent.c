@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "base/pool.h"
 
 #define SOCKET_NAME "agent"
@@ -264,8 +265,8 @@ static int listen_at(struct xb_agent *agent, const struct xb_agent_request *requ
 	if (agent->listener < 0 ||
 	    bind(agent->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(agent->listener, MAX_CLIENTS) < 0 ||
-	    fchownat(request->dirfd, SOCKET_NAME, request->uid, request->gid, AT_SYMLINK_NOFOLLOW) <
-		    0 ||
+	    (!xb_owner_recorded() && fchownat(request->dirfd, SOCKET_NAME, request->uid,
+					      request->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
 	    fchmodat(request->dirfd, SOCKET_NAME, request->mode, 0) < 0)
 		return -errno;
 	agent->path = openat(request->dirfd, SOCKET_NAME, O_PATH | O_NOFOLLOW | O_CLOEXEC);

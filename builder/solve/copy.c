@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/cache/snapshot.h"
 #include "builder/context/select.h"
 #include "builder/layer/copy.h"
@@ -554,6 +555,8 @@ static bool may_own(int dir, const struct xb_copy_options *options)
 {
 	struct stat st;
 
+	if (xb_owner_recorded())
+		return true;
 	return fstat(dir, &st) == 0 &&
 	       fchown(dir, options->uid >= 0 ? (uid_t)options->uid : st.st_uid,
 		      options->gid >= 0 ? (gid_t)options->gid : st.st_gid) == 0 &&

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/owner.h"
 #include "base/str.h"
 #include "builder/solve/owner.h"
 
@@ -123,7 +124,7 @@ static int make_one(int *dir, const struct xb_ground_dir *wanted)
 		return -errno;
 	xb_cleanup_fd(dir);
 	*dir = fd;
-	if (fchown(fd, wanted->st.st_uid, wanted->st.st_gid) < 0 ||
+	if (xb_owner_set(fd, "", wanted->st.st_uid, wanted->st.st_gid) < 0 ||
 	    fchmod(fd, wanted->st.st_mode & 07777) < 0)
 		return -errno;
 	return 0;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/layer/copy.h"
 #include "builder/solve/site.h"
 #include "builder/solve/trees.h"
@@ -166,7 +167,7 @@ static int copy_tree(const struct origin *origin, const char *path, int dir, con
 	source = xb_open_in_root(origin->root, xb_str_text(&real), O_PATH, 0, err);
 	if (source < 0)
 		return source;
-	if (fstat(source, &st) < 0)
+	if (xb_owner_stat(source, "", &st) < 0)
 		return xb_error_errno(err, -errno, "looking at %s", path);
 	if (S_ISDIR(st.st_mode) && mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
 		return xb_error_errno(err, -errno, "making a directory");
@@ -180,7 +181,7 @@ static int copy_tree(const struct origin *origin, const char *path, int dir, con
 	if (r == 0 && S_ISDIR(st.st_mode) && fchmodat(dir, name, st.st_mode & 07777, 0) < 0)
 		return xb_error_errno(err, -errno, "setting the mode of %s", path);
 	if (r == 0 && S_ISDIR(st.st_mode) && origin->rules == NULL &&
-	    fchownat(dir, name, st.st_uid, st.st_gid, 0) < 0)
+	    xb_owner_set(dir, name, st.st_uid, st.st_gid) < 0)
 		return xb_error_errno(err, -errno, "setting the owner of %s", path);
 	return r;
 }
@@ -286,7 +287,8 @@ static int fill_cache(void *context, int fs, struct xb_error *err)
 			r = copy_tree(&origin, path_of(o->mount), fs, ".", err);
 		return r;
 	}
-	if (fchown(fs, o->mount->uid, o->mount->gid) < 0 || fchmod(fs, o->mount->mode) < 0)
+	if (xb_owner_set(fs, "", o->mount->uid, o->mount->gid) < 0 ||
+	    fchmod(fs, o->mount->mode) < 0)
 		return xb_error_errno(err, -errno, "setting the owner of a cache");
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "base/owner.h"
 #include "base/pool.h"
 #include "builder/layer/copy.h"
 #include "builder/layer/pack.h"
@@ -117,6 +118,7 @@ static int write_files(const struct xb_output_source *source, int tree, int dir,
 		options.uid = 0;
 		options.gid = 0;
 	}
+	options.no_owner = xb_owner_recorded();
 	options.filter = visit;
 	options.context = visited;
 	visited->cancelled = source->cancelled;

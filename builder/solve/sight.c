@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/layer/whiteout.h"
 #include "builder/layer/xattrs.h"
 
@@ -48,7 +49,7 @@ int xb_sight_copy(const struct xb_sight *sight, struct xb_sight *ret)
 
 static int look(int dir, const char *name, struct stat *st)
 {
-	if (fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (xb_owner_stat(dir, name, st) < 0)
 		return errno == ENOENT ? NOTHING : -errno;
 	if (xb_whiteout_is(st))
 		return WHITEOUT;

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "builder/cache/means.h"
 #include "builder/layer/difference.h"
 #include "builder/layer/lean.h"
 #include "builder/layer/listing.h"
 #include "builder/layer/merge.h"
+#include "builder/layer/owners.h"
 #include "builder/layer/tree.h"
 #include "builder/sandbox/points.h"
 
@@ -53,7 +55,7 @@ static int copy(struct xb_site *site, struct xb_error *err)
 		r = open_copy(work, &tree, err);
 	if (r >= 0)
 		r = copy_tree(site->lowers, tree, err);
-	if (r >= 0 && (fchown(tree, 0, 0) < 0 || fchmod(tree, 0755) < 0))
+	if (r >= 0 && (xb_owner_set(tree, "", 0, 0) < 0 || fchmod(tree, 0755) < 0))
 		r = xb_error_errno(err, -errno, "setting the owner of a copy");
 	if (r >= 0)
 		r = xb_listing_write(tree, work, err);
@@ -149,6 +151,8 @@ int xb_site_close(struct xb_site *site, struct xb_error *err)
 	r = xb_snapshot_open(site->store, &site->snapshot, &upper, err);
 	if (r >= 0 && site->tree != NULL)
 		r = take(site, upper, err);
+	if (r >= 0 && site->process)
+		r = xb_owners_settle(upper, site->uid, site->gid, err);
 	if (r >= 0 && site->process)
 		r = xb_lean_make(upper, (const char *const *)xb_strv_argv(lowers), lowers->len,
 				 &site->begun, err);

@@ -29,7 +29,9 @@ struct xb_site {
 	const struct xb_strv *lowers; /**< absolute paths, top first; borrowed */
 	char *upper;		      /**< absolute paths of the snapshot's directories */
 	char *work;
-	char *tree;	       /**< that of the copy; NULL: none */
+	char *tree; /**< that of the copy; NULL: none */
+	uid_t uid; /**< whose what the process makes is (xb_owners_settle()); 0 unless it is said */
+	gid_t gid;
 	bool process;	       /**< a process of others' works in it */
 	struct timespec begun; /**< what it changes has this time or a later one */
 };

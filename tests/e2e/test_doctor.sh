@@ -56,11 +56,13 @@ a_plain_user() {
 
 without_subordinate_ids() {
 	has root || skip "only root can become another user" root
-	doctor setpriv --reuid=65534 --regid=65534 --clear-groups "$XBUILD" doctor --root "$W/nobody"
-	same "$status" 5
-	same "$(condition root)" refused
-	text root | grep -q "subordinate ids.*/etc/subuid and /etc/subgid"
-	same "$(jq '.platforms | length' "$W/answer")" 0
+	mkdir "$W/nobody" && chown 65534:65534 "$W/nobody" && chmod 755 "$W"
+	cp "$XBUILD" "$W/xbuild-nobody"
+	doctor setpriv --reuid=65534 --regid=65534 --clear-groups "$W/xbuild-nobody" doctor --root "$W/nobody/store"
+	same "$status" 0
+	same "$(condition root)" ok
+	text root | grep -q "^user 65534 is root of a namespace of 1 ids; owners of files are recorded"
+	same "$(condition "$(own)")" ok
 }
 
 # Taken away, in which row it shows, as what, and what is said: docs/platforms.md has the same table.
@@ -106,6 +108,6 @@ t "everything is tried, and nothing is left" all_is_tried
 t "a program of each emulated platform runs" each_emulator_runs_a_program
 t "a bad emulator, bad arguments" a_bad_emulator_is_named
 t "a plain user" a_plain_user
-t "a user without subordinate ids is told what to do" without_subordinate_ids
+t "a user without subordinate ids" without_subordinate_ids
 t "what is taken away is named" what_is_taken_away_is_named
 finish

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A user without subordinate ids gets what root gets: owners that the file system cannot hold are recorded.
+. "$(dirname "$0")/lib.sh"
+need root userns overlay
+tiny_base
+fresh
+
+# A base whose files belong to many.
+mkdir -p "$W/base"
+(
+	cd "$W/base" || exit
+	mkdir -p etc var/group home/app
+	printf 'root:x:0:0::/:/bin/sh\napp:x:1000:50::/home/app:/bin/sh\n' >etc/passwd
+	echo secret >etc/shadow
+	ln -s shadow etc/link
+	mkfifo etc/fifo
+	chown 0:42 etc/shadow
+	chown -h 5:6 etc/link
+	chown 7:8 etc/fifo
+	chown 1000:50 home/app
+	chgrp 50 var/group && chmod 2775 var/group
+	tar -cf "$W/owned.tar" .
+)
+dockerfile "$W/owned" <<'EOF'
+FROM tiny
+ADD owned.tar /
+EOF
+cp "$W/owned.tar" "$W/owned/"
+build --platform "$PLATFORMS" -o "type=oci,dest=$W/base.oci,tar=false,name=owned" "$W/owned"
+
+NOBODY=$W/nobody
+mkdir -p "$NOBODY"
+cp "$XBUILD" "$NOBODY/xbuild"
+chown -R 65534:65534 "$NOBODY"
+chmod 755 "$W"
+
+nobody_build() { # OUT DIRECTORY [ARGUMENT...]
+	out=$1 dir=$2
+	shift 2
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" LC_ALL=C HOME="$NOBODY" \
+		SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$NOBODY/xbuild" build --root "$NOBODY/store" --progress=plain \
+		--build-context "base=oci-layout://$W/base.oci:owned" --platform "$PLATFORMS" \
+		-o "type=oci,dest=$out,tar=false,name=app" "$@" "$dir"
+}
+
+# same_as_root DIRECTORY: built by root, by nobody and below unshare -r, the index is one.
+same_as_root() {
+	set -- "$W/$1"
+	build --build-context "base=oci-layout://$W/base.oci:owned" --platform "$PLATFORMS" \
+		-o "type=oci,dest=$1.root,tar=false,name=app" "$1"
+	nobody_build "$NOBODY/$(basename "$1")" "$1"
+	same "$(index_digest "$NOBODY/$(basename "$1")")" "$(index_digest "$1.root")" "digest of nobody and root"
+	unshare -Ur "$XBUILD" build --root "$W/one-id" --progress=plain \
+		--build-context "base=oci-layout://$W/base.oci:owned" --platform "$PLATFORMS" \
+		-o "type=oci,dest=$1.one,tar=false,name=app" "$1"
+	same "$(index_digest "$1.one")" "$(index_digest "$1.root")" "digest of unshare -r and root"
+}
+
+dockerfile "$W/copied" <<'EOF'
+FROM base AS one
+RUN touch /var/group/x && mkdir /var/group/y && ln -s a /var/group/l && mkfifo /var/group/p && touch /var/group/y/z
+RUN echo more >>/etc/shadow && mv /etc/link /etc/moved && chmod 700 /home/app && chmod u+s /bin/busybox
+COPY --chown=3:4 file /d/
+ADD --chown=9:10 owned.tar /again/
+RUN mv /again/etc/fifo /again/f && ln /again/f /again/g && mv /again/etc/link /again/k && rm -r /again/var
+FROM base
+WORKDIR /w
+COPY --from=one / /all/
+RUN --mount=type=cache,target=/c,uid=5,gid=6 --mount=type=bind,from=one,target=/one touch /c/x && cat /one/d/file >/e
+EOF
+echo file >"$W/copied/file"
+cp "$W/owned.tar" "$W/copied/"
+
+copied() { same_as_root copied; }
+
+stores_are_of_one_kind() {
+	dockerfile "$W/kind" <<-'EOF'
+		FROM base
+		RUN echo fine >/fine
+	EOF
+	exits 8 unshare -Ur "$XBUILD" build --root "$STORE" --build-context "base=oci-layout://$W/base.oci:owned" \
+		-o type=cacheonly "$W/kind" 2>"$W/err"
+	grep -q "belong to subordinate ids" "$W/err"
+	grep -q -- "--root" "$W/err"
+	cp -a "$W/one-id" "$W/turned"
+	exits 8 "$XBUILD" build --root "$W/turned" --build-context "base=oci-layout://$W/base.oci:owned" \
+		-o type=cacheonly "$W/kind" 2>"$W/err"
+	grep -q "were made without subordinate ids" "$W/err"
+}
+
+files_are_the_users() {
+	nobody_build "$NOBODY/unused" "$W/copied" -o "type=local,dest=$NOBODY/files"
+	[ "$(find "$NOBODY/files" -path "*/all/etc/shadow" | wc -l)" -ge 1 ]
+	same "$(find "$NOBODY/files" ! -user 65534 | wc -l)" 0
+	same "$(getfattr -Rhm user.xbuild "$NOBODY/files" 2>/dev/null | wc -l)" 0
+}
+
+t "bases, copies and what commands make" copied
+t "a store of the other kind is refused" stores_are_of_one_kind
+t "files of type=local belong to whoever builds" files_are_the_users
+finish
