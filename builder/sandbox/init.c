@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "builder/sandbox/init.h"
 #include "builder/sandbox/record.h"
 #include "emulation/binfmt.h"
@@ -59,11 +60,13 @@ static int send_failure(const struct xb_error *err)
 	return FAILED;
 }
 
-static void send_status(int status)
+static void send_status(int status, const struct init_owners *owners)
 {
 	struct xb_init_record record = {
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		.uid = owners->uid,
+		.gid = owners->gid,
 	};
 	char refusal[XB_INIT_RECORD_TEXT];
 	size_t at = 0;
@@ -155,13 +158,19 @@ static int reap_until(pid_t program)
 	return pid == program ? status : -1;
 }
 
+/* The first descriptor that is nothing to the program's process. */
+static unsigned first_foreign(void)
+{
+	return xb_owner_recorded() ? INIT_FD_OWNERS + 1U : XB_INIT_FD_RESULT + 1U;
+}
+
 /* Process C. Its control groups hold the program and what that starts, and none of us. */
 static int run_program(struct xb_sandbox_spec *spec, const struct init_outside *outside,
 		       struct xb_error *err)
 {
 	int r = init_exec_enter(spec, outside, err);
 
-	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
+	(void)syscall(SYS_close_range, first_foreign(), ~0U, 0);
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return r < 0 ? r : init_exec_step(spec, err);
 }
@@ -170,6 +179,7 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		     struct xb_error *err)
 {
 	struct init_stage stage;
+	struct init_owners owners;
 	int r = pass_gate(gate, err);
 	pid_t program;
 
@@ -184,6 +194,8 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		r = set_hostname(spec, err);
 	if (r >= 0)
 		r = init_root_enter(spec, outside, &stage, err);
+	if (r >= 0)
+		r = init_owners_begin(spec, &owners, err);
 	if (r < 0)
 		return r;
 	/* What the step runs must not look into this process. */
@@ -195,10 +207,12 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		return xb_error_errno(err, -errno, "starting the step's program");
 	if (program == 0)
 		return run_program(spec, outside, err);
-	(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
+	if (!xb_owner_recorded())
+		(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	/* The standard descriptors are the program's alone: they end with it. */
 	(void)syscall(SYS_close_range, 0U, 2U, 0);
-	send_status(reap_until(program));
+	send_status(xb_owner_recorded() ? init_owners_serve(&owners, program) : reap_until(program),
+		    &owners);
 	_exit(0);
 }
 

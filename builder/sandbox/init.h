@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "builder/sandbox/record.h"
 #include "builder/sandbox/spec.h"
 
 /** Device nodes that the step gets, the first being /dev/null. */
@@ -190,6 +191,32 @@ struct init_user {
 int init_user_find(int root, const char *text, struct init_user *ret, struct xb_error *err);
 /** Release what `user` holds. */
 void init_user_clear(struct init_user *user);
+
+/* init_owners.c: where owners are recorded (base/owner.h); elsewhere these do nothing */
+
+/** Where the program's process finds the socket to B: the emulator is registered by then. */
+#define INIT_FD_OWNERS XB_INIT_FD_EMULATOR
+
+/** What B answers changes of owners with. */
+struct init_owners {
+	int listener; /**< where the kernel asks; -1: nobody does */
+	int socket;   /**< where it comes from */
+	int wait;     /**< tells that a process has ended */
+	int root;     /**< the step's */
+	int proc;
+	uid_t uid; /**< whom the step runs as */
+	gid_t gid;
+};
+
+/** Prepare for it in B, in the step's root, before the program's process is made. */
+int init_owners_begin(const struct xb_sandbox_spec *spec, struct init_owners *ret,
+		      struct xb_error *err);
+/** Answer until `program` ends, and reap everything meanwhile. Returns its wait status. */
+int init_owners_serve(struct init_owners *o, pid_t program);
+/** In the program's process: become root of a user namespace whose only id is the user's. */
+int init_owners_become(const struct init_user *user, struct xb_error *err);
+/** There, before the step's own filter is loaded: have B asked from now on. */
+int init_owners_watch(const struct init_user *user, struct xb_error *err);
 
 /* init_exec.c */
 

@@ -171,8 +171,10 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 {
 	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
 	const uint64_t final = user->uid == 0 || spec->insecure ? spec->capabilities : 0;
-	int r = drop_bounding(spec->capabilities, err);
+	int r = init_owners_become(user, err);
 
+	if (r >= 0)
+		r = drop_bounding(spec->capabilities, err);
 	if (r >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "keeping capabilities");
 	if (r >= 0)
@@ -181,6 +183,8 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 		r = set_capabilities(final | admin, 0, err);
 	if (r >= 0 && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "dropping capabilities");
+	if (r >= 0)
+		r = init_owners_watch(user, err);
 	if (r >= 0)
 		r = load_filter(&spec->seccomp, err);
 	if (r >= 0)

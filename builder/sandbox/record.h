@@ -45,6 +45,8 @@ struct xb_init_record {
 	int32_t signal;	   /**< or 0 */
 	int32_t fault;	   /**< enum xb_fault of a failure */
 	uint32_t refused;  /**< how many programs the guard refused; `message` tells of the first */
+	uint32_t uid;	   /**< whom the program ran as, where owners are recorded; else 0 */
+	uint32_t gid;
 	uint32_t message_len;
 	uint32_t hint_len;
 	char text[XB_INIT_RECORD_TEXT]; /**< message, then hint, neither with a NUL */

@@ -444,6 +444,8 @@ int xb_sandbox_wait(struct xb_sandbox *sandbox, struct xb_sandbox_result *ret, s
 	*ret = (struct xb_sandbox_result){
 		.exit_code = record.exit_code,
 		.signal = record.signal,
+		.uid = record.uid,
+		.gid = record.gid,
 		.oom = record.signal == SIGKILL && count_oom_kills() > sandbox->oom_kills,
 	};
 	take_refusal(&record, len, ret);

@@ -35,6 +35,8 @@ struct xb_sandbox_result {
 	int exit_code; /**< 0..255, or -1 when a signal ended it */
 	int signal;    /**< the signal, or 0 */
 	bool oom;      /**< SIGKILL, and the kernel's out-of-memory killer was at work meanwhile */
+	uid_t uid;     /**< whom it ran as, where owners are recorded (base/owner.h); else 0 */
+	gid_t gid;
 	unsigned refused; /**< how many programs of the machine the guard refused, however the
 			       program took it */
 	char refusal[XB_SANDBOX_REFUSAL]; /**< the first of them, a sentence for people, safe to

@@ -382,6 +382,8 @@ int xb_work_run(const struct xb_work *work, struct xb_error *err)
 		xb_error_move(err, &cause);
 		return r;
 	}
+	work->site->uid = result.uid;
+	work->site->gid = result.gid;
 	if (r == 0 && result.exit_code == 0 && result.refused == 0)
 		return 0;
 	if (r < 0)

@@ -73,6 +73,25 @@ echo file >"$W/copied/file"
 cp "$W/owned.tar" "$W/copied/"
 
 copied() { same_as_root copied; }
+given() { same_as_root given; }
+
+# What programs give away, as root and as a user.
+dockerfile "$W/given" <<'EOF'
+FROM base
+RUN chown -R 1000:50 /home && chown -h 3:4 /etc/link && chown 5:42 /etc/shadow && chown 1:2 /etc/fifo
+RUN touch /x /y && chown 7:8 /x && ln -s x /l && chown -h 9:9 /l && mv /l /renamed && chown :12 /y && ln /y /z
+RUN chmod 6755 /bin/busybox && chown 1 /bin/busybox && mkdir -m 2775 /sg && chown :50 /sg && mkdir -p /sg/b && touch /sg/b/c
+RUN cd /etc && chown 0:0 fifo shadow && chown 4000000000:4000000001 passwd
+RUN mkdir -p /r/bin && cp /bin/busybox /r/bin/ && ln -s /bin/busybox /r/bin/chown && touch /r/f && chroot /r /bin/chown 70:71 /f
+RUN ! chown 1 /nowhere && ! chown 1 /x/y && ! chown -h 1 "" && chown 1:1 /proc/self/fd/0 || true
+USER app
+RUN id -u >/home/app/id && id -g >>/home/app/id && touch /home/app/f && ln -s q /home/app/ln && mkdir /home/app/d
+RUN ! chown 0 /home/app/f && ! chown :60 /home/app/f && ! chown app /x && chown app:50 /home/app/f
+USER 0:5
+RUN id -g >/g && touch /g5
+USER root
+RUN su app -s /bin/sh -c true && touch /by-root
+EOF
 
 stores_are_of_one_kind() {
 	dockerfile "$W/kind" <<-'EOF'
@@ -97,6 +116,7 @@ files_are_the_users() {
 }
 
 t "bases, copies and what commands make" copied
+t "what commands give away" given
 t "a store of the other kind is refused" stores_are_of_one_kind
 t "files of type=local belong to whoever builds" files_are_the_users
 finish
