@@ -89,6 +89,16 @@ void xb_facts_name_add(struct xb_facts_names *names, char *name)
 	names->items[names->len++] = name;
 }
 
+/* Without blanks at both ends; what else is no visible character belongs to a name. */
+static struct xb_view trim_blanks(struct xb_view text)
+{
+	while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
+		text = xb_view_sub(text, 1, text.len);
+	while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+		text.len--;
+	return text;
+}
+
 /* "#!", blanks, a program, blanks, all the rest as one argument: as Linux reads it. */
 static int read_script(struct xb_facts_reader *in, struct xb_facts *facts, struct xb_error *err)
 {
@@ -104,7 +114,7 @@ static int read_script(struct xb_facts_reader *in, struct xb_facts *facts, struc
 	rest = (struct xb_view){ line + 2, len - 2 };
 	for (const char *end = memchr(rest.data, '\n', rest.len); end != NULL; end = NULL)
 		rest.len = (size_t)(end - rest.data);
-	rest = xb_view_trim(rest);
+	rest = trim_blanks(rest);
 	while (n < rest.len && rest.data[n] != ' ' && rest.data[n] != '\t' && rest.data[n] != '\0')
 		n++;
 	program = xb_view_sub(rest, 0, n);
@@ -113,7 +123,7 @@ static int read_script(struct xb_facts_reader *in, struct xb_facts *facts, struc
 		return 0;
 	}
 	facts->interpreter = xb_view_dup(program);
-	rest = xb_view_trim(xb_view_sub(rest, n, rest.len));
+	rest = trim_blanks(xb_view_sub(rest, n, rest.len));
 	if (rest.len > 0)
 		facts->argument = xb_view_dup(rest);
 	return 0;

@@ -55,6 +55,8 @@ xb_command xb_cmd_logout;
 xb_command xb_cmd_cache;
 /** xbuild history ls|inspect|logs|rm */
 xb_command xb_cmd_history;
+/** xbuild audit IMAGE */
+xb_command xb_cmd_audit;
 /** xbuild doctor */
 xb_command xb_cmd_doctor;
 

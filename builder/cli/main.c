@@ -37,6 +37,7 @@ static const struct {
 	{ "logout", xb_cmd_logout, false, "forget it" },
 	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },
 	{ "history", xb_cmd_history, false, "the last builds: ls, inspect, logs, rm" },
+	{ "audit", xb_cmd_audit, false, "whether everything in an image is for its platform" },
 	{ "doctor", xb_cmd_doctor, false, "what works on this machine, and what would change it" },
 	{ "dump", xb_cmd_dump, false, "each stage's data as JSON: dockerfile, plan, config" },
 };

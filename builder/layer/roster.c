@@ -32,25 +32,162 @@ enum {
 
 #define NS_PER_S 1000000000
 
+/* ---- going through a tar -------------------------------------------------------------------- */
+
+struct scan {
+	uint64_t count;
+	uint64_t size; /* of all files */
+	const struct xb_roster_limits *limits;
+	int (*visit)(void *context, struct xb_roster_entry *entry, const struct xb_tar_item *item,
+		     struct xb_tar_reader *tar, struct xb_error *err);
+	void *context;
+	struct xb_str name;
+	struct xb_str link;
+};
+
+static void scan_clear(struct scan *s)
+{
+	xb_str_clear(&s->name);
+	xb_str_clear(&s->link);
+}
+
+static bool has_attributes(const struct xb_tar_item *item)
+{
+	for (size_t i = 0; i < item->xattrs.len; i++)
+		if (xb_xattr_kept(item->xattrs.items[i].name))
+			return true;
+	return false;
+}
+
+static enum xb_roster_kind kind_of(const struct xb_tar_item *item)
+{
+	switch (item->type) {
+	case XB_TAR_FILE:
+		return XB_ROSTER_FILE;
+	case XB_TAR_HARDLINK:
+		return XB_ROSTER_HARDLINK;
+	case XB_TAR_SYMLINK:
+		return XB_ROSTER_SYMLINK;
+	case XB_TAR_DIRECTORY:
+		return XB_ROSTER_DIRECTORY;
+	case XB_TAR_CHARDEV:
+	case XB_TAR_BLOCKDEV:
+	case XB_TAR_FIFO:
+		break;
+	}
+	return XB_ROSTER_NODE;
+}
+
+static int scan_plain(struct scan *s, const struct xb_tar_item *item, struct xb_tar_reader *tar,
+		      struct xb_error *err)
+{
+	struct xb_roster_entry e = {
+		.kind = kind_of(item),
+		.attributes = has_attributes(item),
+		.mode = item->mode,
+		.uid = item->uid,
+		.gid = item->gid,
+		.mtime = item->mtime,
+		.mtime_ns = item->mtime_ns,
+		.name = xb_str_view(&s->name),
+	};
+	int r = 0;
+
+	if (s->name.len == 0 && e.kind != XB_ROSTER_DIRECTORY)
+		return xb_error_set(err, -EBADMSG, "the root directory is not a directory");
+	if (item->type == XB_TAR_CHARDEV && item->device_major == 0 && item->device_minor == 0)
+		return xb_error_set(err, -EBADMSG, "a character device 0/0");
+	if (e.kind == XB_ROSTER_SYMLINK)
+		e.link = xb_view(item->link);
+	if (e.kind == XB_ROSTER_HARDLINK) {
+		r = xb_entry_clean(item->link, &s->link, err);
+		if (r == 0 && s->link.len == 0)
+			r = xb_error_set(err, -EBADMSG, "a hard link to the root directory");
+		e.link = xb_str_view(&s->link);
+	}
+	return r < 0 ? r : s->visit(s->context, &e, item, tar, err);
+}
+
+/* "a/.wh.b" is the whiteout of "a/b", "a/.wh..wh..opq" makes "a" opaque. */
+static int scan_hiding(struct scan *s, const char *hidden, struct xb_error *err)
+{
+	const char *slash = strrchr(xb_str_text(&s->name), '/');
+	size_t parent = slash != NULL ? (size_t)(slash - s->name.data) : 0;
+	struct xb_roster_entry e = { .kind = XB_ROSTER_OPAQUE };
+
+	xb_str_reset(&s->link);
+	xb_str_append_view(&s->link, xb_view_sub(xb_str_view(&s->name), 0, parent));
+	if (hidden != NULL) {
+		e.kind = XB_ROSTER_WHITEOUT;
+		xb_str_printf(&s->link, "%s%s", parent > 0 ? "/" : "", hidden);
+	}
+	e.name = xb_str_view(&s->link);
+	return s->visit(s->context, &e, NULL, NULL, err);
+}
+
+static int count(struct scan *s, const struct xb_tar_item *item, struct xb_error *err)
+{
+	if (++s->count > s->limits->max_count)
+		return xb_error_set(err, -EFBIG, "more than %llu entries",
+				    (unsigned long long)s->limits->max_count);
+	if (item->size > s->limits->max_size - s->size)
+		return xb_error_set(err, -EFBIG, "files of more than %llu MiB together",
+				    (unsigned long long)(s->limits->max_size >> 20));
+	s->size += item->size;
+	return 0;
+}
+
+static int scan_item(struct scan *s, const struct xb_tar_item *item, struct xb_tar_reader *tar,
+		     struct xb_error *err)
+{
+	const char *hidden = NULL;
+	int r = count(s, item, err);
+
+	if (r == 0)
+		r = xb_entry_clean(item->name, &s->name, err);
+	if (r == 0)
+		r = xb_entry_meaning(xb_str_text(&s->name), &hidden, err);
+	if (r < 0 || r == XB_ENTRY_FOREIGN)
+		return r < 0 ? r : 0;
+	return r == XB_ENTRY_PLAIN ? scan_plain(s, item, tar, err) : scan_hiding(s, hidden, err);
+}
+
+int xb_roster_scan(struct xb_tar_reader *tar, const struct xb_roster_limits *limits,
+		   int (*visit)(void *context, struct xb_roster_entry *entry,
+				const struct xb_tar_item *item, struct xb_tar_reader *tar,
+				struct xb_error *err),
+		   void *context, uint64_t *ret_count, struct xb_error *err)
+{
+	XB_CLEANUP(scan_clear)
+	struct scan s = {
+		.limits = limits,
+		.visit = visit,
+		.context = context,
+		.name = XB_STR_INIT(XB_STR_OWN),
+		.link = XB_STR_INIT(XB_STR_OWN),
+	};
+	struct xb_tar_item item;
+	int r = 1;
+
+	while (r >= 0 && (r = xb_tar_next(tar, &item, err)) > 0)
+		r = scan_item(&s, &item, tar, err);
+	if (r >= 0)
+		*ret_count = s.count;
+	return r < 0 ? r : 0;
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 struct writer {
 	int fd;
 	uint64_t written; /* bytes given to `fd` */
-	uint64_t count;
-	uint64_t size; /* of all files */
-	const struct xb_roster_limits *limits;
 	struct xb_str out;
-	struct xb_str name;
-	struct xb_str link;
 	struct xb_str content;
 };
 
 static void writer_clear(struct writer *w)
 {
 	xb_str_clear(&w->out);
-	xb_str_clear(&w->name);
-	xb_str_clear(&w->link);
 	xb_str_clear(&w->content);
 }
 
@@ -100,12 +237,12 @@ static int put_entry(struct writer *w, const struct xb_roster_entry *e, struct x
 	return flush(w, FLUSH_SIZE, err);
 }
 
-static bool is_kept(const struct xb_tar_item *item, const struct xb_str *name)
+static bool is_kept(const struct xb_tar_item *item, struct xb_view name)
 {
 	static const char *const kept[] = XB_ROSTER_KEPT;
 
 	for (size_t i = 0; item->size <= MAX_CONTENT && i < XB_COUNT(kept); i++)
-		if (strcmp(xb_str_text(name), kept[i]) == 0)
+		if (xb_view_is(name, kept[i]))
 			return true;
 	return false;
 }
@@ -132,107 +269,15 @@ static int gather(struct writer *w, const struct xb_tar_item *item, struct xb_ta
 	return r;
 }
 
-static bool has_attributes(const struct xb_tar_item *item)
+static int write_entry(void *context, struct xb_roster_entry *e, const struct xb_tar_item *item,
+		       struct xb_tar_reader *tar, struct xb_error *err)
 {
-	for (size_t i = 0; i < item->xattrs.len; i++)
-		if (xb_xattr_kept(item->xattrs.items[i].name))
-			return true;
-	return false;
-}
-
-static enum xb_roster_kind kind_of(const struct xb_tar_item *item)
-{
-	switch (item->type) {
-	case XB_TAR_FILE:
-		return XB_ROSTER_FILE;
-	case XB_TAR_HARDLINK:
-		return XB_ROSTER_HARDLINK;
-	case XB_TAR_SYMLINK:
-		return XB_ROSTER_SYMLINK;
-	case XB_TAR_DIRECTORY:
-		return XB_ROSTER_DIRECTORY;
-	case XB_TAR_CHARDEV:
-	case XB_TAR_BLOCKDEV:
-	case XB_TAR_FIFO:
-		break;
-	}
-	return XB_ROSTER_NODE;
-}
-
-static int put_plain(struct writer *w, const struct xb_tar_item *item, struct xb_tar_reader *tar,
-		     struct xb_error *err)
-{
-	struct xb_roster_entry e = {
-		.kind = kind_of(item),
-		.attributes = has_attributes(item),
-		.mode = item->mode,
-		.uid = item->uid,
-		.gid = item->gid,
-		.mtime = item->mtime,
-		.mtime_ns = item->mtime_ns,
-		.name = xb_str_view(&w->name),
-	};
+	struct writer *w = context;
 	int r = 0;
 
-	if (w->name.len == 0 && e.kind != XB_ROSTER_DIRECTORY)
-		return xb_error_set(err, -EBADMSG, "the root directory is not a directory");
-	if (item->type == XB_TAR_CHARDEV && item->device_major == 0 && item->device_minor == 0)
-		return xb_error_set(err, -EBADMSG, "a character device 0/0");
-	if (e.kind == XB_ROSTER_SYMLINK)
-		e.link = xb_view(item->link);
-	if (e.kind == XB_ROSTER_HARDLINK) {
-		r = xb_entry_clean(item->link, &w->link, err);
-		if (r == 0 && w->link.len == 0)
-			r = xb_error_set(err, -EBADMSG, "a hard link to the root directory");
-		e.link = xb_str_view(&w->link);
-	}
-	if (r == 0 && e.kind == XB_ROSTER_FILE && is_kept(item, &w->name))
-		r = gather(w, item, tar, &e, err);
-	return r < 0 ? r : put_entry(w, &e, err);
-}
-
-/* "a/.wh.b" is the whiteout of "a/b", "a/.wh..wh..opq" makes "a" opaque. */
-static int put_hiding(struct writer *w, const char *hidden, struct xb_error *err)
-{
-	const char *slash = strrchr(xb_str_text(&w->name), '/');
-	size_t parent = slash != NULL ? (size_t)(slash - w->name.data) : 0;
-	struct xb_roster_entry e = { .kind = XB_ROSTER_OPAQUE };
-
-	xb_str_reset(&w->link);
-	xb_str_append_view(&w->link, xb_view_sub(xb_str_view(&w->name), 0, parent));
-	if (hidden != NULL) {
-		e.kind = XB_ROSTER_WHITEOUT;
-		xb_str_printf(&w->link, "%s%s", parent > 0 ? "/" : "", hidden);
-	}
-	e.name = xb_str_view(&w->link);
-	return put_entry(w, &e, err);
-}
-
-static int count(struct writer *w, const struct xb_tar_item *item, struct xb_error *err)
-{
-	if (++w->count > w->limits->max_count)
-		return xb_error_set(err, -EFBIG, "more than %llu entries",
-				    (unsigned long long)w->limits->max_count);
-	if (item->size > w->limits->max_size - w->size)
-		return xb_error_set(err, -EFBIG, "files of more than %llu MiB together",
-				    (unsigned long long)(w->limits->max_size >> 20));
-	w->size += item->size;
-	return 0;
-}
-
-static int put_item(struct writer *w, const struct xb_tar_item *item, struct xb_tar_reader *tar,
-		    struct xb_error *err)
-{
-	const char *hidden = NULL;
-	int r = count(w, item, err);
-
-	if (r == 0)
-		r = xb_entry_clean(item->name, &w->name, err);
-	if (r == 0)
-		r = xb_entry_meaning(xb_str_text(&w->name), &hidden, err);
-	if (r < 0 || r == XB_ENTRY_FOREIGN)
-		return r < 0 ? r : 0;
-	return r == XB_ENTRY_PLAIN ? put_plain(w, item, tar, err) : put_hiding(w, hidden, err);
+	if (e->kind == XB_ROSTER_FILE && is_kept(item, e->name))
+		r = gather(w, item, tar, e, err);
+	return r < 0 ? r : put_entry(w, e, err);
 }
 
 int xb_roster_write(struct xb_tar_reader *tar, const struct xb_roster_limits *limits, int fd,
@@ -241,23 +286,14 @@ int xb_roster_write(struct xb_tar_reader *tar, const struct xb_roster_limits *li
 	XB_CLEANUP(writer_clear)
 	struct writer w = {
 		.fd = fd,
-		.limits = limits,
 		.out = XB_STR_INIT(XB_STR_OWN),
-		.name = XB_STR_INIT(XB_STR_OWN),
-		.link = XB_STR_INIT(XB_STR_OWN),
 		.content = XB_STR_INIT(XB_STR_OWN),
 	};
-	struct xb_tar_item item;
-	int r = 1;
+	int r;
 
 	xb_str_puts(&w.out, MAGIC);
-	while (r >= 0 && (r = xb_tar_next(tar, &item, err)) > 0)
-		r = put_item(&w, &item, tar, err);
-	if (r >= 0)
-		r = flush(&w, 0, err);
-	if (r >= 0)
-		*ret_count = w.count;
-	return r < 0 ? r : 0;
+	r = xb_roster_scan(tar, limits, write_entry, &w, ret_count, err);
+	return r < 0 ? r : flush(&w, 0, err);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -286,7 +322,7 @@ static struct xb_view take(struct xb_view *rest, size_t len)
 }
 
 /* No "..", no empty components, no NUL, none too long for a file system. */
-static bool is_clean(struct xb_view name)
+bool xb_roster_is_clean(struct xb_view name)
 {
 	struct xb_view piece;
 
@@ -306,7 +342,7 @@ static bool is_sound(const struct xb_roster_entry *e)
 {
 	bool unnamed = e->kind == XB_ROSTER_DIRECTORY || e->kind == XB_ROSTER_OPAQUE;
 
-	if (!is_clean(e->name) || (e->name.len == 0 && !unnamed) || e->mode > 07777 ||
+	if (!xb_roster_is_clean(e->name) || (e->name.len == 0 && !unnamed) || e->mode > 07777 ||
 	    e->mtime_ns >= NS_PER_S || e->uid == UINT32_MAX || e->gid == UINT32_MAX)
 		return false;
 	if (e->content.len > 0 && !e->has_content)
@@ -317,7 +353,7 @@ static bool is_sound(const struct xb_roster_entry *e)
 	case XB_ROSTER_SYMLINK:
 		return xb_view_find(e->link, '\0') < 0 && !e->has_content;
 	case XB_ROSTER_HARDLINK:
-		return e->link.len > 0 && is_clean(e->link) && !e->has_content;
+		return e->link.len > 0 && xb_roster_is_clean(e->link) && !e->has_content;
 	case XB_ROSTER_DIRECTORY:
 	case XB_ROSTER_NODE:
 	case XB_ROSTER_WHITEOUT:

@@ -58,6 +58,21 @@ struct xb_roster_limits {
 };
 
 /**
+ * Go through a layer's tar and tell of each entry: of whiteouts and opaque directories, too, and of
+ * all but those that belong to other file systems. `entry` has no content; of what is no whiteout
+ * `item` and `tar` are where it came from, and xb_tar_data() gives a file's data; else they are
+ * NULL. Returns what the visitor returned if that is negative, or as xb_roster_write().
+ */
+int xb_roster_scan(struct xb_tar_reader *tar, const struct xb_roster_limits *limits,
+		   int (*visit)(void *context, struct xb_roster_entry *entry,
+				const struct xb_tar_item *item, struct xb_tar_reader *tar,
+				struct xb_error *err),
+		   void *context, uint64_t *ret_count, struct xb_error *err);
+
+/** Whether a name is as xb_roster_next() gives them: relative, no ".", "..", "" or NUL in it. */
+bool xb_roster_is_clean(struct xb_view name);
+
+/**
  * Write the roster of a layer's tar to the regular file `fd`, from its position on. `ret_count`
  * gets the number of entries.
  * Errors: -EBADMSG for what no honest layer has, as far as that shows without the layers below;

@@ -117,6 +117,7 @@ struct descriptors {
 	int blob;
 	int dest;   /* -1: none */
 	int growth; /* likewise */
+	int scratch;
 };
 
 static int spawn(const struct xb_wire_request *request, const struct descriptors *given,
@@ -124,7 +125,7 @@ static int spawn(const struct xb_wire_request *request, const struct descriptors
 {
 	char name[] = XB_UNPACK_NAME, *argv[] = { name, NULL }, *envp[] = { NULL };
 	xb_auto_fd int request_fd = write_request(request, err);
-	struct xb_proc_fd fds[5] = {
+	struct xb_proc_fd fds[6] = {
 		{ request_fd, XB_WIRE_REQUEST },
 		{ given->blob, XB_WIRE_BLOB },
 		{ to_parent, XB_WIRE_ANSWER },
@@ -143,6 +144,8 @@ static int spawn(const struct xb_wire_request *request, const struct descriptors
 		fds[spec.fd_count++] = (struct xb_proc_fd){ given->dest, XB_WIRE_DEST };
 	if (given->growth >= 0)
 		fds[spec.fd_count++] = (struct xb_proc_fd){ given->growth, XB_WIRE_GROWTH };
+	if (given->scratch >= 0)
+		fds[spec.fd_count++] = (struct xb_proc_fd){ given->scratch, XB_WIRE_SCRATCH };
 	return xb_proc_spawn(&spec, child, err);
 }
 
@@ -201,15 +204,22 @@ static int conclude(struct xb_unpack_job *job, struct xb_unpack_report *report,
 	return answer.code;
 }
 
-/* Have a request carried out; returns the answer's code. */
+/* Have a request carried out with these; returns the answer's code. */
+static int run_with(const struct xb_wire_request *request, const struct descriptors *given,
+		    struct xb_unpack_report *report, struct xb_error *err)
+{
+	XB_CLEANUP(job_clear) struct xb_unpack_job job = JOB_NONE;
+	int r = start(request, given, &job, err);
+
+	return r < 0 ? r : conclude(&job, report, err);
+}
+
 static int run(const struct xb_wire_request *request, int blob_fd, int dest_fd,
 	       struct xb_unpack_report *report, struct xb_error *err)
 {
-	XB_CLEANUP(job_clear) struct xb_unpack_job job = JOB_NONE;
-	const struct descriptors given = { blob_fd, dest_fd, -1 };
-	int r = start(request, &given, &job, err);
+	const struct descriptors given = { blob_fd, dest_fd, -1, -1 };
 
-	return r < 0 ? r : conclude(&job, report, err);
+	return run_with(request, &given, report, err);
 }
 
 static int coding_of(const char *media_type, enum xb_coding *ret, struct xb_error *err)
@@ -245,19 +255,26 @@ static int make_request(enum xb_wire_task task, const struct xb_unpack_layer *la
 	return coding_of(layer->media_type, &ret->coding, err);
 }
 
+static int check_size(int blob_fd, const struct xb_unpack_layer *layer, struct xb_error *err)
+{
+	uint64_t size = 0;
+	int r = check_blob(blob_fd, &size, err);
+
+	return r < 0 || size == layer->size
+		       ? r
+		       : xb_error_set(err, -EBADMSG, "the blob has %llu bytes and not %llu",
+				      (unsigned long long)size, (unsigned long long)layer->size);
+}
+
 static int run_layer(enum xb_wire_task task, int blob_fd, const struct xb_unpack_layer *layer,
 		     int dest_fd, const struct xb_unpack_limits *limits,
 		     struct xb_unpack_report *report, struct xb_error *err)
 {
 	struct xb_wire_request request;
-	uint64_t size = 0;
 	int r = make_request(task, layer, limits, &request, err);
 
 	if (r >= 0)
-		r = check_blob(blob_fd, &size, err);
-	if (r >= 0 && size != layer->size)
-		r = xb_error_set(err, -EBADMSG, "the blob has %llu bytes and not %llu",
-				 (unsigned long long)size, (unsigned long long)layer->size);
+		r = check_size(blob_fd, layer, err);
 	if (r >= 0)
 		r = run(&request, blob_fd, dest_fd, report, err);
 	if (r >= 0)
@@ -302,7 +319,7 @@ static int start_growing(const struct xb_wire_request *request, int blob_fd, int
 		return xb_error_errno(err, -errno, "making a pair of sockets");
 	job->growth = ends[0];
 	xb_auto_fd int to_child = ends[1];
-	const struct descriptors given = { blob_fd, dest_fd, to_child };
+	const struct descriptors given = { blob_fd, dest_fd, to_child, -1 };
 
 	return start(request, &given, job, err);
 }
@@ -395,6 +412,24 @@ int xb_layer_list(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
 		  const struct xb_unpack_limits *limits, struct xb_error *err)
 {
 	return run_layer(XB_WIRE_LIST, blob_fd, layer, out_fd, limits, NULL, err);
+}
+
+int xb_layer_survey(int blob_fd, const struct xb_unpack_layer *layer, bool digests, int scratch_fd,
+		    int out_fd, const struct xb_unpack_limits *limits, struct xb_error *err)
+{
+	const struct descriptors given = { blob_fd, out_fd, -1, scratch_fd };
+	struct xb_wire_request request;
+	int r = make_request(XB_WIRE_SURVEY, layer, limits, &request, err);
+
+	request.digests = digests;
+	if (r >= 0)
+		r = check_size(blob_fd, layer, err);
+	if (r >= 0)
+		r = run_with(&request, &given, NULL, err);
+	if (r >= 0)
+		return 0;
+	xb_error_fault(err, XB_FAULT_STORE);
+	return r;
 }
 
 int xb_archive_is(int fd, struct xb_error *err)

@@ -140,6 +140,15 @@ int xb_layer_decode(int blob_fd, const struct xb_unpack_layer *layer, int out_fd
 int xb_layer_list(int blob_fd, const struct xb_unpack_layer *layer, int out_fd,
 		  const struct xb_unpack_limits *limits, struct xb_error *err);
 
+/**
+ * Write the survey of a layer (builder/layer/survey.h) to the regular file `out_fd`, from its
+ * position on, with the digests of files if they are wanted. `scratch_fd` is another regular file,
+ * open for reading and writing, whose contents are nobody's. `limits` (may be NULL) and errors as
+ * for xb_layer_list().
+ */
+int xb_layer_survey(int blob_fd, const struct xb_unpack_layer *layer, bool digests, int scratch_fd,
+		    int out_fd, const struct xb_unpack_limits *limits, struct xb_error *err);
+
 /** How ADD extracts an archive. */
 struct xb_archive_options {
 	int64_t uid;   /**< owner of all entries and created parents, or -1: as in the archive */

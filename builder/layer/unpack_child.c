@@ -15,6 +15,7 @@
 #include "builder/layer/apply.h"
 #include "builder/layer/hidden.h"
 #include "builder/layer/roster.h"
+#include "builder/layer/survey.h"
 #include "builder/layer/tarread.h"
 
 /* Blob, result and destination, a parent, a file, and room for walks. */
@@ -132,6 +133,30 @@ static int serve_list(const struct xb_wire_request *request, int blob_fd, int de
 	return r;
 }
 
+static int serve_survey(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+			struct xb_wire_answer *answer, struct xb_error *err)
+{
+	const struct xb_roster_limits limits = {
+		.max_size = request->max_size,
+		.max_count = request->max_count,
+	};
+	xb_auto_decoder struct xb_decoder *decoder = NULL;
+	xb_auto_tar_reader struct xb_tar_reader *tar = NULL;
+	int r = new_decoder(request, blob_fd, &decoder, err);
+
+	if (r < 0)
+		return r;
+	tar = xb_tar_reader_new(
+		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
+	r = xb_survey_write(tar, &limits, request->digests != 0, XB_WIRE_SCRATCH, dest_fd,
+			    &answer->entries, err);
+	if (r >= 0)
+		r = xb_decoder_drain(decoder, err);
+	if (r >= 0)
+		answer->tar_size = xb_decoder_size(decoder);
+	return r;
+}
+
 static int serve_hide(int names_fd, int dest_fd, struct xb_error *err)
 {
 	xb_auto_str struct xb_str names = XB_STR_INIT(XB_MAX_HIDDEN);
@@ -151,6 +176,8 @@ int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest
 		answer->code = serve_hide(blob_fd, dest_fd, err);
 	else if (request->task == XB_WIRE_LIST)
 		answer->code = serve_list(request, blob_fd, dest_fd, answer, err);
+	else if (request->task == XB_WIRE_SURVEY)
+		answer->code = serve_survey(request, blob_fd, dest_fd, answer, err);
 	else
 		answer->code = serve_tree(request, blob_fd, dest_fd, answer, err);
 	return answer->code;
@@ -170,7 +197,8 @@ static int read_request(struct xb_wire_request *request, struct xb_error *err)
 /* Whether the destination is a directory to write in. */
 static bool is_tree(enum xb_wire_task task)
 {
-	return task != XB_WIRE_IS_ARCHIVE && task != XB_WIRE_DECODE && task != XB_WIRE_LIST;
+	return task != XB_WIRE_IS_ARCHIVE && task != XB_WIRE_DECODE && task != XB_WIRE_LIST &&
+	       task != XB_WIRE_SURVEY;
 }
 
 static int confine(const struct xb_wire_request *request, struct xb_error *err)

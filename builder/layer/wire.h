@@ -22,6 +22,8 @@ enum xb_wire_fd {
 	XB_WIRE_DEST = 5, /**< not there for XB_WIRE_IS_ARCHIVE */
 	XB_WIRE_ANSWER = 6,
 	XB_WIRE_GROWTH = 7, /**< only for a blob that grows */
+	XB_WIRE_SCRATCH =
+		8, /**< only for XB_WIRE_SURVEY: a file for what is too large for memory */
 };
 
 /** What the child is to do. */
@@ -32,6 +34,7 @@ enum xb_wire_task {
 	XB_WIRE_IS_ARCHIVE, /**< tell whether it is a tar: answer code 1 or 0 */
 	XB_WIRE_DECODE,	    /**< write what a blob was made of; the destination is a file */
 	XB_WIRE_LIST,	    /**< write the roster of a layer; the destination is a file */
+	XB_WIRE_SURVEY,	    /**< write the survey of a layer; the destination is a file */
 	XB_WIRE_HIDE,	    /**< remove names, which the blob has: builder/layer/hidden.h */
 };
 
@@ -44,9 +47,10 @@ struct xb_wire_request {
 	struct xb_digest content; /**< of the tar, or empty */
 	uint64_t max_size;
 	uint64_t max_count;
-	uint64_t memory; /**< 0: no limit */
-	uint32_t grows;	 /**< 1: the blob is still being written, see struct xb_decode_options */
-	uint32_t alone;	 /**< 1: the layers below are not there, see struct xb_apply_options */
+	uint64_t memory;  /**< 0: no limit */
+	uint32_t grows;	  /**< 1: the blob is still being written, see struct xb_decode_options */
+	uint32_t digests; /**< 1: a survey has the digests of files */
+	uint32_t alone;	  /**< 1: the layers below are not there, see struct xb_apply_options */
 	int64_t uid;
 	int64_t gid;
 };
