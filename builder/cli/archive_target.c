@@ -96,10 +96,10 @@ static int list_docker(const struct xb_named_image *to, struct xb_place *from,
 
 /* On the disk before it takes the place of what was there, which may be all that there is. */
 static int write_file(const char *path, const struct xb_export *files, struct xb_place *from,
-		      struct xb_error *err)
+		      const atomic_bool *cancelled, struct xb_error *err)
 {
 	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
-	int r = xb_output_file_open(&file, path, err);
+	int r = xb_output_file_open(&file, path, cancelled, err);
 
 	if (r == 0)
 		r = xb_archive_write(files, from, file.fd, err);
@@ -109,7 +109,8 @@ static int write_file(const char *path, const struct xb_export *files, struct xb
 }
 
 int xb_archive_target_write(const struct xb_named_image *to, struct xb_place *from,
-			    const struct xb_descriptor *root, struct xb_error *err)
+			    const struct xb_descriptor *root, const atomic_bool *cancelled,
+			    struct xb_error *err)
 {
 	xb_auto_medley struct xb_medley *medley = xb_medley_new(to->path);
 	xb_auto_export struct xb_export files = { 0 };
@@ -117,6 +118,7 @@ int xb_archive_target_write(const struct xb_named_image *to, struct xb_place *fr
 			   : list_oci(to, from, root, medley, &files, err);
 
 	if (r == 0)
-		r = write_file(to->path, &files, to->docker ? from : xb_medley_place(medley), err);
+		r = write_file(to->path, &files, to->docker ? from : xb_medley_place(medley),
+			       cancelled, err);
 	return r < 0 ? xb_error_wrap(err, r, "%s", to->name) : 0;
 }

@@ -88,6 +88,7 @@ static void tool_clear(struct xb_manifest_tool *tool)
 	xb_strv_clear(&tool->operands);
 	xb_registries_clear(&tool->registries);
 	xb_store_free(tool->store);
+	xb_stop_free(tool->stop);
 }
 
 int xb_manifest_tool_open(struct xb_manifest_tool *tool, const char *name, enum xb_named_use use,
@@ -113,7 +114,7 @@ static int write_archive(const struct xb_named_image *to, struct xb_tag_moves *m
 
 	if (r == 0)
 		r = xb_publish_check(moves, options, err);
-	return r < 0 ? r : xb_archive_target_write(to, from, root, err);
+	return r < 0 ? r : xb_archive_target_write(to, from, root, options->copy.cancelled, err);
 }
 
 int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_named_image *to,
@@ -126,6 +127,7 @@ int xb_manifest_tool_publish(const struct xb_manifest_tool *tool, struct xb_name
 	int r;
 
 	options.allow_drop |= tool->options.allow_drop;
+	options.copy.cancelled = xb_stop_flag(tool->stop);
 	xb_tag_moves_add(&moves, to->place, to->name, to->tag);
 	if (tool->options.dry_run)
 		r = xb_publish_look(&moves, from, root, err);
@@ -184,6 +186,7 @@ static int run_tool(const struct xb_invocation *invocation, size_t which, struct
 		return xb_error_usage(err, tools[which].synopsis, "wrong number of operands");
 	root = tool.options.root != NULL ? tool.options.root : invocation->default_root;
 	tool.registries.cancel_fd = invocation->stop_fd;
+	tool.stop = xb_stop_new(invocation->stop_fd);
 	if (r == 0)
 		r = xb_registries_init(&tool.registries, &tool.options.registries, err);
 	if (r == 0)

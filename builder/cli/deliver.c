@@ -15,6 +15,7 @@
 #include "builder/cache/supply.h"
 #include "builder/cli/leg_result.h"
 #include "builder/cli/report.h"
+#include "builder/cli/stop.h"
 #include "builder/cli/transfers.h"
 #include "builder/context/memory.h"
 #include "builder/solve/assemble.h"
@@ -31,8 +32,9 @@ struct delivery {
 	struct xb_plan plan; /* without targets that failed */
 	struct xb_plan_target *targets;
 	struct xb_forms forms;
-	struct xb_assembled *images; /* by form, then by output */
-	struct xb_catalog steps;     /* records that go into the images */
+	struct xb_assembled *images;  /* by form, then by output */
+	struct xb_catalog steps;      /* records that go into the images */
+	const atomic_bool *cancelled; /* of what this thread does by itself */
 };
 
 static void delivery_clear(struct delivery *d)
@@ -79,11 +81,13 @@ bool xb_deliver_keeps(const struct xb_build_request *request)
 
 /* Write a small file of the user's, whole or not at all; what is a device or a pipe is written to.
  */
-static int write_file(const char *path, struct xb_view text, struct xb_error *err)
+static int write_file(const struct delivery *d, const char *path, struct xb_view text,
+		      struct xb_error *err)
 {
 	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
 	/* no option for notes means standard output by a dash */
-	int r = xb_output_file_open(&file, strcmp(path, "-") == 0 ? "./-" : path, err);
+	const char *dest = strcmp(path, "-") == 0 ? "./-" : path;
+	int r = xb_output_file_open(&file, dest, d->cancelled, err);
 
 	if (r == 0)
 		r = xb_write_all(file.fd, text.data, text.len, err);
@@ -93,9 +97,10 @@ static int write_file(const char *path, struct xb_view text, struct xb_error *er
 }
 
 /* `image` NULL: there is none to tell of. */
-static int write_metadata(const struct xb_build_request *request, const struct xb_assembled *image,
+static int write_metadata(const struct delivery *d, const struct xb_assembled *image,
 			  struct xb_error *err)
 {
+	const struct xb_build_request *request = d->request;
 	xb_auto_json json_t *object = json_object();
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
 	int r;
@@ -111,7 +116,7 @@ static int write_metadata(const struct xb_build_request *request, const struct x
 		xb_json_set_string(object, "image.name", names);
 	}
 	r = xb_json_write_pretty(object, &text, err);
-	return r < 0 ? r : write_file(request->options.metadata_file, xb_str_view(&text), err);
+	return r < 0 ? r : write_file(d, request->options.metadata_file, xb_str_view(&text), err);
 }
 
 static int assemble_one(const struct delivery *d, const struct xb_results *results,
@@ -186,9 +191,9 @@ static int write_notes(struct delivery *d, struct xb_error *err)
 	int r = 0;
 
 	if (options->metadata_file != NULL)
-		r = write_metadata(d->request, image, err);
+		r = write_metadata(d, image, err);
 	if (r == 0 && options->iid_file != NULL && image != NULL)
-		r = write_file(options->iid_file, xb_view(image->root.digest.text), err);
+		r = write_file(d, options->iid_file, xb_view(image->root.digest.text), err);
 	return r;
 }
 
@@ -206,7 +211,7 @@ static int write_leg(struct delivery *d, struct xb_error *err)
 	for (size_t i = 0; i < request->outputs.len; i++)
 		images[i] = image_of(d, i);
 	r = xb_leg_describe(request, images, &text, err);
-	return r < 0 ? r : write_file(request->options.result, xb_str_view(&text), err);
+	return r < 0 ? r : write_file(d, request->options.result, xb_str_view(&text), err);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------- */
@@ -394,6 +399,7 @@ static int push(struct delivery *d, size_t index, const struct xb_registry_opene
 		.plan = &d->plan,
 		.assembled = image_of(d, index),
 		.names = &request->options.names,
+		.cancelled = d->cancelled,
 	};
 	const struct xb_output_push how = {
 		.opener = opener,
@@ -430,6 +436,19 @@ static int push_outputs(struct delivery *d, struct xb_registries *registries, st
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
+/* What is done when all outputs are written, in the caller's thread. */
+static int publish(struct delivery *d, struct xb_registries *registries, struct xb_error *err)
+{
+	xb_auto_stop struct xb_stop *stop = xb_stop_new(d->request->stop_fd);
+	int r;
+
+	d->cancelled = xb_stop_flag(stop);
+	r = push_outputs(d, registries, err);
+	if (r == 0)
+		r = write_notes(d, err);
+	return r == 0 ? write_leg(d, err) : r;
+}
+
 int xb_deliver(struct xb_build_request *request, const struct xb_results *results, bool own_files,
 	       struct xb_digest *ret, struct xb_strv *ret_kept, struct xb_error *err)
 {
@@ -448,11 +467,7 @@ int xb_deliver(struct xb_build_request *request, const struct xb_results *result
 	if (r == 0)
 		r = write_outputs(&d, results, own_files, ret_kept, err);
 	if (r == 0)
-		r = push_outputs(&d, &request->registries, err);
-	if (r == 0)
-		r = write_notes(&d, err);
-	if (r == 0)
-		r = write_leg(&d, err);
+		r = publish(&d, &request->registries, err);
 	if (r == 0 && d.forms.len > 0)
 		*ret = first_image(&d)->root.digest;
 	return r;

@@ -10,6 +10,7 @@
 #include "builder/cache/store.h"
 #include "builder/cli/image.h"
 #include "builder/cli/registries.h"
+#include "builder/cli/stop.h"
 #include "manifest/publish.h"
 
 /** All options of all tools; each tool's table fills in its own. */
@@ -35,6 +36,7 @@ struct xb_manifest_tool {
 	struct xb_strv operands;
 	struct xb_registries registries;
 	struct xb_store *store;
+	struct xb_stop *stop;
 };
 
 /** Open an image that a command line names; `ret` must not move. Errors: as xb_named_image_open().

@@ -164,7 +164,7 @@ static int write_members(const struct xb_layout *layout, const struct xb_export 
 		members[i].fd = -1;
 	r = open_members(source, layout, files, members, err);
 	if (r == 0)
-		r = xb_output_file_open(&sink, dest, err);
+		r = xb_output_file_open(&sink, dest, source->cancelled, err);
 	if (r == 0)
 		r = xb_output_file_reserve(&sink, size_of(files), err);
 	if (r == 0)

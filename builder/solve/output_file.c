@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "builder/solve/output_kept.h"
+
+/* How often a pipe is looked at that has no reader, ms. */
+#define READER_MS 20
 
 void xb_output_file_clear(struct xb_output_file *file)
 {
@@ -37,12 +41,32 @@ static int open_beside(struct xb_output_file *file)
 	return file->fd < 0 ? -errno : 0;
 }
 
-/* Whether there is something that a file cannot take the place of. */
-static bool is_special(const char *dest)
+/* The kind of what a file cannot take the place of; 0: there is no such thing. */
+static mode_t special_kind(const char *dest)
 {
 	struct stat st;
 
-	return stat(dest, &st) == 0 && !S_ISREG(st.st_mode);
+	return stat(dest, &st) == 0 && !S_ISREG(st.st_mode) ? st.st_mode & S_IFMT : 0;
+}
+
+/* Opened like any other file it would keep this thread until somebody reads: no signal ends that,
+ * and nothing tells that a reader has come. */
+static int open_pipe(struct xb_output_file *file, const char *dest, const atomic_bool *cancelled,
+		     struct xb_error *err)
+{
+	int r = 0;
+
+	while (r == 0) {
+		file->fd = open(dest, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (file->fd >= 0 || errno != ENXIO)
+			break;
+		(void)poll(NULL, 0, READER_MS);
+		r = xb_output_cancelled(cancelled, err);
+	}
+	if (r < 0)
+		return r;
+	/* a pipe that is full waits for its reader */
+	return file->fd < 0 || fcntl(file->fd, F_SETFL, 0) < 0 ? -errno : 0;
 }
 
 static int open_new(struct xb_output_file *file, const char *dest)
@@ -54,18 +78,24 @@ static int open_new(struct xb_output_file *file, const char *dest)
 	return open_beside(file);
 }
 
-int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err)
+int xb_output_file_open(struct xb_output_file *file, const char *dest, const atomic_bool *cancelled,
+			struct xb_error *err)
 {
+	mode_t kind = special_kind(dest);
 	int r = 0;
 
 	if (strcmp(dest, "-") == 0)
 		file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	else if (is_special(dest))
+	else if (S_ISFIFO(kind))
+		r = open_pipe(file, dest, cancelled, err);
+	else if (kind != 0)
 		file->fd = open(dest, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	else
 		r = open_new(file, dest);
 	if (r == 0 && file->fd < 0)
 		r = -errno;
+	if (r == -ECANCELED)
+		return xb_error_wrap(err, r, "waiting for a reader of %s", dest);
 	return r < 0 ? xb_error_errno(err, r, "creating %s", dest) : 0;
 }
 

@@ -23,9 +23,11 @@ struct xb_output_file {
 /**
  * Begin to write `dest`, "-" for standard output. A link stays, and its file is replaced. What is
  * neither a file nor a link to one is opened and written to, as a shell's ">" would do it: a named
- * pipe waits for its reader. Errors: those of creating, -EISDIR.
+ * pipe waits for its reader, until `*cancelled` (NULL: never) is set. Errors: those of creating,
+ * -EISDIR, -ECANCELED (fault interrupted).
  */
-int xb_output_file_open(struct xb_output_file *file, const char *dest, struct xb_error *err);
+int xb_output_file_open(struct xb_output_file *file, const char *dest, const atomic_bool *cancelled,
+			struct xb_error *err);
 /**
  * Set room for `size` bytes aside, as far as the file system can: -ENOSPC and such before anything
  * is written. A file that has its room is not flushed by the rename that gives it its name (ext4

@@ -203,7 +203,7 @@ int xb_output_write_tar(const struct xb_output *output, const struct xb_output_s
 	int r = open_targets(output, source, &trees, err);
 
 	if (r == 0)
-		r = xb_output_file_open(&sink, output->dest, err);
+		r = xb_output_file_open(&sink, output->dest, source->cancelled, err);
 	if (r == 0)
 		r = xb_tree_pack(trees.items, trees.len, &options, sink.fd, &info, err);
 	if (r == 0)

@@ -161,12 +161,40 @@ while_writing() {
 	done
 }
 
+over() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+
+# A named pipe that nobody reads is waited for: by outputs, and by files that tell of them.
+while_nobody_reads() {
+	dockerfile "$W/piped" <<-'EOF'
+		FROM scratch
+		COPY Dockerfile /
+	EOF
+	mkfifo "$W/pipe"
+	for out in "-o type=tar,dest=$W/pipe" "-o type=oci,dest=$W/pipe" "-o type=oci,dest=$W/pipe.tar --metadata-file $W/pipe" \
+		"-o type=oci,dest=$W/pipe.tar --iidfile $W/pipe"; do
+		# shellcheck disable=SC2086 # several words
+		"$XBUILD" build --root "$STORE" -q --platform linux/amd64 $out "$W/piped" &
+		waiting=$!
+		soon heeds $waiting
+		# until it waits; a machine that needs longer finds less
+		sleep 0.3
+		[ -e "/proc/$waiting" ] || fail "$out: it did not wait"
+		kill -TERM $waiting
+		soon over $waiting
+		status=0
+		wait $waiting || status=$?
+		same "$status" 130 "$out: exit status"
+		[ -p "$W/pipe" ] || fail "the pipe is gone"
+	done
+}
+
 t "Ctrl-C: exit 130, nothing left" interrupted
 t "Ctrl-C within xbuild run on a terminal is the program's" on_a_terminal
 t "SIGTERM: the same" terminated
 t "Ctrl-C in an emulated step" emulated
 t "Ctrl-C while a layer is packed" while_packing
 t "Ctrl-C while an output is written" while_writing
+t "Ctrl-C while nobody reads a pipe" while_nobody_reads
 t "kill -9: no process, no mount; the store stays usable" killed
 t "the next build works" twice
 t "stopped at random moments" root_storm

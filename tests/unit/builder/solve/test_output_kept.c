@@ -45,7 +45,7 @@ static void write_it(const char *dest)
 {
 	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
 
-	assert_int_equal(xb_output_file_open(&file, dest, NULL), 0);
+	assert_int_equal(xb_output_file_open(&file, dest, NULL, NULL), 0);
 	assert_int_equal(xb_write_all(file.fd, "0123456789", 10, NULL), 0);
 	assert_int_equal(xb_output_file_done(&file, NULL), 0);
 	xb_output_remember(memory, dest, file.fd, &content);
