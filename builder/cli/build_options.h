@@ -56,6 +56,8 @@ struct xb_build_options {
 	const char *result;
 	const char *revision;
 	const char *smoke_timeout;
+	const char *audit;
+	const char *audit_allow;
 	bool check;
 	bool no_cache;
 	bool no_index_labels;

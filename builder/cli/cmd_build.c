@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/proc.h"
+#include "builder/cli/audit_build.h"
 #include "builder/cli/call.h"
 #include "builder/cli/check.h"
 #include "builder/cli/deliver.h"
@@ -196,6 +197,8 @@ int xb_cmd_build(const struct xb_invocation *invocation, struct xb_error *err)
 		return print_help();
 	if (r == 0)
 		r = xb_smoke_check(&request, err);
+	if (r == 0)
+		r = xb_audit_build_check(&request, err);
 	if (r == 0 && !request.options.quiet)
 		r = xb_progress_mode(request.options.progress, &mode, err);
 	if (r == 0)

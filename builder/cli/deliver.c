@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "builder/cache/supply.h"
+#include "builder/cli/audit_build.h"
 #include "builder/cli/leg_result.h"
 #include "builder/cli/report.h"
 #include "builder/cli/stop.h"
@@ -464,6 +465,8 @@ int xb_deliver(struct xb_build_request *request, const struct xb_results *result
 	r = xb_caches_inline(&request->caches, request->store, &d.plan, results, &d.steps, err);
 	if (r == 0)
 		r = assemble(&d, results, err);
+	if (r == 0)
+		r = xb_audit_build(request, d.forms.len > 0 ? &first_image(&d)->root : NULL, err);
 	if (r == 0)
 		r = write_outputs(&d, results, own_files, ret_kept, err);
 	if (r == 0)

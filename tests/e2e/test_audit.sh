@@ -249,6 +249,39 @@ allowed() {
 	exits 2 "$XBUILD" audit --root "$STORE"
 }
 
+in_builds() {
+	[ "$(uname -m)" = x86_64 ] || skip "made for x86_64" x86_64
+	image plain 'rm opt/lib/*' <<-'EOF'
+		FROM scratch
+		COPY root /
+	EOF
+	exits 7 "$XBUILD" build -q --root "$STORE" --platform linux/amd64 --audit=error -t never:1 \
+		-o type=oci,dest="$W/never.tar" plain
+	says 'library-missing' '/usr/bin/program' 'it needs libown.so.1' '.xbuild-audit'
+	[ ! -e "$W/never.tar" ] || fail "an output was written"
+	"$XBUILD" images --root "$STORE" | grep never && fail "a tag was set"
+	"$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t plain:2 --audit=warn plain 2>"$W/err"
+	says 'library-missing'
+	"$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t plain:2 plain 2>"$W/err"
+	[ ! -s "$W/err" ] || fail "nobody asked for it: $(cat "$W/err")"
+	printf '/usr/bin/program library-missing it is mounted\n' >plain/.xbuild-audit
+	"$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t plain:2 --audit=error plain 2>"$W/err"
+	printf '/other * no\n' >allow
+	exits 7 "$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t plain:2 --audit=error --audit-allow allow plain
+	# an image that was clean stays so; another one is looked at
+	image clean : <<-'EOF'
+		FROM scratch
+		COPY root /
+	EOF
+	for again in 1 2; do
+		"$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t clean:2 --audit=error clean 2>"$W/err"
+		[ ! -s "$W/err" ] || fail "$again: $(cat "$W/err")"
+	done
+	rm clean/root/opt/lib/*
+	exits 7 "$XBUILD" build -q --root "$STORE" --platform linux/amd64 -t clean:2 --audit=error clean
+	exits 2 "$XBUILD" build -q --root "$STORE" -t clean:2 --audit=maybe clean
+}
+
 t "an image in which everything finds what it needs has no findings" as_it_should_be
 t "missing linkers, libraries and versions of symbols are named" missing
 t "libraries are found where the linker looks" places
@@ -256,4 +289,5 @@ t "scripts whose interpreter is not there, or ends with a carriage return" scrip
 t "what the image is to start is there, and its user may start it" commands
 t "a program of another platform is named with both, wherever the image is" other_machine
 t "what is allowed is no error, and has a reason" allowed
+t "a build whose result the audit refuses publishes nothing" in_builds
 finish
