@@ -60,17 +60,16 @@ static int send_failure(const struct xb_error *err)
 	return FAILED;
 }
 
-static void send_status(int status, const struct init_owners *owners)
+static void send_status(int status, const struct init_calls *calls)
 {
 	struct xb_init_record record = {
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-		.uid = owners->uid,
-		.gid = owners->gid,
 	};
 	char refusal[XB_INIT_RECORD_TEXT];
 	size_t at = 0;
 
+	init_calls_user(calls, &record.uid, &record.gid);
 	record.refused = init_guard_read(refusal, sizeof(refusal));
 	put_text(&record, &at, refusal, &record.message_len);
 	send_record(&record, at);
@@ -161,7 +160,7 @@ static int reap_until(pid_t program)
 /* The first descriptor that is nothing to the program's process. */
 static unsigned first_foreign(void)
 {
-	return xb_owner_recorded() ? INIT_FD_OWNERS + 1U : XB_INIT_FD_RESULT + 1U;
+	return xb_owner_recorded() ? INIT_FD_CALLS + 1U : XB_INIT_FD_RESULT + 1U;
 }
 
 /* Process C. Its control groups hold the program and what that starts, and none of us. */
@@ -179,7 +178,7 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		     struct xb_error *err)
 {
 	struct init_stage stage;
-	struct init_owners owners;
+	struct init_calls *calls = NULL;
 	int r = pass_gate(gate, err);
 	pid_t program;
 
@@ -195,7 +194,7 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 	if (r >= 0)
 		r = init_root_enter(spec, outside, &stage, err);
 	if (r >= 0)
-		r = init_owners_begin(spec, &owners, err);
+		r = init_calls_begin(spec, &calls, err);
 	if (r < 0)
 		return r;
 	/* What the step runs must not look into this process. */
@@ -207,12 +206,11 @@ static int run_first(struct xb_sandbox_spec *spec, struct init_outside *outside,
 		return xb_error_errno(err, -errno, "starting the step's program");
 	if (program == 0)
 		return run_program(spec, outside, err);
-	if (!xb_owner_recorded())
+	if (calls == NULL)
 		(void)syscall(SYS_close_range, XB_INIT_FD_RESULT + 1U, ~0U, 0);
 	/* The standard descriptors are the program's alone: they end with it. */
 	(void)syscall(SYS_close_range, 0U, 2U, 0);
-	send_status(xb_owner_recorded() ? init_owners_serve(&owners, program) : reap_until(program),
-		    &owners);
+	send_status(calls != NULL ? init_calls_serve(calls, program) : reap_until(program), calls);
 	_exit(0);
 }
 

@@ -192,31 +192,26 @@ int init_user_find(int root, const char *text, struct init_user *ret, struct xb_
 /** Release what `user` holds. */
 void init_user_clear(struct init_user *user);
 
-/* init_owners.c: where owners are recorded (base/owner.h); elsewhere these do nothing */
+/* init_calls.c: where owners are recorded (base/owner.h); elsewhere these do nothing */
 
 /** Where the program's process finds the socket to B: the emulator is registered by then. */
-#define INIT_FD_OWNERS XB_INIT_FD_EMULATOR
+#define INIT_FD_CALLS XB_INIT_FD_EMULATOR
 
-/** What B answers changes of owners with. */
-struct init_owners {
-	int listener; /**< where the kernel asks; -1: nobody does */
-	int socket;   /**< where it comes from */
-	int wait;     /**< tells that a process has ended */
-	int root;     /**< the step's */
-	int proc;
-	uid_t uid; /**< whom the step runs as */
-	gid_t gid;
-};
+/** What B answers calls with (init_calls.h). */
+struct init_calls;
 
-/** Prepare for it in B, in the step's root, before the program's process is made. */
-int init_owners_begin(const struct xb_sandbox_spec *spec, struct init_owners *ret,
-		      struct xb_error *err);
+/** Prepare for it in B, in the step's root, before the program's process is made. `*ret` lives as
+ *  long as B; NULL where nothing is to be answered. */
+int init_calls_begin(const struct xb_sandbox_spec *spec, struct init_calls **ret,
+		     struct xb_error *err);
 /** Answer until `program` ends, and reap everything meanwhile. Returns its wait status. */
-int init_owners_serve(struct init_owners *o, pid_t program);
+int init_calls_serve(struct init_calls *calls, pid_t program);
+/** Whom the step runs as; 0:0 for NULL. */
+void init_calls_user(const struct init_calls *calls, uint32_t *ret_uid, uint32_t *ret_gid);
 /** In the program's process: become root of a user namespace whose only id is the user's. */
-int init_owners_become(const struct init_user *user, struct xb_error *err);
+int init_calls_become(const struct init_user *user, struct xb_error *err);
 /** There, before the step's own filter is loaded: have B asked from now on. */
-int init_owners_watch(const struct init_user *user, struct xb_error *err);
+int init_calls_watch(const struct init_user *user, struct xb_error *err);
 
 /* init_exec.c */
 

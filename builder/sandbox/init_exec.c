@@ -171,7 +171,7 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 {
 	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
 	const uint64_t final = user->uid == 0 || spec->insecure ? spec->capabilities : 0;
-	int r = init_owners_become(user, err);
+	int r = init_calls_become(user, err);
 
 	if (r >= 0)
 		r = drop_bounding(spec->capabilities, err);
@@ -184,7 +184,7 @@ static int drop_rights(const struct xb_sandbox_spec *spec, const struct init_use
 	if (r >= 0 && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
 		return xb_error_errno(err, -errno, "dropping capabilities");
 	if (r >= 0)
-		r = init_owners_watch(user, err);
+		r = init_calls_watch(user, err);
 	if (r >= 0)
 		r = load_filter(&spec->seccomp, err);
 	if (r >= 0)

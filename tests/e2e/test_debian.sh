@@ -73,6 +73,31 @@ by_user() {
 		"a plain user with an empty store gets another index"
 }
 
+# A package with capabilities, by programs that become other users; apt's own caches differ by time.
+installs() { # OUT COMMAND...
+	out=$1
+	shift
+	"$@" --progress=plain --platform linux/amd64,linux/arm64 --build-context "base=oci-layout://$W/base:bookworm-slim" \
+		-o "type=oci,dest=$out,tar=false,name=ping" "$W/ping"
+}
+
+without_ids() {
+	dockerfile "$W/ping" <<-'EOF'
+		FROM base
+		RUN apt-get update && apt-get install -y --no-install-recommends iputils-ping && useradd -m app && \
+			rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache /var/cache/apt/*
+		RUN getcap /bin/ping /usr/bin/ping >/caps
+	EOF
+	mkdir "$W/nobody"
+	cp "$XBUILD" "$W/nobody/xbuild"
+	chown -R 65534:65534 "$W/nobody"
+	chmod 755 "$W"
+	installs "$W/ping.root" "$XBUILD" build --root "$W/ping.store"
+	installs "$W/nobody/out" setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" LC_ALL=C \
+		HOME="$W/nobody" SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$W/nobody/xbuild" build --root "$W/nobody/store"
+	same "$(index_digest "$W/nobody/out")" "$(index_digest "$W/ping.root")" "index of nobody and root"
+}
+
 unchanged() { binfmt_state | cmp - "$W/binfmt.before"; }
 
 t "xbuild makes Debian bases for two platforms" bases
@@ -81,5 +106,6 @@ t "every ELF file is of its image's platform" elf_files
 t "each image prints its architecture" prints
 t "a second build runs no step" second
 t "a plain user, from an empty store: the same digest" by_user
+t "apt-get install without subordinate ids" without_ids
 t "the machine's binfmt_misc is as before" unchanged
 finish

@@ -90,7 +90,9 @@ RUN ! chown 0 /home/app/f && ! chown :60 /home/app/f && ! chown app /x && chown 
 USER 0:5
 RUN id -g >/g && touch /g5
 USER root
-RUN su app -s /bin/sh -c true && touch /by-root
+RUN chown 6 /etc/shadow && stat -c %u:%g /etc/shadow /etc/link /x /home/app >/seen && cp -a /etc/shadow /copied
+RUN tar -c -f /t -C / etc/shadow etc/link etc/fifo && mkdir /u && tar -x -f /t -C /u && rm /t
+RUN su app -s /bin/sh -c 'id -u; id -g; test -O /home/app/f && ! chown 0 /home/app/f' >/by-app && touch /by-root
 EOF
 
 stores_are_of_one_kind() {
