@@ -54,6 +54,21 @@ enum { COMPAT_FCHOWNAT = -1 };
 #ifndef __NR_lchown
 #define __NR_lchown -1
 #endif
+#ifndef __NR_open
+#define __NR_open -1
+#endif
+#ifndef __NR_creat
+#define __NR_creat -1
+#endif
+#ifndef __NR_mkdir
+#define __NR_mkdir -1
+#endif
+#ifndef __NR_symlink
+#define __NR_symlink -1
+#endif
+#ifndef __NR_mknod
+#define __NR_mknod -1
+#endif
 #ifndef __NR_stat
 #define __NR_stat -1
 #endif
@@ -86,6 +101,15 @@ static const struct call {
 	{ INIT_FSTAT, ALL, OWN_STAT(__NR_fstat), -1, -1 },
 	{ INIT_FSTATAT, ALL, OWN_STAT(__NR_newfstatat), -1, -1 },
 	{ INIT_STATX, ALL, OWN_STAT(__NR_statx), -1, -1 },
+	{ INIT_OPEN, ROOT, __NR_open, -1, -1 },
+	{ INIT_OPENAT, ROOT, __NR_openat, -1, -1 },
+	{ INIT_CREAT, ROOT, __NR_creat, -1, -1 },
+	{ INIT_MKDIR, ROOT, __NR_mkdir, -1, -1 },
+	{ INIT_MKDIRAT, ROOT, __NR_mkdirat, -1, -1 },
+	{ INIT_SYMLINK, ROOT, __NR_symlink, -1, -1 },
+	{ INIT_SYMLINKAT, ROOT, __NR_symlinkat, -1, -1 },
+	{ INIT_MKNOD, ROOT, __NR_mknod, -1, -1 },
+	{ INIT_MKNODAT, ROOT, __NR_mknodat, -1, -1 },
 	{ INIT_SETUID, ROOT, __NR_setuid, 23, 213 },
 	{ INIT_SETREUID, ROOT, __NR_setreuid, 70, 203 },
 	{ INIT_SETRESUID, ROOT, __NR_setresuid, 164, 208 },
@@ -136,6 +160,17 @@ ssize_t init_call_read(const struct init_call *call, uint64_t address, void *dat
 	return n < 0 ? -errno : n;
 }
 
+int init_call_path(const struct init_call *call, uint64_t address, char ret[static PATH_MAX])
+{
+	ssize_t n = init_call_read(call, address, ret, PATH_MAX);
+
+	if (n <= 0)
+		return -EFAULT;
+	if (memchr(ret, '\0', (size_t)n) == NULL)
+		return n < PATH_MAX ? -EFAULT : -ENAMETOOLONG;
+	return 0;
+}
+
 int init_call_write(const struct init_call *call, uint64_t address, const void *data, size_t size)
 {
 	struct iovec local = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
@@ -147,8 +182,8 @@ int init_call_write(const struct init_call *call, uint64_t address, const void *
 
 /* ---- the filter (process C) --------------------------------------------------------------- */
 
-/* Two for each number, and a handful around. */
-#define MAX_FILTER (2 * 3 * XB_COUNT(calls) + 8)
+/* Two for each number, three more for two of them, and a handful around. */
+#define MAX_FILTER (2 * 3 * XB_COUNT(calls) + 6 + 8)
 
 struct filter {
 	struct sock_filter items[MAX_FILTER];
@@ -168,13 +203,32 @@ static void emit_call(struct filter *f, int number)
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
 }
 
+/* Of open() only what may make a file; `argument` has the flags. */
+static void emit_open(struct filter *f, int number, unsigned argument)
+{
+	const size_t low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0;
+
+	if (number < 0)
+		return;
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
+	emit(f, BPF_LD | BPF_W | BPF_ABS,
+	     (uint32_t)(offsetof(struct seccomp_data, args) + 8UL * argument + low), 0, 0);
+	emit(f, BPF_JMP | BPF_JSET | BPF_K, O_CREAT, 0, 1);
+	emit(f, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
 static void emit_calls(struct filter *f, bool compat, bool root)
 {
 	emit(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 	for (size_t i = 0; i < XB_COUNT(calls); i++) {
 		if (calls[i].whom == ROOT && !root)
 			continue;
-		emit_call(f, compat ? calls[i].compat16 : calls[i].number);
+		if (calls[i].kind == INIT_OPEN || calls[i].kind == INIT_OPENAT)
+			emit_open(f, compat ? -1 : calls[i].number,
+				  calls[i].kind == INIT_OPEN ? 1 : 2);
+		else
+			emit_call(f, compat ? calls[i].compat16 : calls[i].number);
 		emit_call(f, compat ? calls[i].compat32 : -1);
 	}
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
@@ -304,6 +358,13 @@ static bool read_call(const struct seccomp_notif *n, struct init_call *ret)
 	return false;
 }
 
+static int64_t answer_to(struct init_calls *c, const struct init_call *call)
+{
+	if (call->kind < INIT_OPEN)
+		return init_owners_answer(c, call);
+	return call->kind < INIT_SETUID ? init_makes_answer(c, call) : init_ids_answer(c, call);
+}
+
 static void answer(struct init_calls *c)
 {
 	union request request = { .room = "" };
@@ -314,8 +375,9 @@ static void answer(struct init_calls *c)
 	if (ioctl(c->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 		return; /* the caller was killed meanwhile */
 	if (read_call(&request.notif, &call))
-		r = call.kind < INIT_SETUID ? init_owners_answer(c, &call)
-					    : init_ids_answer(c, &call);
+		r = answer_to(c, &call);
+	if (r == INIT_CALL_DONE)
+		return;
 	response.id = request.notif.id;
 	if (r == INIT_CALL_AS_IT_IS)
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
@@ -469,6 +531,7 @@ int init_calls_serve(struct init_calls *c, pid_t program)
 
 	keep_own(c); /* not the program's end of the socket, else its end would not be seen */
 	take_listener(c);
+	(void)umask(0); /* for what is made in a program's place, its own counts */
 	fds[1].fd = c->listener;
 	for (bool ended = false; !ended;) {
 		if (poll(fds, XB_COUNT(fds), -1) < 0)

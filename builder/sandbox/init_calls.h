@@ -7,6 +7,7 @@
 #ifndef XB_BUILDER_SANDBOX_INIT_CALLS_H
 #define XB_BUILDER_SANDBOX_INIT_CALLS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,15 @@ enum init_call_kind {
 	INIT_FSTAT,
 	INIT_FSTATAT,
 	INIT_STATX,
+	INIT_OPEN, /**< here begin those that make files; open() only with O_CREAT */
+	INIT_OPENAT,
+	INIT_CREAT,
+	INIT_MKDIR,
+	INIT_MKDIRAT,
+	INIT_SYMLINK,
+	INIT_SYMLINKAT,
+	INIT_MKNOD,
+	INIT_MKNODAT,
 	INIT_SETUID, /**< here begin those of users */
 	INIT_SETREUID,
 	INIT_SETRESUID,
@@ -56,6 +66,8 @@ struct init_call {
 /** Answered with this, the kernel carries the call out; other answers are its value, or a negative
  *  errno. */
 #define INIT_CALL_AS_IT_IS INT64_MIN
+/** It has been answered. */
+#define INIT_CALL_DONE (INT64_MIN + 1)
 
 /** An id that stays as it is, in whatever width the call has. */
 #define INIT_KEEP UINT32_MAX
@@ -94,6 +106,19 @@ ssize_t init_call_read(const struct init_call *call, uint64_t address, void *dat
 /** Write to it. Returns 0 or -EFAULT. */
 int init_call_write(const struct init_call *call, uint64_t address, const void *data, size_t size);
 
+/** Read the path at `address`, its end included. Errors: -EFAULT, -ENAMETOOLONG. */
+int init_call_path(const struct init_call *call, uint64_t address, char ret[static PATH_MAX]);
+
+/** Answer a call that makes a file. */
+int64_t init_makes_answer(const struct init_calls *calls, const struct init_call *call);
+
+/**
+ * Open, as O_PATH, what `path` is to the caller, with what it has open as `base_fd` or AT_FDCWD.
+ * `flags`: AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW. Errors: those of openat2(); -ELOOP also for a link
+ * of /proc that leads to what a process has open; -ENOENT when the caller is gone.
+ */
+int init_owners_open(const struct init_calls *calls, const struct init_call *call, int base_fd,
+		     const char *path, int flags);
 /** Answer a call that changes the owner of a file, or asks for it. */
 int64_t init_owners_answer(const struct init_calls *calls, const struct init_call *call);
 

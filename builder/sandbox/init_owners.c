@@ -50,17 +50,6 @@ static int open_base(const struct init_calls *calls, pid_t pid, int fd, const ch
 	return fd == AT_FDCWD ? open_of(calls, pid, "cwd") : open_descriptor(calls, pid, fd);
 }
 
-static int read_path(const struct init_call *call, uint64_t address, char ret[static PATH_MAX])
-{
-	ssize_t n = init_call_read(call, address, ret, PATH_MAX);
-
-	if (n <= 0)
-		return -EFAULT;
-	if (memchr(ret, '\0', (size_t)n) == NULL)
-		return n < PATH_MAX ? -EFAULT : -ENAMETOOLONG;
-	return 0;
-}
-
 /* Whether the caller's root is the step's, as that of almost all is. */
 static bool has_own_root(const struct init_calls *calls, pid_t pid)
 {
@@ -95,17 +84,13 @@ static int open_inside(const struct init_calls *calls, int root, int base, const
 	return fd;
 }
 
-static int open_named(const struct init_calls *calls, const struct init_call *call, int base_fd,
-		      uint64_t address, int flags)
+int init_owners_open(const struct init_calls *calls, const struct init_call *call, int base_fd,
+		     const char *path, int flags)
 {
 	int follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? O_NOFOLLOW : 0;
 	xb_auto_fd int root = -1;
 	xb_auto_fd int base = -1;
-	char path[PATH_MAX];
-	int r = read_path(call, address, path);
 
-	if (r < 0)
-		return r;
 	if (path[0] == '\0' && (flags & AT_EMPTY_PATH) == 0)
 		return -ENOENT;
 	base = open_base(calls, call->pid, base_fd, path);
@@ -120,6 +105,15 @@ static int open_named(const struct init_calls *calls, const struct init_call *ca
 		return XB_STEAL_FD(base);
 	return root < 0 ? open_path(base, path, follow)
 			: open_inside(calls, root, base, path, follow);
+}
+
+static int open_named(const struct init_calls *calls, const struct init_call *call, int base_fd,
+		      uint64_t address, int flags)
+{
+	char path[PATH_MAX];
+	int r = init_call_path(call, address, path);
+
+	return r < 0 ? r : init_owners_open(calls, call, base_fd, path, flags);
 }
 
 /* ---- giving it away ----------------------------------------------------------------------- */

@@ -93,6 +93,8 @@ USER root
 RUN chown 6 /etc/shadow && stat -c %u:%g /etc/shadow /etc/link /x /home/app >/seen && cp -a /etc/shadow /copied
 RUN tar -c -f /t -C / etc/shadow etc/link etc/fifo && mkdir /u && tar -x -f /t -C /u && rm /t
 RUN su app -s /bin/sh -c 'id -u; id -g; test -O /home/app/f && ! chown 0 /home/app/f' >/by-app && touch /by-root
+RUN mkdir -m 2777 /pub && chgrp 50 /pub && mkdir -m 777 /open && chown 8:9 /open && su app -s /bin/sh -c 'umask 027; cd /open; \
+	echo a >/pub/f; echo b >f; echo c >>f; mkdir d /pub/d; ln -s q l; mkfifo p; set -C; echo e >excl; touch /home/app/g; ln f h; mv f i'
 EOF
 
 stores_are_of_one_kind() {
