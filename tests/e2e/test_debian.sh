@@ -77,7 +77,7 @@ by_user() {
 installs() { # OUT COMMAND...
 	out=$1
 	shift
-	"$@" --progress=plain --platform linux/amd64,linux/arm64 --build-context "base=oci-layout://$W/base:bookworm-slim" \
+	"$@" --progress=plain --platform linux/amd64 --build-context "base=oci-layout://$W/base:bookworm-slim" \
 		-o "type=oci,dest=$out,tar=false,name=ping" "$W/ping"
 }
 
