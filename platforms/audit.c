@@ -535,12 +535,32 @@ static void add_other(struct xb_audit_findings *findings, enum other_rule which,
 	add(findings, rule, rule->grade, &text);
 }
 
+/* Libraries that have code of several processors and ask the one that they run on; their attributes
+ * are those of the newest. */
+static bool asks_processor(const struct question *q)
+{
+	static const char *const known[] = { "libgcrypt.so", "libnettle.so", "libhogweed.so",
+					     "libcrypto.so", "libgmp.so",    "libpixman-1.so" };
+	const char *soname = q->facts->soname != NULL ? q->facts->soname : "";
+
+	for (size_t i = 0; i < XB_COUNT(known); i++)
+		if (starts(soname, known[i]))
+			return true;
+	return false;
+}
+
 /* Objects and debug information are not run; they are graded one less where that is worth less
- * than an error. */
+ * than an error. So are ARM's libraries with code of a newer processor, which may ask first. */
 static enum xb_audit_grade grade_of(const struct question *q, const struct xb_audit_rule *rule)
 {
 	bool idle = q->code->type == ET_REL || q->code->debug_only;
 
+	if (strcmp(rule->id, "arm-cpu") == 0 || strcmp(rule->id, "arm-fpu") == 0) {
+		if (asks_processor(q))
+			return XB_AUDIT_NOTE;
+		idle = idle || (q->code->type == ET_DYN && q->facts->interpreter == NULL &&
+				q->facts->soname != NULL);
+	}
 	return rule->grade == XB_AUDIT_ERROR && idle ? XB_AUDIT_WARNING : rule->grade;
 }
 

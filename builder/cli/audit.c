@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "builder/cli/loaded_image.h"
+
 void xb_audits_clear(struct xb_audits *audits)
 {
 	for (size_t i = 0; i < audits->images.len; i++) {
@@ -59,27 +61,20 @@ static int count_name(void *context, const struct xb_image_node *node)
 static int audit_one(const struct xb_audit_request *request, const struct xb_descriptor *d,
 		     struct xb_audited *ret, struct xb_error *err)
 {
-	xb_auto_manifest struct xb_manifest manifest = XB_MANIFEST_INIT;
-	xb_auto_image_config struct xb_image_config config = XB_IMAGE_CONFIG_INIT;
-	xb_auto_image_tree struct xb_image_tree *tree = NULL;
-	int r = xb_image_read_manifest(request->from.place, d, &manifest, err);
+	xb_auto_loaded_image struct xb_loaded_image image = { 0 };
+	int r = xb_loaded_image_read(&request->from, d, &image, err);
 
-	if (r == 0)
-		r = xb_image_read_config(request->from.place, &manifest, &config, err);
 	ret->allow = xb_audit_allow_new();
 	if (r == 0)
-		r = read_allow(request, &config, ret->allow, err);
-	if (r == 0)
-		r = xb_image_tree_load(&request->from, &manifest, config.diff_ids.items,
-				       config.diff_ids.len, &tree, err);
+		r = read_allow(request, &image.config, ret->allow, err);
 	if (r < 0)
 		return r;
-	ret->platform = d->has_platform ? d->platform : config.platform;
-	ret->digest = d->digest;
-	for (size_t i = 0; i < manifest.layers.len; i++)
-		*xb_array_push(&ret->layers) = manifest.layers.items[i].digest;
-	(void)xb_image_tree_each(tree, count_name, &ret->files);
-	xb_image_audit(tree, &ret->platform, &config, ret->allow, &ret->findings);
+	ret->platform = image.platform;
+	ret->digest = image.digest;
+	for (size_t i = 0; i < image.manifest.layers.len; i++)
+		*xb_array_push(&ret->layers) = image.manifest.layers.items[i].digest;
+	(void)xb_image_tree_each(image.tree, count_name, &ret->files);
+	xb_image_audit(image.tree, &ret->platform, &image.config, ret->allow, &ret->findings);
 	return 0;
 }
 
@@ -108,9 +103,6 @@ int xb_audits_make(const struct xb_audit_request *request, const struct xb_descr
 		ret->images.items[ret->images.len - 1] = (struct xb_audited){ 0 };
 		r = audit_one(request, &images.items[i], &ret->images.items[ret->images.len - 1],
 			      err);
-		if (r < 0)
-			(void)xb_error_wrap(err, r, "image for %s",
-					    xb_platform_name(&images.items[i].platform).text);
 	}
 	return r == 0 && ret->images.len == 0 ? none_wanted(&images, err) : r;
 }

@@ -57,6 +57,8 @@ xb_command xb_cmd_cache;
 xb_command xb_cmd_history;
 /** xbuild audit IMAGE */
 xb_command xb_cmd_audit;
+/** xbuild diff IMAGE [IMAGE] */
+xb_command xb_cmd_diff;
 /** xbuild doctor */
 xb_command xb_cmd_doctor;
 

@@ -38,6 +38,7 @@ static const struct {
 	{ "cache", xb_cmd_cache, true, "the store: du, ls, prune, check" },
 	{ "history", xb_cmd_history, false, "the last builds: ls, inspect, logs, rm" },
 	{ "audit", xb_cmd_audit, false, "whether everything in an image is for its platform" },
+	{ "diff", xb_cmd_diff, false, "what differs between platforms, or between images" },
 	{ "doctor", xb_cmd_doctor, false, "what works on this machine, and what would change it" },
 	{ "dump", xb_cmd_dump, false, "each stage's data as JSON: dockerfile, plan, config" },
 };

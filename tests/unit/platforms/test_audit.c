@@ -396,6 +396,36 @@ static void every_rule_has_a_file(void **state)
 	}
 }
 
+/* A library of ARM may ask the processor before it takes newer code, and some are known to. */
+static void libraries_may_ask_first(void **state)
+{
+	static const struct {
+		const char *soname;
+		enum xb_audit_grade grade;
+	} libraries[] = { { NULL, XB_AUDIT_ERROR },
+			  { "libown.so.1", XB_AUDIT_WARNING },
+			  { "libgcrypt.so.20", XB_AUDIT_NOTE },
+			  { "libnettle.so.8", XB_AUDIT_NOTE } };
+	struct xb_platform platform = { .os = "linux", .arch = "arm", .variant = "v7" };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(libraries); i++) {
+		xb_auto_str struct xb_str soname = XB_STR_INIT(64);
+		struct xb_facts facts = { .kind = XB_FACTS_ELF,
+					  .elf = { ARM(0x400), CORE(14, 7), .type = ET_DYN } };
+		xb_auto_audit_findings struct xb_audit_findings found = { 0 };
+
+		if (libraries[i].soname != NULL) {
+			xb_str_puts(&soname, libraries[i].soname);
+			facts.soname = soname.data;
+		}
+		xb_audit_file("/lib/x", &facts, &platform, &found);
+		assert_int_equal(found.len, 1);
+		assert_string_equal(found.items[0].rule->id, "arm-cpu");
+		assert_int_equal(found.items[0].grade, libraries[i].grade);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_swapped_file_is_found_everywhere),
 		cmocka_unit_test(files_of_other_kinds),
 		cmocka_unit_test(members_are_named),
+		cmocka_unit_test(libraries_may_ask_first),
 		cmocka_unit_test(every_rule_has_a_file),
 	};
 
