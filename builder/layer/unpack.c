@@ -120,6 +120,21 @@ struct descriptors {
 	int scratch;
 };
 
+/* A program that does not ask whether it is the child would do here what brought us here, and so
+ * on without end. */
+static int check_self(struct xb_error *err)
+{
+	int r;
+
+	if (!xb_unpack_wanted(program_invocation_name))
+		return 0;
+	r = xb_error_set(err, -ELOOP,
+			 "this program was started as " XB_UNPACK_NAME
+			 " and does not know it: its main() has to ask xb_unpack_wanted()");
+	(void)xb_error_fault(err, XB_FAULT_INTERNAL);
+	return r;
+}
+
 static int spawn(const struct xb_wire_request *request, const struct descriptors *given,
 		 int to_parent, struct xb_proc *child, struct xb_error *err)
 {
@@ -153,7 +168,10 @@ static int start(const struct xb_wire_request *request, const struct descriptors
 		 struct xb_unpack_job *job, struct xb_error *err)
 {
 	int ends[2];
+	int r = check_self(err);
 
+	if (r < 0)
+		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return xb_error_errno(err, -errno, "making a pipe");
 	job->from_child = ends[0];

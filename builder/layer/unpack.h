@@ -11,6 +11,8 @@
  *	if (xb_unpack_wanted(argv[0]))
  *		return xb_unpack_main();
  *
+ * What does not, and so comes to start a child as the child that it is, gets -ELOOP for it.
+ *
  * Whatever fails leaves a half-filled destination behind, which the caller throws away.
  */
 #ifndef XB_BUILDER_LAYER_UNPACK_H

@@ -282,6 +282,26 @@ static void a_blob_that_never_comes_holds_nobody(void **state)
 	xb_unpack_job_free(NULL);
 }
 
+/* As in a program whose main() does not ask whether it is the child. */
+static void a_child_that_knows_nothing_of_it_starts_no_other(void **state)
+{
+	const struct xb_unpack_layer layer = { .media_type = XB_MEDIA_OCI_LAYER };
+	char name[] = XB_UNPACK_NAME, *before = program_invocation_name;
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
+	xb_auto_fd int blob = -1;
+	int r;
+
+	(void)state;
+	scratch_write("blob", "");
+	blob = open(scratch_path("blob"), O_RDONLY | O_CLOEXEC);
+	program_invocation_name = name;
+	r = xb_layer_unpack(blob, &layer, scratch_fd, NULL, NULL, &err);
+	program_invocation_name = before;
+	assert_int_equal(r, -ELOOP);
+	assert_int_equal(err.fault, XB_FAULT_INTERNAL);
+	assert_non_null(strstr(err.message, "xb_unpack_wanted()"));
+}
+
 #define in_scratch(test) cmocka_unit_test_setup_teardown((test), scratch_setup, scratch_teardown)
 
 int main(int argc, char **argv)
@@ -291,6 +311,7 @@ int main(int argc, char **argv)
 		in_scratch(a_layer_is_unpacked_while_it_arrives),
 		in_scratch(what_arrives_otherwise_is_refused),
 		in_scratch(a_blob_that_never_comes_holds_nobody),
+		in_scratch(a_child_that_knows_nothing_of_it_starts_no_other),
 	};
 
 	(void)argc;
