@@ -14,6 +14,7 @@
 #include "builder/cli/outputs.h"
 #include "builder/cli/registries.h"
 #include "builder/cli/report.h"
+#include "builder/cli/stop.h"
 #include "builder/cli/transfers.h"
 #include "builder/layer/image_archive.h"
 #include "builder/solve/assemble.h"
@@ -102,10 +103,13 @@ struct merge {
 	struct xb_medley *from; /* what the legs made, wherever it is */
 	struct xb_descriptor root;
 	enum xb_progress_mode mode;
+	struct xb_transfers *transfers; /* while outputs are written */
+	struct xb_stop *stop;
 };
 
 static void merge_clear(struct merge *m)
 {
+	xb_stop_free(m->stop);
 	xb_descriptor_clear(&m->root);
 	xb_medley_free(m->from);
 	sources_clear(&m->sources);
@@ -293,6 +297,18 @@ static int make_root(struct merge *m, struct xb_error *err)
 	return r;
 }
 
+/* Likewise; until the root, which names all that is written for it, is under the lease, nothing may
+ * be collected. */
+static int keep_root(struct merge *m, struct xb_error *err)
+{
+	xb_auto_fd int pin = xb_store_pin(m->store, err);
+	int r = pin < 0 ? pin : make_root(m, err);
+
+	if (r == 0)
+		(void)xb_blob_has(m->store, &m->root.digest);
+	return r;
+}
+
 static int gather(struct merge *m, struct xb_store_place *store, struct xb_error *err)
 {
 	int r = 0;
@@ -300,7 +316,7 @@ static int gather(struct merge *m, struct xb_store_place *store, struct xb_error
 	for (size_t i = 0; r == 0 && i < m->legs.len; i++)
 		r = add_leg(m, &m->legs.items[i], err);
 	if (r == 0)
-		r = make_root(m, err);
+		r = keep_root(m, err);
 	if (r == 0)
 		xb_medley_add_one(m->from, &store->place, &m->root.digest);
 	return r;
@@ -317,6 +333,11 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 		.names = &m->options.names,
 		.epoch = (int64_t)m->legs.items[0].epoch,
 		.own_files = true,
+		.cancelled = xb_stop_flag(m->stop),
+	};
+	const struct xb_transfer_options how = {
+		.cancelled = xb_stop_flag(m->stop),
+		.watch = xb_transfers_watch(m->transfers),
 	};
 	bool stored = false;
 	int r = 0;
@@ -328,8 +349,8 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 		if (output->type == XB_OUTPUT_REGISTRY)
 			continue;
 		if (!stored)
-			r = xb_copy_image(&store->place, xb_medley_place(m->from), &m->root,
-					  &(struct xb_transfer_options){ 0 }, err);
+			r = xb_copy_image(&store->place, xb_medley_place(m->from), &m->root, &how,
+					  err);
 		stored = true;
 		if (r >= 0)
 			r = xb_output_write(output, &source, err);
@@ -337,27 +358,38 @@ static int write_outputs(struct merge *m, struct xb_store_place *store, struct x
 	return r < 0 ? xb_error_fault(err, XB_FAULT_STORE) : 0;
 }
 
-static int push_outputs(struct merge *m, struct xb_error *err)
+static int push_outputs(struct merge *m, struct xb_str *notes, struct xb_error *err)
 {
 	const struct xb_registry_opener opener = xb_registries_opener(&m->registries);
-	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
-	struct xb_transfers *transfers = xb_transfers_new(m->mode);
 	const struct xb_output_push how = {
-		.watch = xb_transfers_watch(transfers),
+		.watch = xb_transfers_watch(m->transfers),
 		.opener = &opener,
 		.allow_drop = m->options.allow_drop,
 		.dry_run = m->options.dry_run,
-		.notes = &notes,
+		.notes = notes,
 	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < m->outputs.len; i++) {
 		if (xb_output_is_pushed(&m->outputs.items[i]))
 			r = xb_output_push_from(&m->outputs.items[i], &m->options.names,
-						xb_medley_place(m->from), &m->root, NULL, &how,
-						err);
+						xb_medley_place(m->from), &m->root,
+						xb_stop_flag(m->stop), &how, err);
 	}
-	xb_transfers_free(transfers);
+	return r;
+}
+
+static int deliver(struct merge *m, struct xb_store_place *store, struct xb_error *err)
+{
+	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
+	int r = 0;
+
+	m->transfers = xb_transfers_new(m->mode);
+	if (!m->options.dry_run)
+		r = write_outputs(m, store, err);
+	if (r == 0)
+		r = push_outputs(m, &notes, err);
+	xb_transfers_free(m->transfers);
 	if (!m->options.quiet || m->options.dry_run)
 		(void)fputs(xb_str_text(&notes), stderr);
 	return r;
@@ -368,18 +400,12 @@ static int push_outputs(struct merge *m, struct xb_error *err)
 static int merge(struct merge *m, struct xb_error *err)
 {
 	struct xb_store_place store = xb_store_place(m->store);
-	/* until the root, which names all the rest, is under the lease */
-	xb_auto_fd int pin = xb_store_pin(m->store, err);
-	int r = pin < 0 ? pin : read_results(m, err);
+	int r = read_results(m, err);
 
 	if (r == 0)
 		r = gather(m, &store, err);
 	if (r == 0)
-		(void)xb_blob_has(m->store, &m->root.digest);
-	if (r == 0 && !m->options.dry_run)
-		r = write_outputs(m, &store, err);
-	if (r == 0)
-		r = push_outputs(m, err);
+		r = deliver(m, &store, err);
 	if (r == 0)
 		(void)printf("%s\n", m->root.digest.text);
 	return r;
@@ -426,6 +452,7 @@ int xb_cmd_merge(const struct xb_invocation *invocation, struct xb_error *err)
 	if (r == 0)
 		r = read_outputs(&m, err);
 	m.registries.cancel_fd = invocation->stop_fd;
+	m.stop = xb_stop_new(invocation->stop_fd);
 	if (r == 0)
 		r = xb_registries_init(&m.registries, &m.options.registries, err);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "builder/cache/tag.h"
 #include "builder/cli/command.h"
 #include "builder/cli/registries.h"
+#include "builder/cli/stop.h"
 #include "builder/cli/transfers.h"
 #include "manifest/publish.h"
 #include "manifest/registry/place.h"
@@ -60,6 +61,7 @@ struct transfer {
 	struct xb_registries registries;
 	struct xb_store *store;
 	struct xb_transfers *transfers;
+	struct xb_stop *stop;
 };
 
 static void transfer_clear(struct transfer *t)
@@ -69,6 +71,7 @@ static void transfer_clear(struct transfer *t)
 	xb_transfers_free(t->transfers);
 	xb_registries_clear(&t->registries);
 	xb_store_free(t->store);
+	xb_stop_free(t->stop);
 }
 
 /* Read options and names, and open the store. Returns 1 after help. */
@@ -96,6 +99,7 @@ static int start(const struct xb_invocation *invocation, const struct xb_option 
 	t->transfers = xb_transfers_new(mode);
 	root = t->options.root != NULL ? t->options.root : invocation->default_root;
 	t->registries.cancel_fd = invocation->stop_fd;
+	t->stop = xb_stop_new(invocation->stop_fd);
 	r = xb_registries_init(&t->registries, &t->options.registries, err);
 	if (r == 0)
 		r = xb_store_open(root, &t->store, err);
@@ -138,7 +142,7 @@ static int push(struct transfer *t, const char *name, struct xb_error *err)
 	xb_auto_str struct xb_str notes = XB_STR_INIT(XB_STR_OWN);
 	xb_auto_place struct xb_place *to = NULL;
 	const struct xb_publish_options how = {
-		.copy.watch = xb_transfers_watch(t->transfers),
+		.copy = { xb_stop_flag(t->stop), xb_transfers_watch(t->transfers) },
 		.allow_drop = t->options.allow_drop,
 	};
 	struct xb_store_place from = xb_store_place(t->store);
@@ -188,7 +192,10 @@ static int pull(struct transfer *t, const char *name, struct xb_error *err)
 	xb_auto_place struct xb_place *remote = NULL;
 	struct xb_store_place to = xb_store_place(t->store);
 	struct xb_store_place from;
-	const struct xb_transfer_options how = { .watch = xb_transfers_watch(t->transfers) };
+	const struct xb_transfer_options how = {
+		.cancelled = xb_stop_flag(t->stop),
+		.watch = xb_transfers_watch(t->transfers),
+	};
 	int r = open_place(t, name, &ref, &remote, err);
 
 	if (r < 0)

@@ -161,6 +161,21 @@ heeds() {
 		grep -q '[4-7c-f][0-9a-f]\{3\}$'
 }
 
+over() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+
+# gives_up PID WHAT: xbuild, which waits in the background, ends as it should when it is told to.
+gives_up() {
+	soon heeds "$1"
+	# until it waits; a machine that needs longer finds less
+	sleep 0.3
+	! over "$1" || fail "$2: it did not wait"
+	kill -TERM "$1"
+	soon over "$1"
+	status=0
+	wait "$1" || status=$?
+	same "$status" 130 "$2: exit status"
+}
+
 same() {
 	[ "$1" = "$2" ] || fail "${3:-not the same}: '$1' and '$2'"
 }

@@ -161,8 +161,6 @@ while_writing() {
 	done
 }
 
-over() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
-
 # A named pipe that nobody reads is waited for: by outputs, and by files that tell of them.
 while_nobody_reads() {
 	dockerfile "$W/piped" <<-'EOF'
@@ -174,16 +172,7 @@ while_nobody_reads() {
 		"-o type=oci,dest=$W/pipe.tar --iidfile $W/pipe"; do
 		# shellcheck disable=SC2086 # several words
 		"$XBUILD" build --root "$STORE" -q --platform linux/amd64 $out "$W/piped" &
-		waiting=$!
-		soon heeds $waiting
-		# until it waits; a machine that needs longer finds less
-		sleep 0.3
-		[ -e "/proc/$waiting" ] || fail "$out: it did not wait"
-		kill -TERM $waiting
-		soon over $waiting
-		status=0
-		wait $waiting || status=$?
-		same "$status" 130 "$out: exit status"
+		gives_up $! "$out"
 		[ -p "$W/pipe" ] || fail "the pipe is gone"
 	done
 }

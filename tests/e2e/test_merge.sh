@@ -148,6 +148,23 @@ by_archive() {
 	same "$(tags_of damaged)" "" "tags"
 }
 
+# What a merge copies is shown as other copies are, and ends with Ctrl-C.
+watched() {
+	both_platforms
+	merge --root "$W/store.watched" --progress=plain -t app:1 "$W/legs/amd.json" "$W/legs/arm.json" 2>"$W/err"
+	says "blobs: " " moved ("
+	merge --root "$W/store.quiet" -q -t app:1 "$W/legs/amd.json" "$W/legs/arm.json" 2>"$W/err"
+	same "$(cat "$W/err")" ""
+	mkfifo "$W/unread"
+	"$XBUILD" merge --root "$W/store.unread" -q -t app:1 -o "type=oci,dest=$W/unread" "$W/legs/amd.json" "$W/legs/arm.json" &
+	merging=$!
+	soon heeds $merging
+	sleep 0.3
+	# others may use the store meanwhile
+	timeout 100 "$XBUILD" images --root "$W/store.unread"
+	gives_up $merging "a merge"
+}
+
 # refused STATUS RESULT...: the merge fails, and no tag moves.
 refused() {
 	status=$1
@@ -356,6 +373,7 @@ misused() {
 t "one machine builds all" one_machine
 t "two legs and a merge, by a registry, give the digest of one machine" by_registry
 t "two legs and a merge, by layouts, give the digest of one machine" by_layout
+t "a merge shows what it copies, and can be stopped" watched
 t "a base whose layers are in a registry, and a merge into another" base_elsewhere
 t "two legs and a merge, by archives; damage is noticed" by_archive
 t "legs that do not belong together are refused, and no tag moves" not_together
