@@ -10,8 +10,9 @@
 #include "manifest/media.h"
 #include "manifest/reference.h"
 
-/* The version of the format that is written, and the only one that is read. */
-#define VERSION 1
+/* The newest version of the format. What says nothing that is new in it is written as the one
+ * before, which older programs read. */
+#define VERSION 2
 /* No Dockerfile is built for so many; each is compared with each. */
 #define MAX_PLATFORMS 256
 #define MAX_PLACES    64
@@ -184,18 +185,36 @@ static int read_index_type(const json_t *index, struct xb_leg_index *ret, struct
 	return r;
 }
 
+static int read_labels(const json_t *index, struct xb_leg_index *ret, struct xb_error *err)
+{
+	const json_t *labels = json_object_get(index, "labels");
+
+	if (labels != NULL && !json_is_boolean(labels))
+		return xb_error_set(err, -EBADMSG, "labels is neither true nor false");
+	ret->unlabelled = json_is_false(labels);
+	return 0;
+}
+
 static int read_index(const json_t *root, struct xb_leg *leg, struct xb_error *err)
 {
+	/* what version 1 does not have stands last */
 	static const char *const known[] = { "mediaType", "annotations", "descriptorAnnotations",
-					     NULL };
+					     "labels", NULL };
+	static const char *const known_1[] = { "mediaType", "annotations", "descriptorAnnotations",
+					       NULL };
 	json_t *index = NULL;
+	uint64_t version = 1;
 	int r = xb_json_get_object(root, "index", &index, err);
 
 	if (r == 0 && index == NULL && leg->platforms.len > 1)
 		r = xb_error_set(err, -EBADMSG, "it is missing, and there are several platforms");
 	leg->index.wanted = index != NULL;
 	if (r == 0 && index != NULL)
-		r = only_known(index, known, "it", err);
+		r = xb_json_get_u64(root, "xbuildLeg", &version, err);
+	if (r == 0 && index != NULL)
+		r = only_known(index, version == 1 ? known_1 : known, "it", err);
+	if (r == 0 && index != NULL)
+		r = read_labels(index, &leg->index, err);
 	if (r == 0 && index != NULL)
 		r = read_index_type(index, &leg->index, err);
 	if (r == 0 && index != NULL)
@@ -333,8 +352,9 @@ static int read_version(const json_t *root, struct xb_error *err)
 
 	if (r == 0 && version == 0)
 		r = xb_error_set(err, -EBADMSG, "it is not what a leg of xbuild leaves");
-	if (r == 0 && version != VERSION) {
-		r = xb_error_set(err, -ENOTSUP, "it is of version %llu, and this xbuild reads %d",
+	if (r == 0 && version > VERSION) {
+		r = xb_error_set(err, -ENOTSUP,
+				 "it is of version %llu, and this xbuild reads them up to %d",
 				 (unsigned long long)version, VERSION);
 		(void)xb_error_hint(err, "use one xbuild for all legs and for the merge");
 	}
@@ -424,6 +444,8 @@ static json_t *index_to_json(const struct xb_leg_index *index)
 			   index->docker ? XB_MEDIA_DOCKER_INDEX : XB_MEDIA_OCI_INDEX);
 	set_annotations(object, "annotations", &index->own);
 	set_annotations(object, "descriptorAnnotations", &index->descriptor);
+	if (index->unlabelled)
+		xb_json_set_new(object, "labels", json_false());
 	return object;
 }
 
@@ -447,7 +469,8 @@ int xb_leg_write(const struct xb_leg *leg, struct xb_str *text, struct xb_error 
 	xb_auto_json json_t *root = json_object();
 	json_t *builder = json_object();
 
-	xb_json_set_u64(root, "xbuildLeg", VERSION);
+	xb_json_set_u64(root, "xbuildLeg",
+			leg->index.wanted && leg->index.unlabelled ? VERSION : 1);
 	xb_json_set_string(root, "revision", leg->revision);
 	xb_json_set_u64(root, "sourceDateEpoch", leg->epoch);
 	xb_json_set_string(root, "dockerfile", leg->dockerfile.text);

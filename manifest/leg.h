@@ -45,6 +45,7 @@ struct xb_leg_places XB_ARRAY(struct xb_leg_place);
 struct xb_leg_index {
 	bool wanted;			  /**< false: the only image is the result */
 	bool docker;			  /**< with Docker's media type */
+	bool unlabelled;		  /**< labels of its images do not annotate it */
 	struct xb_annotations own;	  /**< its annotations */
 	struct xb_annotations descriptor; /**< those of what names it */
 };

@@ -97,6 +97,7 @@ static int check_source(const struct xb_leg *a, const struct xb_leg *b, struct x
 	else if (!xb_digest_eq(&a->arguments, &b->arguments))
 		what = "build arguments or options";
 	else if (a->index.wanted != b->index.wanted || a->index.docker != b->index.docker ||
+		 a->index.unlabelled != b->index.unlabelled ||
 		 !same_annotations(&a->index.own, &b->index.own) ||
 		 !same_annotations(&a->index.descriptor, &b->index.descriptor))
 		what = "annotations or media types of the index";

@@ -60,7 +60,8 @@ static const struct xb_option merge_table[] = {
 	  "refuse what was built from another one" },
 	{ "progress", 0, XB_OPTION_TEXT, AT(progress), "MODE", "auto, plain, tty, quiet, rawjson" },
 	{ "no-index-labels", 0, XB_OPTION_FLAG, AT(no_index_labels), NULL,
-	  "do not annotate the index with labels that all platforms have alike" },
+	  "do not annotate the index with labels that all platforms have alike, whatever the "
+	  "legs were told" },
 	{ "quiet", 'q', XB_OPTION_FLAG, AT(quiet), NULL, "print the digest alone" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
 	XB_REGISTRY_OPTION_ROWS(merge_options, registries),
@@ -283,7 +284,9 @@ static int make_root(struct merge *m, struct xb_error *err)
 		.docker = index->docker,
 		.own = &index->own,
 		.descriptor = &index->descriptor,
-		.labels = m->options.no_index_labels ? NULL : xb_medley_place(m->from),
+		.labels = m->options.no_index_labels || index->unlabelled
+				  ? NULL
+				  : xb_medley_place(m->from),
 	};
 	xb_auto_descriptors struct xb_descriptors manifests = { 0 };
 	xb_auto_layout struct xb_layout *layout = NULL;

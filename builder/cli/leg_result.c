@@ -89,6 +89,7 @@ static void tell_index(const struct xb_build_request *request, const struct xb_o
 	xb_annotate_append(&all, &output->annotate);
 	ret->wanted = request->index;
 	ret->docker = output->form.docker;
+	ret->unlabelled = request->options.no_index_labels;
 	xb_annotate_get(&all, XB_ANNOTATE_INDEX, NULL, &ret->own);
 	xb_annotate_get(&all, XB_ANNOTATE_INDEX_DESCRIPTOR, NULL, &ret->descriptor);
 }

@@ -221,9 +221,9 @@ not_what_it_says() {
 	altered member '.more = 1'
 	refused 7 "$W/legs/amd.json" "$W/legs/member.json"
 	says "members that are not known"
-	altered format '.xbuildLeg = 2'
+	altered format '.xbuildLeg = 3'
 	refused 7 "$W/legs/amd.json" "$W/legs/format.json"
-	says "of version 2, and this xbuild reads 1"
+	says "of version 3, and this xbuild reads them up to 2"
 	head -c 300 "$W/legs/arm.json" >"$W/legs/cut.json"
 	refused 7 "$W/legs/amd.json" "$W/legs/cut.json"
 	says "cut.json: not valid JSON"
@@ -274,6 +274,24 @@ forms() {
 	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
 	FORM='' MORE="--cache-to type=inline"
 	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	# labels that all have alike annotate the index, unless the build says that they do not
+	LABELS="--label org.opencontainers.image.version=1.4"
+	MORE=$LABELS
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	same "$(jq -c '[.xbuildLeg, .index.labels]' "$W/forms/a.json")" '[1,null]'
+	labelled=$(cat "$W/forms/digest")
+	MORE="$LABELS --no-index-labels"
+	in_form linux/arm64,linux/386 linux/riscv64,linux/amd64,linux/arm/v7
+	same "$(jq -c '[.xbuildLeg, .index.labels]' "$W/forms/a.json")" '[2,false]'
+	[ "$(cat "$W/forms/digest")" != "$labelled" ] || fail "the index has its annotations all the same"
+	# as an older version left it: then the merge has to be told
+	for leg in a b; do
+		jq '.xbuildLeg = 1 | del(.index.labels)' "$W/forms/$leg.json" >"$W/forms/$leg.old"
+	done
+	same "$(merge -q -t forms "$W/forms"/*.old)" "$labelled" "digest of a merge that was not told"
+	same "$(merge -q --no-index-labels -t forms "$W/forms"/*.old)" "$(cat "$W/forms/digest")"
+	exits 7 merge -q -t forms "$W/forms/a.old" "$W/forms/b.json"
+	says "annotations or media types of the index"
 	# one platform: no index, unless one is asked for
 	ALL=linux/arm64 FORM='' MORE=''
 	in_form linux/arm64

@@ -102,6 +102,36 @@ static void test_stable(void **state)
 			       "    \"linux/s390x?\"\n  ],\n"));
 }
 
+/* Whether labels annotate the index is of version 2, and written in no other. */
+static void test_labels(void **state)
+{
+	static const char index[] = "{\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+				    "\"labels\":";
+	static const struct {
+		const char *labels;
+		int r;
+		bool unlabelled;
+	} cases[] = { { "true}", 0, false }, { "false}", 0, true }, { "null}", -EBADMSG, false } };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(cases); i++) {
+		xb_autofree char *value = xb_format("%s%s", index, cases[i].labels);
+		xb_autofree char *text = document("index", value);
+		xb_auto_str struct xb_str written = XB_STR_INIT(XB_STR_OWN);
+		xb_auto_leg struct xb_leg leg = { 0 };
+
+		*(strchr(text, ':') + 1) = '2'; /* the version is the first member */
+		assert_int_equal(xb_leg_parse(xb_view(text), &leg, NULL), cases[i].r);
+		if (cases[i].r < 0)
+			continue;
+		assert_int_equal(leg.index.unlabelled, cases[i].unlabelled);
+		assert_int_equal(xb_leg_write(&leg, &written, NULL), 0);
+		assert_non_null(strstr(xb_str_text(&written), cases[i].unlabelled
+								      ? "\"xbuildLeg\": 2,"
+								      : "\"xbuildLeg\": 1,"));
+	}
+}
+
 /* The only image of a whole may go without an index, and then there is none. */
 static void test_one_image(void **state)
 {
@@ -135,7 +165,10 @@ static void test_refused(void **state)
 		const char *why;
 	} cases[] = {
 		{ "xbuildLeg", NULL, "not what a leg of xbuild leaves" },
-		{ "xbuildLeg", "2", "of version 2, and this xbuild reads 1" },
+		{ "xbuildLeg", "3", "of version 3, and this xbuild reads them up to 2" },
+		{ "index",
+		  "{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"labels\":false}",
+		  "it has members that are not known: {\"labels\":false}" },
 		{ "xbuildLeg", "\"1\"", "xbuildLeg" },
 		{ "more", "1", "members that are not known: {\"more\":1}" },
 		{ "Places", "[]", "named like \"places\" but for its case" },
@@ -236,7 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),	  cmocka_unit_test(test_stable),
 		cmocka_unit_test(test_one_image), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_not_json),  cmocka_unit_test(test_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
