@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -126,6 +127,7 @@ static const struct call {
 	{ INIT_GETEGID, ROOT, __NR_getegid, 50, 202 },
 	{ INIT_GETRESGID, ROOT, __NR_getresgid, 171, 211 },
 	{ INIT_GETGROUPS, ALL, __NR_getgroups, 80, 205 },
+	{ INIT_KEEPCAPS, ROOT, __NR_prctl, -1, -1 },
 };
 
 uint32_t init_call_id(const struct init_call *call, uint64_t argument)
@@ -182,8 +184,8 @@ int init_call_write(const struct init_call *call, uint64_t address, const void *
 
 /* ---- the filter (process C) --------------------------------------------------------------- */
 
-/* Two for each number, three more for two of them, and a handful around. */
-#define MAX_FILTER (2 * 3 * XB_COUNT(calls) + 6 + 8)
+/* Two for each number, three more for three of them, and a handful around. */
+#define MAX_FILTER (2 * 3 * XB_COUNT(calls) + 9 + 8)
 
 struct filter {
 	struct sock_filter items[MAX_FILTER];
@@ -203,8 +205,8 @@ static void emit_call(struct filter *f, int number)
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
 }
 
-/* Of open() only what may make a file; `argument` has the flags. */
-static void emit_open(struct filter *f, int number, unsigned argument)
+/* Of a call only those whose `argument` has a bit (BPF_JSET) of `k`, or is `k` (BPF_JEQ). */
+static void emit_call_if(struct filter *f, int number, unsigned argument, unsigned test, uint32_t k)
 {
 	const size_t low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0;
 
@@ -213,9 +215,20 @@ static void emit_open(struct filter *f, int number, unsigned argument)
 	emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
 	emit(f, BPF_LD | BPF_W | BPF_ABS,
 	     (uint32_t)(offsetof(struct seccomp_data, args) + 8UL * argument + low), 0, 0);
-	emit(f, BPF_JMP | BPF_JSET | BPF_K, O_CREAT, 0, 1);
+	emit(f, BPF_JMP | test | BPF_K, k, 0, 1);
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+/* What may make a file, and the one matter of prctl(). */
+static void emit_native(struct filter *f, const struct call *call)
+{
+	if (call->kind == INIT_OPEN || call->kind == INIT_OPENAT)
+		emit_call_if(f, call->number, call->kind == INIT_OPEN ? 1 : 2, BPF_JSET, O_CREAT);
+	else if (call->kind == INIT_KEEPCAPS)
+		emit_call_if(f, call->number, 0, BPF_JEQ, PR_SET_KEEPCAPS);
+	else
+		emit_call(f, call->number);
 }
 
 static void emit_calls(struct filter *f, bool compat, bool root)
@@ -224,12 +237,12 @@ static void emit_calls(struct filter *f, bool compat, bool root)
 	for (size_t i = 0; i < XB_COUNT(calls); i++) {
 		if (calls[i].whom == ROOT && !root)
 			continue;
-		if (calls[i].kind == INIT_OPEN || calls[i].kind == INIT_OPENAT)
-			emit_open(f, compat ? -1 : calls[i].number,
-				  calls[i].kind == INIT_OPEN ? 1 : 2);
-		else
-			emit_call(f, compat ? calls[i].compat16 : calls[i].number);
-		emit_call(f, compat ? calls[i].compat32 : -1);
+		if (!compat) {
+			emit_native(f, &calls[i]);
+			continue;
+		}
+		emit_call(f, calls[i].compat16);
+		emit_call(f, calls[i].compat32);
 	}
 	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }

@@ -52,6 +52,7 @@ enum init_call_kind {
 	INIT_GETEGID,
 	INIT_GETRESGID,
 	INIT_GETGROUPS,
+	INIT_KEEPCAPS, /**< prctl(PR_SET_KEEPCAPS) */
 };
 
 /** One call that waits for its answer. */
@@ -79,6 +80,7 @@ struct init_call {
 struct init_identity {
 	uint32_t uid[3];
 	uint32_t gid[3];
+	uint32_t keeps; /**< 1: has its rights also as a user, and may become others */
 	uint32_t count;
 	uint32_t groups[INIT_MAX_GROUPS];
 };

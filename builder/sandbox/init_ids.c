@@ -57,6 +57,22 @@ static int64_t become(struct init_calls *calls, const struct init_call *call,
 	return 0;
 }
 
+/* What the kernel asks for is a capability, which a process may keep when it becomes a user. */
+static bool is_privileged(const struct init_identity *identity)
+{
+	return identity->uid[EFFECTIVE] == 0 || identity->keeps != 0;
+}
+
+/* The kernel carries it out as well. */
+static int64_t keep_rights(struct init_calls *calls, const struct init_call *call)
+{
+	struct init_identity identity = *init_ids_of(calls, call->pid);
+
+	identity.keeps = call->args[1] == 1;
+	(void)become(calls, call, &identity);
+	return INIT_CALL_AS_IT_IS;
+}
+
 /* ---- becoming ----------------------------------------------------------------------------- */
 
 static bool is_one_of(const uint32_t ids[IDS], uint32_t id)
@@ -102,7 +118,7 @@ static int set_groups(struct init_identity *identity, const struct init_call *ca
 	size_t count = (uint32_t)call->args[0];
 	size_t width = call->is_short ? sizeof(uint16_t) : sizeof(uint32_t);
 
-	if (identity->uid[EFFECTIVE] != 0)
+	if (!is_privileged(identity))
 		return -EPERM;
 	if (count > INIT_MAX_GROUPS)
 		count = INIT_MAX_GROUPS;
@@ -123,7 +139,7 @@ static int set_groups(struct init_identity *identity, const struct init_call *ca
 static int64_t set(struct init_calls *calls, const struct init_call *call)
 {
 	struct init_identity identity = *init_ids_of(calls, call->pid);
-	bool privileged = identity.uid[EFFECTIVE] == 0;
+	bool privileged = is_privileged(&identity);
 	uint32_t *ids = call->kind < INIT_SETGID ? identity.uid : identity.gid;
 	const uint32_t wanted[IDS] = { init_call_id(call, call->args[0]),
 				       init_call_id(call, call->args[1]),
@@ -196,6 +212,8 @@ int64_t init_ids_answer(struct init_calls *calls, const struct init_call *call)
 		return get_all(call, identity->gid);
 	case INIT_GETGROUPS:
 		return get_groups(call, identity);
+	case INIT_KEEPCAPS:
+		return keep_rights(calls, call);
 	default:
 		return set(calls, call);
 	}
