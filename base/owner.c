@@ -141,11 +141,9 @@ int xb_owner_set(int dirfd, const char *name, uid_t uid, gid_t gid)
 	return target_of(dirfd, name, &t) < 0 ? -1 : write_record(&t, uid, gid);
 }
 
-static bool read_text(const struct target *t, uint32_t *ret_uid, uint32_t *ret_gid)
+static bool parse(const char *text, ssize_t len, uint32_t *ret_uid, uint32_t *ret_gid)
 {
-	char text[MAX_RECORD];
-	ssize_t n = get_attribute(t, RECORD, text, sizeof(text));
-	struct xb_view rest = { text, n > 0 ? (size_t)n : 0 }, first;
+	struct xb_view rest = { text, len > 0 ? (size_t)len : 0 }, first;
 	uint64_t uid, gid;
 
 	if (!xb_view_split(&rest, ':', &first) || xb_view_parse_u64(first, UINT32_MAX, &uid) < 0 ||
@@ -154,6 +152,22 @@ static bool read_text(const struct target *t, uint32_t *ret_uid, uint32_t *ret_g
 	*ret_uid = (uint32_t)uid;
 	*ret_gid = (uint32_t)gid;
 	return true;
+}
+
+static bool read_text(const struct target *t, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+	char text[MAX_RECORD];
+
+	return parse(text, get_attribute(t, RECORD, text, sizeof(text)), ret_uid, ret_gid);
+}
+
+bool xb_owner_peek(const char *path, bool follow, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+	char text[MAX_RECORD];
+	ssize_t n = follow ? getxattr(path, RECORD, text, sizeof(text))
+			   : lgetxattr(path, RECORD, text, sizeof(text));
+
+	return parse(text, n, ret_uid, ret_gid);
 }
 
 static bool read_record(const struct target *t, mode_t mode, uint32_t *ret_uid, uint32_t *ret_gid)

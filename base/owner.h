@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -58,6 +59,12 @@ int xb_owner_set(int dirfd, const char *name, uid_t uid, gid_t gid);
  * says what it is. Returns whether there is a record: without, `st` says 0:0.
  */
 bool xb_owner_read(int dirfd, const char *name, struct stat *st);
+
+/**
+ * The recorded owner of the file or directory `path`, following a link at its end or not. Returns
+ * false for what has no record, and always for what is neither. For a quick look: one call.
+ */
+bool xb_owner_peek(const char *path, bool follow, uint32_t *ret_uid, uint32_t *ret_gid);
 
 /** fstatat() of `dirfd`/`name` as above, with the recorded owner. Returns 0, or -1 with errno. */
 int xb_owner_stat(int dirfd, const char *name, struct stat *st);

@@ -221,22 +221,60 @@ static int64_t answer_change(const struct init_calls *calls, const struct init_c
 
 /* ---- asking whose it is ------------------------------------------------------------------- */
 
-static int open_asked(const struct init_calls *calls, const struct init_call *call)
-{
-	const uint64_t *args = call->args;
-	int first = (int)(uint32_t)args[0];
+/* What is asked about. */
+struct question {
+	int base; /* the caller's descriptor, or AT_FDCWD */
+	int flags;
+	char path[PATH_MAX];
+};
 
-	switch (call->kind) {
-	case INIT_STAT:
-		return open_named(calls, call, AT_FDCWD, args[0], 0);
-	case INIT_LSTAT:
-		return open_named(calls, call, AT_FDCWD, args[0], AT_SYMLINK_NOFOLLOW);
-	case INIT_FSTAT:
-		return open_descriptor(calls, call->pid, first);
-	default:
-		return open_named(calls, call, first, args[1],
-				  (int)(uint32_t)args[call->kind == INIT_STATX ? 2 : 3]);
-	}
+static int read_question(const struct init_call *call, struct question *ret)
+{
+	bool at = call->kind == INIT_FSTATAT || call->kind == INIT_STATX;
+	bool descriptor = at || call->kind == INIT_FSTAT;
+
+	ret->base = descriptor ? (int)(uint32_t)call->args[0] : AT_FDCWD;
+	ret->flags = 0;
+	ret->path[0] = '\0';
+	if (call->kind == INIT_LSTAT)
+		ret->flags = AT_SYMLINK_NOFOLLOW;
+	if (call->kind == INIT_FSTAT)
+		ret->flags = AT_EMPTY_PATH;
+	if (at)
+		ret->flags = (int)(uint32_t)call->args[call->kind == INIT_STATX ? 2 : 3];
+	return call->kind == INIT_FSTAT ? 0 : init_call_path(call, call->args[at], ret->path);
+}
+
+/*
+ * Whether the kernel's answer is right already, as it mostly is: by the caller's names in /proc,
+ * with one call and nothing opened. A wrong yes, for a caller that has a root of its own or has
+ * ended, leaves the kernel's answer.
+ */
+static bool is_the_users(const struct init_calls *calls, const struct init_call *call,
+			 const struct question *q)
+{
+	const struct init_identity *user = &calls->identities.items[0];
+	bool follow = (q->flags & AT_SYMLINK_NOFOLLOW) == 0 || q->path[0] == '\0';
+	const char *slash = q->path[0] != '\0' ? "/" : "";
+	char path[PATH_MAX + 64];
+	uint32_t uid, gid;
+
+	if (q->path[0] == '/')
+		(void)snprintf(path, sizeof(path), "%s", q->path);
+	else if (q->base == AT_FDCWD)
+		(void)snprintf(path, sizeof(path), "/proc/%d/cwd/%s", call->pid, q->path);
+	else
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d%s%s", call->pid, q->base, slash,
+			       q->path);
+	return !has_own_root(calls, call->pid) && xb_owner_peek(path, follow, &uid, &gid) &&
+	       uid == user->uid[0] && gid == user->gid[0];
+}
+
+static int open_asked(const struct init_calls *calls, const struct init_call *call,
+		      const struct question *q)
+{
+	return call->kind == INIT_FSTAT ? open_descriptor(calls, call->pid, q->base)
+					: init_owners_open(calls, call, q->base, q->path, q->flags);
 }
 
 static int put_statx(const struct init_calls *calls, const struct init_call *call, int fd,
@@ -267,9 +305,13 @@ static int put_stat(const struct init_calls *calls, const struct init_call *call
 static int64_t answer_question(const struct init_calls *calls, const struct init_call *call)
 {
 	const struct init_identity *user = &calls->identities.items[0];
-	xb_auto_fd int fd = open_asked(calls, call);
+	xb_auto_fd int fd = -1;
+	struct question q;
 	struct stat st;
 
+	if (read_question(call, &q) < 0 || is_the_users(calls, call, &q))
+		return INIT_CALL_AS_IT_IS;
+	fd = open_asked(calls, call, &q);
 	if (fd < 0 || fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || !look(calls, fd, &st) ||
 	    (st.st_uid == user->uid[0] && st.st_gid == user->gid[0]))
 		return INIT_CALL_AS_IT_IS;

@@ -55,6 +55,11 @@ same_as_root() {
 		--build-context "base=oci-layout://$W/base.oci:owned" --platform "$PLATFORMS" \
 		-o "type=oci,dest=$1.one,tar=false,name=app" "$1"
 	same "$(index_digest "$1.one")" "$(index_digest "$1.root")" "digest of unshare -r and root"
+	# as in a container
+	setpriv --bounding-set=-sys_admin --inh-caps=-all "$XBUILD" build --root "$W/bound" --progress=plain \
+		--build-context "base=oci-layout://$W/base.oci:owned" --platform "$PLATFORMS" \
+		-o "type=oci,dest=$1.bound,tar=false,name=app" "$1"
+	same "$(index_digest "$1.bound")" "$(index_digest "$1.root")" "digest of root without CAP_SYS_ADMIN and with it"
 }
 
 dockerfile "$W/copied" <<'EOF'
