@@ -20,6 +20,8 @@
 #define XB_ANNOTATION_CONTAINERD_NAME "io.containerd.image.name"
 /** What BuildKit's attestation manifests say they are ("attestation-manifest"). */
 #define XB_ANNOTATION_REFERENCE_TYPE "vnd.docker.reference.type"
+/** And what they are of: the digest of a manifest. */
+#define XB_ANNOTATION_REFERENCE_DIGEST "vnd.docker.reference.digest"
 
 /** One name with its value. */
 struct xb_annotation {

@@ -7,8 +7,6 @@
 #include "base/json.h"
 #include "manifest/media.h"
 
-/* The digest of the image that an attestation is of. */
-#define REFERENCE_DIGEST "vnd.docker.reference.digest"
 /* What xb_index_write() writes for no entries; a text of JSON cannot hold it. */
 #define NO_ENTRIES "\"manifests\":[]"
 
@@ -341,7 +339,8 @@ static void cut(struct xb_draft *draft, size_t at)
 /* Whether `entry` says that it is an attestation of the image `digest`. */
 static bool attests(const struct xb_draft_entry *entry, const char *digest)
 {
-	const char *of = xb_annotations_get(&entry->descriptor.annotations, REFERENCE_DIGEST);
+	const char *of =
+		xb_annotations_get(&entry->descriptor.annotations, XB_ANNOTATION_REFERENCE_DIGEST);
 
 	return of != NULL && strcmp(of, digest) == 0 &&
 	       xb_descriptor_is_attestation(&entry->descriptor);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What works on this machine, what does not, and what would change it. */
+/* What works on this machine, what does not, and what would change it; or whether an image is what
+ * it says. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -9,7 +10,10 @@
 #include "base/json.h"
 #include "builder/cli/checkup.h"
 #include "builder/cli/command.h"
+#include "builder/cli/image.h"
+#include "builder/cli/image_doctor.h"
 #include "builder/cli/options.h"
+#include "builder/cli/registries.h"
 #include "builder/cli/report.h"
 
 #define NS_PER_MS 1e6
@@ -18,15 +22,19 @@ struct doctor_options {
 	struct xb_strv emulators;
 	const char *format;
 	const char *root;
+	struct xb_registry_flags registries;
+	bool deep;
 	bool help;
 };
 
 #define AT(member) offsetof(struct doctor_options, member)
 
 static const struct xb_option option_table[] = {
+	{ "deep", 0, XB_OPTION_FLAG, AT(deep), NULL, "of an image, look at its files, too" },
 	{ "emulator", 0, XB_OPTION_LIST, AT(emulators), "PLATFORM=PATH", "emulator to try" },
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "table or json" },
 	{ "root", 0, XB_OPTION_TEXT, AT(root), "DIR", "the store" },
+	XB_REGISTRY_OPTION_ROWS(doctor_options, registries),
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ 0 },
 };
@@ -34,6 +42,7 @@ static const struct xb_option option_table[] = {
 static void options_clear(struct doctor_options *options)
 {
 	xb_strv_clear(&options->emulators);
+	xb_registry_flags_clear(&options->registries);
 }
 
 static void print_check(const struct xb_checked *check)
@@ -99,20 +108,21 @@ static int print(const struct doctor_options *options, const struct xb_checkup *
 static int usage(struct xb_error *err, const char *what)
 {
 	(void)xb_error_set(err, -EINVAL, "%s", what);
-	(void)xb_error_hint(err, "xbuild doctor [--format json]");
+	(void)xb_error_hint(err, "xbuild doctor [--format json] [IMAGE]");
 	return xb_error_fault(err, XB_FAULT_USAGE);
 }
 
 static int read_options(const struct xb_invocation *invocation, struct doctor_options *options,
-			struct xb_error *err)
+			struct xb_strv *operands, struct xb_error *err)
 {
-	xb_auto_strv struct xb_strv operands = XB_STRV_INIT;
-	int r = xb_options_parse(option_table, invocation->argv, false, options, &operands, err);
+	int r = xb_options_parse(option_table, invocation->argv, false, options, operands, err);
 
 	if (r < 0)
 		return r;
-	if (operands.len > 0)
-		return usage(err, "doctor examines this machine, and takes no operand");
+	if (operands->len > 1)
+		return usage(err, "doctor examines this machine, or one image");
+	if (options->deep && operands->len == 0)
+		return usage(err, "--deep is for an image");
 	if (options->format != NULL && strcmp(options->format, "json") != 0 &&
 	    strcmp(options->format, "table") != 0)
 		return usage(err, "--format takes table or json");
@@ -121,29 +131,98 @@ static int read_options(const struct xb_invocation *invocation, struct doctor_op
 	return r;
 }
 
+static int examine_machine(const struct xb_invocation *invocation,
+			   const struct doctor_options *options, struct xb_error *err)
+{
+	const struct xb_strategy_options strategy = { .emulators.overrides = &options->emulators };
+	struct xb_checkup_request request = { .strategy = &strategy };
+	xb_auto_checkup struct xb_checkup checkup = { 0 };
+	int r;
+
+	request.root = options->root != NULL ? options->root : invocation->default_root;
+	r = xb_checkup_run(&request, &checkup, err);
+	if (r == 0)
+		r = print(options, &checkup, err);
+	if (r < 0)
+		return r;
+	return checkup.works ? 0 : XB_FAULT_PLATFORM;
+}
+
+/* What is open for an image. */
+struct surgery {
+	struct xb_registries registries;
+	struct xb_store *store;
+	struct xb_named_image image;
+};
+
+static void surgery_clear(struct surgery *s)
+{
+	xb_named_image_clear(&s->image);
+	xb_registries_clear(&s->registries);
+	xb_store_free(s->store);
+}
+
+static int open_image(const struct xb_invocation *invocation, const struct doctor_options *options,
+		      const char *name, struct surgery *s, struct xb_error *err)
+{
+	const char *root = options->root != NULL ? options->root : invocation->default_root;
+	int r;
+
+	s->registries.cancel_fd = invocation->stop_fd;
+	r = xb_registries_init(&s->registries, &options->registries, err);
+	if (r == 0)
+		r = xb_store_open(root, &s->store, err);
+	if (r == 0)
+		xb_registries_supply(&s->registries, s->store);
+	return r < 0 ? r
+		     : xb_named_image_open(name, XB_NAMED_READ, s->store, &s->registries, &s->image,
+					   err);
+}
+
+static int examine_image(const struct xb_invocation *invocation,
+			 const struct doctor_options *options, const char *name,
+			 struct xb_error *err)
+{
+	XB_CLEANUP(surgery_clear) struct surgery s = { 0 };
+	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
+	xb_auto_diagnosis struct xb_diagnosis diagnosis = { 0 };
+	int r = open_image(invocation, options, name, &s, err);
+	const struct xb_image_source from = {
+		.place = s.image.place,
+		.scratch = s.store != NULL ? xb_store_dirfd(s.store) : -1,
+	};
+
+	if (r == 0)
+		r = s.image.place->ops->resolve(s.image.place, s.image.tag, &root, err);
+	if (r == 0)
+		r = xb_diagnosis_make(&from, &root, options->deep, &diagnosis, err);
+	if (r == 0 && options->format != NULL && strcmp(options->format, "json") == 0)
+		r = xb_diagnosis_print_json(&diagnosis, name, &root, stdout, err);
+	else if (r == 0)
+		xb_diagnosis_print(&diagnosis, name, &root, stdout);
+	if (r < 0)
+		return xb_error_fault(err, XB_FAULT_STORE);
+	return xb_diagnosis_count(&diagnosis, XB_AUDIT_ERROR) > 0 ? XB_FAULT_PROOF : 0;
+}
+
 int xb_cmd_doctor(const struct xb_invocation *invocation, struct xb_error *err)
 {
 	XB_CLEANUP(options_clear) struct doctor_options options = { 0 };
-	const struct xb_strategy_options strategy = { .emulators.overrides = &options.emulators };
-	struct xb_checkup_request request = { .strategy = &strategy };
-	xb_auto_checkup struct xb_checkup checkup = { 0 };
+	xb_auto_strv struct xb_strv operands = XB_STRV_INIT;
 	xb_auto_str struct xb_str text = XB_STR_INIT(XB_STR_OWN);
-	int r = read_options(invocation, &options, err);
+	int r = read_options(invocation, &options, &operands, err);
 
 	if (r < 0)
 		return r;
 	if (options.help) {
 		xb_options_help(option_table, &text);
-		(void)printf("xbuild doctor [OPTIONS]\n\nTry what builds need of this machine, and "
-			     "a program of each platform.\n\n%s",
-			     xb_str_text(&text));
+		(void)printf(
+			"xbuild doctor [OPTIONS] [IMAGE]\n\nTry what builds need of this "
+			"machine, and a program of each platform; or see whether an image is what "
+			"it says.\n\n%s",
+			xb_str_text(&text));
 		return 0;
 	}
-	request.root = options.root != NULL ? options.root : invocation->default_root;
-	r = xb_checkup_run(&request, &checkup, err);
-	if (r == 0)
-		r = print(&options, &checkup, err);
-	if (r < 0)
-		return r;
-	return checkup.works ? 0 : XB_FAULT_PLATFORM;
+	return operands.len > 0 ? examine_image(invocation, &options, operands.items[0], err)
+				: examine_machine(invocation, &options, err);
 }

@@ -43,7 +43,7 @@ a_bad_emulator_is_named() {
 	text linux/s390x | grep -q /nowhere/qemu
 	exits 2 "$XBUILD" doctor --emulator nonsense
 	exits 2 "$XBUILD" doctor --format yaml
-	exits 2 "$XBUILD" doctor here
+	exits 2 "$XBUILD" doctor here there
 }
 
 a_plain_user() {
