@@ -136,7 +136,7 @@ $(O)/tests/fuzz/%-replay: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 $(O)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARNINGS) $(PKG_CFLAGS) -pthread \
-		-o $@ $< -lcrypto -ldeflate
+		-o $@ $< -lcrypto -ldeflate -lz
 
 # Each suite leaves its counts in RESULTS and never stops make; tests/tally.sh has the last word.
 RESULTS  ?= $(O)/results

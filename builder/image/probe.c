@@ -169,6 +169,9 @@ static bool is_foreign(const struct xb_image_auditing *a, const struct xb_image_
 
 	if (facts == NULL || facts->kind == XB_FACTS_SCRIPT)
 		return false;
+	/* what other systems call programs is a note elsewhere, but nothing that Linux starts */
+	if (facts->kind != XB_FACTS_ELF)
+		return true;
 	xb_image_node_path(node, &path);
 	xb_audit_file(xb_str_text(&path), facts, a->platform, &found);
 	for (size_t i = 0; i < found.len; i++)
@@ -186,7 +189,10 @@ static void describe(const struct xb_image_node *node, struct xb_str *out)
 	if (facts->kind == XB_FACTS_ELF)
 		xb_audit_describe(&facts->elf, out);
 	else
-		xb_str_puts(out, "no Linux");
+		xb_str_puts(out, facts->kind == XB_FACTS_PE	 ? "Windows"
+				 : facts->kind == XB_FACTS_MACHO ? "macOS"
+				 : facts->kind == XB_FACTS_WASM	 ? "WebAssembly"
+								 : "no system");
 }
 
 /* Look at one program; `what` says who starts it. */

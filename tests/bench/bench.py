@@ -467,6 +467,30 @@ def pulling(name, there):
     remove("pulled", "copied")
 
 
+def auditing():
+    """An image of 1 GB in two layers, of programs and of what is none."""
+    where = context("audit", ["FROM scratch", "COPY programs one /one/", "COPY two /two/"])
+    for name in "one", "two":
+        floor_tool("tree", os.path.join(where, name), FILES, BIG // 2)
+    os.makedirs(os.path.join(where, "programs"))
+    for name in sorted(os.listdir("/usr/bin"))[:200]:
+        if os.path.isfile(f"/usr/bin/{name}"):
+            subprocess.run(["cp", "-L", f"/usr/bin/{name}", os.path.join(where, "programs")], check=False)
+    subprocess.run([XBUILD, "build", "-q", "--root", path("store"), "--platform", PLATFORMS[0],
+                    "-o", f"type=oci,tar=false,dest={path('audited')}", where], check=True, stdout=subprocess.DEVNULL)
+    layers = [path("audited", "blobs", "sha256", name) for name in os.listdir(path("audited", "blobs", "sha256"))]
+    layers = [name for name in layers if os.path.getsize(name) > BIG // 20]
+    size = sum(os.path.getsize(name) for name in layers)
+    reading = floor("inflate both layers by zlib, a thread each", lambda: float(floor_tool("inflate", *layers)[0]))
+    name = f"audit of an image of {BIG // 1_000_000} MB ({size // 1_000_000} MB compressed)"
+    command = [XBUILD, "audit", "--root", path("store"), f"oci:{path('audited')}"]
+    # it ends with status 7: programs whose libraries are not there
+    took = row(name, "xbuild", ["sh", "-c", '"$@"; [ $? = 7 ] || [ $? = 0 ]', "sh", *command])
+    target(f"{name} : reading and decompressing it", 1.2, took / reading)
+    target("memory of that, its children's included", 128, rows[-1]["tree"] / MB, "MB")
+    remove("audit", "audited", "store")
+
+
 def show_targets():
     builders = [(entry["builder"], entry["name"]) for entry in rows if "builder" in entry]
     if builders:
@@ -494,7 +518,8 @@ def main():
     print(f"# {os.cpu_count()} processors, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}; "
           f"medians of {RUNS} (buildah: {PEER_RUNS})" + ("; quick: the numbers mean nothing" if QUICK else ""))
     print(f"{'':56} {'':8} {'wall s':>8} {'user s':>8} {'system s':>8} {'MB alone':>8} {'tree':>6}")
-    for section in (tiny_steps, plain_user, independent_steps, copying, bases, many_files, big_file, growth, registry):
+    for section in (tiny_steps, plain_user, independent_steps, copying, bases, many_files, big_file, growth, registry,
+                    auditing):
         if not ONLY or any(section.__name__.startswith(name) for name in ONLY):
             section()
     show_targets()

@@ -9,13 +9,12 @@
  *	floor pack DIRECTORY LEVEL [THREADS]
  *		read each file, SHA-256 of its bytes, gzip by libdeflate, SHA-256 of that, on all
  *		processors; nothing is written. Prints seconds, bytes in and bytes out.
- *	floor tree DIRECTORY FILES BYTES
- *		make files of different sizes, together about so many bytes, of which gzip -6 leaves
- *		60 %: three tenths cannot be compressed, the rest is words. Always the same.
- *	floor small DIRECTORY FILES
- *		make so many files of a line each, a hundred to a directory.
- *	floor big FILE BYTES
- *		make one file like those of `tree`.
+ *	floor inflate FILE...
+ *		read and decompress gzip files by zlib, one on each thread; nothing is written.
+ *Prints seconds and bytes out. floor tree DIRECTORY FILES BYTES make files of different sizes,
+ *together about so many bytes, of which gzip -6 leaves 60 %: three tenths cannot be compressed, the
+ *rest is words. Always the same. floor small DIRECTORY FILES make so many files of a line each, a
+ *hundred to a directory. floor big FILE BYTES make one file like those of `tree`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +35,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum {
 	PATH_ROOM = 4096,
@@ -251,6 +251,43 @@ static int pack(char **argv)
 	return 0;
 }
 
+/* inflate */
+
+static atomic_ullong inflated;
+
+static void *inflate_file(void *argument)
+{
+	gzFile file = gzopen(argument, "rb");
+	char *piece = malloc(PIECE);
+	int n;
+
+	if (file == NULL)
+		die(argument);
+	gzbuffer(file, PIECE);
+	while ((n = gzread(file, piece, PIECE)) > 0)
+		atomic_fetch_add(&inflated, (unsigned long long)n);
+	if (n < 0)
+		die(argument);
+	gzclose(file);
+	free(piece);
+	return NULL;
+}
+
+static int inflate_all(char **argv)
+{
+	pthread_t threads[16];
+	size_t count = 0;
+	double begun = now();
+
+	for (; argv[count] != NULL && count < sizeof(threads) / sizeof(threads[0]); count++)
+		if (pthread_create(&threads[count], NULL, inflate_file, argv[count]) != 0)
+			die("starting a thread");
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	printf("%.6f %llu\n", now() - begun, (unsigned long long)inflated);
+	return 0;
+}
+
 /* tree, small, big */
 
 static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
@@ -396,6 +433,8 @@ int main(int argc, char **argv)
 		return steps(argv + 2);
 	if (argc >= 4 && strcmp(argv[1], "pack") == 0)
 		return pack(argv + 2);
+	if (argc >= 3 && strcmp(argv[1], "inflate") == 0)
+		return inflate_all(argv + 2);
 	if (argc == 5 && strcmp(argv[1], "tree") == 0)
 		return tree(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "small") == 0)
