@@ -203,6 +203,17 @@ int xb_owner_stat(int dirfd, const char *name, struct stat *st)
 	return 0;
 }
 
+int xb_owner_copy(int from, int to)
+{
+	struct stat st;
+
+	if (fstat(from, &st) < 0)
+		return -1;
+	if (!xb_owner_recorded() || xb_owner_read(from, "", &st))
+		return xb_owner_set(to, "", st.st_uid, st.st_gid);
+	return fremovexattr(to, RECORD) < 0 && errno != ENODATA && errno != ENOTSUP ? -1 : 0;
+}
+
 bool xb_owner_is_record(const char *name, struct xb_view value)
 {
 	uint32_t uid, gid;

@@ -69,6 +69,12 @@ bool xb_owner_peek(const char *path, bool follow, uint32_t *ret_uid, uint32_t *r
 /** fstatat() of `dirfd`/`name` as above, with the recorded owner. Returns 0, or -1 with errno. */
 int xb_owner_stat(int dirfd, const char *name, struct stat *st);
 
+/**
+ * Give the open directory `to` the owner of the open directory `from`; where owners are recorded,
+ * no record when that has none. Returns 0, or -1 with errno.
+ */
+int xb_owner_copy(int from, int to);
+
 /** Whether an attribute that was read is a record, and none of the image's. */
 bool xb_owner_is_record(const char *name, struct xb_view value);
 

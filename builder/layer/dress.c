@@ -23,7 +23,7 @@ int xb_dress(int from, int to, struct xb_error *err)
 	struct stat st;
 	int r;
 
-	if (xb_owner_stat(from, "", &st) < 0 || xb_owner_set(to, "", st.st_uid, st.st_gid) < 0 ||
+	if (fstat(from, &st) < 0 || xb_owner_copy(from, to) < 0 ||
 	    fchmod(to, st.st_mode & 07777) < 0)
 		return xb_error_errno(err, -errno, "setting owner and mode");
 	r = xb_xattrs_read(to, "", &old, err);

@@ -20,7 +20,11 @@ mkdir -p "$W/base"
 	chown 7:8 etc/fifo
 	chown 1000:50 home/app
 	chgrp 50 var/group && chmod 2775 var/group
-	tar -cf "$W/owned.tar" .
+	# what looks like a record is none when it comes from elsewhere
+	python3 -c 'import os
+os.setxattr("etc/passwd", "user.xbuild.owner", b"1:1")
+os.setxattr("etc/passwd", "user.kept", b"1")'
+	tar --xattrs --xattrs-include="user.*" -cf "$W/owned.tar" .
 )
 dockerfile "$W/owned" <<'EOF'
 FROM tiny
@@ -102,6 +106,22 @@ RUN mkdir -m 2777 /pub && chgrp 50 /pub && mkdir -m 777 /open && chown 8:9 /open
 	echo a >/pub/f; echo b >f; echo c >>f; mkdir d /pub/d; ln -s q l; mkfifo p; set -C; echo e >excl; touch /home/app/g; ln f h; mv f i'
 EOF
 
+# Where trees are copied, and stacked.
+copies() {
+	nobody_build "$NOBODY/copied.copies" "$W/copied" --root "$NOBODY/copies" --snapshots=copy
+	same "$(index_digest "$NOBODY/copied.copies")" "$(index_digest "$W/copied.root")"
+	nobody_build "$NOBODY/given.copies" "$W/given" --root "$NOBODY/copies" --snapshots=copy
+	same "$(index_digest "$NOBODY/given.copies")" "$(index_digest "$W/given.root")"
+}
+
+# An image is run as it was built.
+runs() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" HOME="$NOBODY" "$NOBODY/xbuild" run \
+		--root "$NOBODY/store" --platform linux/amd64 "oci:$NOBODY/given:app" \
+		sh -c 'stat -c %u:%g /x /etc/shadow; chown 5:6 /x; stat -c %u:%g /x; su app -s /bin/sh -c "id -u"' >"$W/said"
+	same "$(paste -sd' ' "$W/said")" "7:8 6:0 5:6 1000"
+}
+
 stores_are_of_one_kind() {
 	dockerfile "$W/kind" <<-'EOF'
 		FROM base
@@ -121,11 +141,18 @@ files_are_the_users() {
 	nobody_build "$NOBODY/unused" "$W/copied" -o "type=local,dest=$NOBODY/files"
 	[ "$(find "$NOBODY/files" -path "*/all/etc/shadow" | wc -l)" -ge 1 ]
 	same "$(find "$NOBODY/files" ! -user 65534 | wc -l)" 0
-	same "$(getfattr -Rhm user.xbuild "$NOBODY/files" 2>/dev/null | wc -l)" 0
+	same "$(python3 -c 'import os, sys
+for top, dirs, files in os.walk(sys.argv[1]):
+    for name in dirs + files:
+        path = os.path.join(top, name)
+        print(*[a for a in os.listxattr(path, follow_symlinks=False) if "xbuild" in a or "capability" in a])
+' "$NOBODY/files" | sort -u)" "" "attributes of files of type=local"
 }
 
 t "bases, copies and what commands make" copied
 t "what commands give away" given
+t "where trees are copied" copies
+t "a program of such an image" runs
 t "a store of the other kind is refused" stores_are_of_one_kind
 t "files of type=local belong to whoever builds" files_are_the_users
 finish
