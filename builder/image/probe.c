@@ -175,7 +175,8 @@ static bool is_foreign(const struct xb_image_auditing *a, const struct xb_image_
 	xb_image_node_path(node, &path);
 	xb_audit_file(xb_str_text(&path), facts, a->platform, &found);
 	for (size_t i = 0; i < found.len; i++)
-		if (found.items[i].grade == XB_AUDIT_ERROR ||
+		if ((found.items[i].grade == XB_AUDIT_ERROR &&
+		     strcmp(found.items[i].rule->id, "elf-damaged") != 0) ||
 		    strcmp(found.items[i].rule->id, "elf-32bit") == 0 ||
 		    strcmp(found.items[i].rule->id, "elf-x32") == 0)
 			return true;
