@@ -419,6 +419,7 @@ static void find_user(const struct xb_sandbox_spec *spec, struct init_calls *c)
 		identity->groups[identity->count++] = user.gids.items[i];
 	for (size_t i = 0; i < spec->gids.len && identity->count < INIT_MAX_GROUPS; i++)
 		identity->groups[identity->count++] = spec->gids.items[i];
+	init_ids_sort(identity);
 	init_user_clear(&user);
 }
 

@@ -126,6 +126,8 @@ int64_t init_owners_answer(const struct init_calls *calls, const struct init_cal
 
 /** Answer a call by which a process becomes another user, or asks who it is. */
 int64_t init_ids_answer(struct init_calls *calls, const struct init_call *call);
+/** Put the groups into the order in which the kernel tells them. */
+void init_ids_sort(struct init_identity *identity);
 /** Whom the caller takes itself for; the address holds until the next call is answered. */
 const struct init_identity *init_ids_of(const struct init_calls *calls, pid_t pid);
 

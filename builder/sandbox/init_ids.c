@@ -9,6 +9,7 @@
  * the number of an entry of our list.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -92,12 +93,14 @@ static int set_ids(uint32_t ids[IDS], const uint32_t wanted[IDS], bool privilege
 	return 0;
 }
 
-/* setuid(): root changes all of them. */
+/* setuid(): root changes all of them; others go back to the real or the saved one. */
 static int set_one(uint32_t ids[IDS], uint32_t id, bool privileged)
 {
 	const uint32_t keep = privileged ? id : INIT_KEEP;
 	const uint32_t wanted[IDS] = { keep, id, keep };
 
+	if (!privileged && id != ids[REAL] && id != ids[SAVED])
+		return -EPERM;
 	return set_ids(ids, wanted, privileged);
 }
 
@@ -106,11 +109,27 @@ static int set_two(uint32_t ids[IDS], uint32_t real, uint32_t effective, bool pr
 {
 	bool follows = real != INIT_KEEP || (effective != INIT_KEEP && effective != ids[REAL]);
 	const uint32_t wanted[IDS] = { real, effective, INIT_KEEP };
-	int r = set_ids(ids, wanted, privileged);
+	int r;
 
+	/* the saved id may become the effective one, not the real one */
+	if (!privileged && real != INIT_KEEP && real != ids[REAL] && real != ids[EFFECTIVE])
+		return -EPERM;
+	r = set_ids(ids, wanted, privileged);
 	if (r == 0 && follows)
 		ids[SAVED] = ids[EFFECTIVE];
 	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void init_ids_sort(struct init_identity *identity)
+{
+	qsort(identity->groups, identity->count, sizeof(*identity->groups), compare);
 }
 
 static int set_groups(struct init_identity *identity, const struct init_call *call)
@@ -133,6 +152,7 @@ static int set_groups(struct init_identity *identity, const struct init_call *ca
 		if (call->is_short)
 			identity->groups[i] = narrow;
 	}
+	init_ids_sort(identity);
 	return 0;
 }
 

@@ -155,7 +155,7 @@ static bool has_group(const struct init_identity *who, uint32_t gid)
 static bool may_change(const struct init_identity *who, const struct change *c,
 		       const struct stat *st)
 {
-	if (who->uid[1] == 0)
+	if (who->uid[1] == 0 || (c->uid == INIT_KEEP && c->gid == INIT_KEEP))
 		return true;
 	return st->st_uid == who->uid[1] && (c->uid == INIT_KEEP || c->uid == st->st_uid) &&
 	       (c->gid == INIT_KEEP || c->gid == st->st_gid || has_group(who, c->gid));

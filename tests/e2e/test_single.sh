@@ -106,6 +106,18 @@ RUN mkdir -m 2777 /pub && chgrp 50 /pub && mkdir -m 777 /open && chown 8:9 /open
 	echo a >/pub/f; echo b >f; echo c >>f; mkdir d /pub/d; ln -s q l; mkfifo p; set -C; echo e >excl; touch /home/app/g; ln f h; mv f i'
 EOF
 
+# Whatever programs do to become others, the kernel's own answers to root are the measure.
+becoming() {
+	dockerfile "$W/becoming" <<-'EOF'
+		FROM base
+		COPY ids /ids
+		RUN mkdir -m 1777 /all && /ids /all >/said && grep -q '^setresuid 0' /said && grep -q '^setresuid -1 1' /said
+	EOF
+	cc -O1 -static -o "$W/becoming/ids" "$E2E/ids.c" || skip "no static programs here" tools
+	PLATFORMS=linux/amd64
+	same_as_root becoming
+}
+
 # Where trees are copied, and stacked.
 copies() {
 	nobody_build "$NOBODY/copied.copies" "$W/copied" --root "$NOBODY/copies" --snapshots=copy
@@ -151,6 +163,7 @@ for top, dirs, files in os.walk(sys.argv[1]):
 
 t "bases, copies and what commands make" copied
 t "what commands give away" given
+t "how programs become others" becoming
 t "where trees are copied" copies
 t "a program of such an image" runs
 t "a store of the other kind is refused" stores_are_of_one_kind
