@@ -59,6 +59,8 @@ xb_command xb_cmd_history;
 xb_command xb_cmd_audit;
 /** xbuild diff IMAGE [IMAGE] */
 xb_command xb_cmd_diff;
+/** xbuild reproduce [OPTIONS] PATH */
+xb_command xb_cmd_reproduce;
 /** xbuild doctor */
 xb_command xb_cmd_doctor;
 

@@ -39,6 +39,7 @@ static const struct {
 	{ "history", xb_cmd_history, false, "the last builds: ls, inspect, logs, rm" },
 	{ "audit", xb_cmd_audit, false, "whether everything in an image is for its platform" },
 	{ "diff", xb_cmd_diff, false, "what differs between platforms, or between images" },
+	{ "reproduce", xb_cmd_reproduce, true, "build twice, and say where the results part" },
 	{ "doctor", xb_cmd_doctor, false, "what works on this machine, and what would change it" },
 	{ "dump", xb_cmd_dump, false, "each stage's data as JSON: dockerfile, plan, config" },
 };
@@ -50,7 +51,7 @@ static void print_help(FILE *out)
 		    "Commands:\n",
 		    out);
 	for (size_t i = 0; i < XB_COUNT(commands); i++)
-		(void)fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+		(void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
 	(void)fputs("\n`xbuild COMMAND --help` lists a command's options.\n", out);
 }
 
