@@ -111,7 +111,6 @@ const struct xb_option xb_build_option_table[] = {
 	{ "format", 0, XB_OPTION_TEXT, AT(format), "FORMAT", "of plan: table or json" },
 	{ "help", 'h', XB_OPTION_FLAG, AT(help), NULL, "this text" },
 	{ "accel", 0, XB_OPTION_LATER, 0, NULL, "" },
-	{ "audit", 0, XB_OPTION_LATER, 0, NULL, "" },
 	{ 0 },
 };
 

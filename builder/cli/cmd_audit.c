@@ -8,9 +8,8 @@
 #include "base/file.h"
 #include "builder/cli/audit.h"
 #include "builder/cli/command.h"
-#include "builder/cli/image.h"
 #include "builder/cli/options.h"
-#include "builder/cli/registries.h"
+#include "builder/cli/visit.h"
 #include "platforms/host.h"
 
 #define SYNOPSIS "xbuild audit [OPTIONS] IMAGE"
@@ -42,8 +41,7 @@ static const struct xb_option option_table[] = {
 struct command {
 	struct audit_options options;
 	struct xb_strv names;
-	struct xb_registries registries;
-	struct xb_store *store;
+	struct xb_visit visit;
 	struct xb_platforms platforms;
 	struct xb_flags optional;
 	struct xb_str allow;
@@ -54,8 +52,7 @@ static void command_clear(struct command *c)
 	xb_strv_clear(&c->options.platforms);
 	xb_registry_flags_clear(&c->options.registries);
 	xb_strv_clear(&c->names);
-	xb_registries_clear(&c->registries);
-	xb_store_free(c->store);
+	xb_visit_end(&c->visit);
 	xb_array_clear(&c->platforms);
 	xb_array_clear(&c->optional);
 	xb_str_clear(&c->allow);
@@ -90,21 +87,6 @@ static int check_options(struct command *c, struct xb_error *err)
 	return r < 0 ? r : 0;
 }
 
-static int open_store(const struct xb_invocation *invocation, struct command *c,
-		      struct xb_error *err)
-{
-	const char *root = c->options.root != NULL ? c->options.root : invocation->default_root;
-	int r;
-
-	c->registries.cancel_fd = invocation->stop_fd;
-	r = xb_registries_init(&c->registries, &c->options.registries, err);
-	if (r == 0)
-		r = xb_store_open(root, &c->store, err);
-	if (r == 0)
-		xb_registries_supply(&c->registries, c->store);
-	return r;
-}
-
 static int print(const struct command *c, const struct xb_audits *audits, struct xb_error *err)
 {
 	const char *name = c->names.items[0];
@@ -122,17 +104,14 @@ static int audit(struct command *c, struct xb_error *err)
 	xb_auto_named_image struct xb_named_image image = { 0 };
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
 	xb_auto_audits struct xb_audits audits = { 0 };
-	int r = xb_named_image_open(c->names.items[0], XB_NAMED_READ, c->store, &c->registries,
-				    &image, err);
+	int r = xb_visit_image(&c->visit, c->names.items[0], &image, &root, err);
 	const struct xb_audit_request request = {
-		.from = { .place = image.place, .scratch = xb_store_dirfd(c->store) },
+		.from = { .place = image.place, .scratch = xb_store_dirfd(c->visit.store) },
 		.platforms = &c->platforms,
 		.allow = c->options.allow != NULL ? xb_str_text(&c->allow) : NULL,
 		.allow_name = c->options.allow,
 	};
 
-	if (r == 0)
-		r = image.place->ops->resolve(image.place, image.tag, &root, err);
 	if (r == 0)
 		r = xb_audits_make(&request, &root, &audits, err);
 	if (r == 0)
@@ -156,7 +135,8 @@ int xb_cmd_audit(const struct xb_invocation *invocation, struct xb_error *err)
 	if (r == 0)
 		r = check_options(&c, err);
 	if (r == 0)
-		r = open_store(invocation, &c, err);
+		r = xb_visit_begin(invocation, c.options.root, &c.options.registries, &c.visit,
+				   err);
 	if (r == 0)
 		r = audit(&c, err);
 	/* what is wrong with an image is of the place that has it; a registry's says so itself */

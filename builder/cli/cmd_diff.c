@@ -8,11 +8,10 @@
 #include "base/json.h"
 #include "builder/cli/command.h"
 #include "builder/cli/diff_report.h"
-#include "builder/cli/image.h"
 #include "builder/cli/loaded_image.h"
 #include "builder/cli/options.h"
 #include "builder/cli/platforms.h"
-#include "builder/cli/registries.h"
+#include "builder/cli/visit.h"
 #include "platforms/host.h"
 
 #define SYNOPSIS "xbuild diff [OPTIONS] IMAGE [IMAGE]"
@@ -52,8 +51,7 @@ struct side {
 struct command {
 	struct diff_options options;
 	struct xb_strv names;
-	struct xb_registries registries;
-	struct xb_store *store;
+	struct xb_visit visit;
 	struct xb_platforms platforms;
 	struct xb_flags optional;
 	struct side sides[2];
@@ -71,8 +69,7 @@ static void command_clear(struct command *c)
 	xb_strv_clear(&c->options.platforms);
 	xb_registry_flags_clear(&c->options.registries);
 	xb_strv_clear(&c->names);
-	xb_registries_clear(&c->registries);
-	xb_store_free(c->store);
+	xb_visit_end(&c->visit);
 	xb_array_clear(&c->platforms);
 	xb_array_clear(&c->optional);
 	json_decref(c->pairs);
@@ -94,16 +91,9 @@ static int start(const struct xb_invocation *invocation, struct command *c, stru
 	if (r == 0 && c->options.platforms.len > 0)
 		r = xb_platforms_read(&c->options.platforms, &host, &c->platforms, &c->optional,
 				      err);
-	c->registries.cancel_fd = invocation->stop_fd;
-	if (r == 0)
-		r = xb_registries_init(&c->registries, &c->options.registries, err);
-	if (r == 0)
-		r = xb_store_open(c->options.root != NULL ? c->options.root
-							  : invocation->default_root,
-				  &c->store, err);
-	if (r == 0)
-		xb_registries_supply(&c->registries, c->store);
-	return r;
+	return r < 0 ? r
+		     : xb_visit_begin(invocation, c->options.root, &c->options.registries,
+				      &c->visit, err);
 }
 
 static bool is_wanted(const struct command *c, const struct xb_platform *platform)
@@ -119,11 +109,8 @@ static int open_side(struct command *c, size_t number, struct xb_error *err)
 	struct side *side = &c->sides[number];
 	xb_auto_descriptors struct xb_descriptors all = { 0 };
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
-	int r = xb_named_image_open(c->names.items[number], XB_NAMED_READ, c->store, &c->registries,
-				    &side->image, err);
+	int r = xb_visit_image(&c->visit, c->names.items[number], &side->image, &root, err);
 
-	if (r == 0)
-		r = side->image.place->ops->resolve(side->image.place, side->image.tag, &root, err);
 	if (r == 0)
 		r = xb_image_list(side->image.place, &root, &all, err);
 	for (size_t i = 0; r == 0 && i < all.len; i++)
@@ -137,7 +124,7 @@ static int load(const struct command *c, size_t number, const struct xb_descript
 		struct xb_loaded_image *ret, struct xb_error *err)
 {
 	const struct xb_image_source from = { .place = c->sides[number].image.place,
-					      .scratch = xb_store_dirfd(c->store),
+					      .scratch = xb_store_dirfd(c->visit.store),
 					      .digests = true };
 	int r = xb_loaded_image_read(&from, d, ret, err);
 

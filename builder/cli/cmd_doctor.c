@@ -10,11 +10,10 @@
 #include "base/json.h"
 #include "builder/cli/checkup.h"
 #include "builder/cli/command.h"
-#include "builder/cli/image.h"
 #include "builder/cli/image_doctor.h"
 #include "builder/cli/options.h"
-#include "builder/cli/registries.h"
 #include "builder/cli/report.h"
+#include "builder/cli/visit.h"
 
 #define NS_PER_MS 1e6
 
@@ -150,33 +149,14 @@ static int examine_machine(const struct xb_invocation *invocation,
 
 /* What is open for an image. */
 struct surgery {
-	struct xb_registries registries;
-	struct xb_store *store;
+	struct xb_visit visit;
 	struct xb_named_image image;
 };
 
 static void surgery_clear(struct surgery *s)
 {
 	xb_named_image_clear(&s->image);
-	xb_registries_clear(&s->registries);
-	xb_store_free(s->store);
-}
-
-static int open_image(const struct xb_invocation *invocation, const struct doctor_options *options,
-		      const char *name, struct surgery *s, struct xb_error *err)
-{
-	const char *root = options->root != NULL ? options->root : invocation->default_root;
-	int r;
-
-	s->registries.cancel_fd = invocation->stop_fd;
-	r = xb_registries_init(&s->registries, &options->registries, err);
-	if (r == 0)
-		r = xb_store_open(root, &s->store, err);
-	if (r == 0)
-		xb_registries_supply(&s->registries, s->store);
-	return r < 0 ? r
-		     : xb_named_image_open(name, XB_NAMED_READ, s->store, &s->registries, &s->image,
-					   err);
+	xb_visit_end(&s->visit);
 }
 
 static int examine_image(const struct xb_invocation *invocation,
@@ -186,14 +166,14 @@ static int examine_image(const struct xb_invocation *invocation,
 	XB_CLEANUP(surgery_clear) struct surgery s = { 0 };
 	xb_auto_descriptor struct xb_descriptor root = XB_DESCRIPTOR_INIT;
 	xb_auto_diagnosis struct xb_diagnosis diagnosis = { 0 };
-	int r = open_image(invocation, options, name, &s, err);
-	const struct xb_image_source from = {
-		.place = s.image.place,
-		.scratch = s.store != NULL ? xb_store_dirfd(s.store) : -1,
-	};
+	struct xb_image_source from;
+	int r = xb_visit_begin(invocation, options->root, &options->registries, &s.visit, err);
 
 	if (r == 0)
-		r = s.image.place->ops->resolve(s.image.place, s.image.tag, &root, err);
+		r = xb_visit_image(&s.visit, name, &s.image, &root, err);
+	from = (struct xb_image_source){ .place = s.image.place };
+	if (r == 0)
+		from.scratch = xb_store_dirfd(s.visit.store);
 	if (r == 0)
 		r = xb_diagnosis_make(&from, &root, options->deep, &diagnosis, err);
 	if (r == 0 && options->format != NULL && strcmp(options->format, "json") == 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "builder/layer/bytes.h"
 #include "builder/layer/entry.h"
 
 #define MAGIC "xbuild-roster 1\n"
@@ -191,12 +192,6 @@ static void writer_clear(struct writer *w)
 	xb_str_clear(&w->content);
 }
 
-static void put(char *record, int at, size_t size, uint64_t value)
-{
-	for (size_t i = 0; i < size; i++)
-		record[(size_t)at + i] = (char)(value >> 8 * i & 0xff);
-}
-
 static int flush(struct writer *w, size_t until, struct xb_error *err)
 {
 	int r;
@@ -220,16 +215,16 @@ static int put_entry(struct writer *w, const struct xb_roster_entry *e, struct x
 
 	if (e->name.len >= PATH_MAX || e->link.len >= PATH_MAX)
 		return xb_error_errno(err, -ENAMETOOLONG, "listing it");
-	put(record, AT_KIND, 1, (unsigned char)e->kind);
-	put(record, AT_FLAGS, 1, flags);
-	put(record, AT_MODE, 2, e->mode);
-	put(record, AT_UID, 4, e->uid);
-	put(record, AT_GID, 4, e->gid);
-	put(record, AT_MTIME, 8, (uint64_t)e->mtime);
-	put(record, AT_MTIME_NS, 4, e->mtime_ns);
-	put(record, AT_NAME_LEN, 2, e->name.len);
-	put(record, AT_LINK_LEN, 2, e->link.len);
-	put(record, AT_CONTENT_LEN, 4, e->content.len);
+	xb_bytes_put(record, AT_KIND, 1, (unsigned char)e->kind);
+	xb_bytes_put(record, AT_FLAGS, 1, flags);
+	xb_bytes_put(record, AT_MODE, 2, e->mode);
+	xb_bytes_put(record, AT_UID, 4, e->uid);
+	xb_bytes_put(record, AT_GID, 4, e->gid);
+	xb_bytes_put(record, AT_MTIME, 8, (uint64_t)e->mtime);
+	xb_bytes_put(record, AT_MTIME_NS, 4, e->mtime_ns);
+	xb_bytes_put(record, AT_NAME_LEN, 2, e->name.len);
+	xb_bytes_put(record, AT_LINK_LEN, 2, e->link.len);
+	xb_bytes_put(record, AT_CONTENT_LEN, 4, e->content.len);
 	xb_str_append(&w->out, record, sizeof(record));
 	xb_str_append_view(&w->out, e->name);
 	xb_str_append_view(&w->out, e->link);
@@ -303,24 +298,6 @@ static int no_roster(struct xb_error *err)
 	return xb_error_set(err, -EBADMSG, "not the roster of a layer");
 }
 
-static uint64_t get(const char *record, int at, size_t size)
-{
-	uint64_t value = 0;
-
-	for (size_t i = size; i-- > 0;)
-		value = value << 8 | (unsigned char)record[(size_t)at + i];
-	return value;
-}
-
-static struct xb_view take(struct xb_view *rest, size_t len)
-{
-	struct xb_view v = xb_view_sub(*rest, 0, len);
-
-	rest->data += v.len;
-	rest->len -= v.len;
-	return v;
-}
-
 /* No "..", no empty components, no NUL, none too long for a file system. */
 bool xb_roster_is_clean(struct xb_view name)
 {
@@ -367,7 +344,7 @@ int xb_roster_begin(struct xb_view *rest, struct xb_error *err)
 {
 	if (!xb_view_starts(*rest, XB_VIEW(MAGIC)))
 		return no_roster(err);
-	(void)take(rest, strlen(MAGIC));
+	(void)xb_bytes_take(rest, strlen(MAGIC));
 	return 0;
 }
 
@@ -378,25 +355,25 @@ int xb_roster_next(struct xb_view *rest, struct xb_roster_entry *ret, struct xb_
 
 	if (rest->len == 0)
 		return 0;
-	if (take(rest, RECORD_SIZE).len < RECORD_SIZE || (record[AT_FLAGS] & ~3) != 0)
+	if (xb_bytes_take(rest, RECORD_SIZE).len < RECORD_SIZE || (record[AT_FLAGS] & ~3) != 0)
 		return no_roster(err);
-	name = get(record, AT_NAME_LEN, 2);
-	link = get(record, AT_LINK_LEN, 2);
-	content = get(record, AT_CONTENT_LEN, 4);
+	name = xb_bytes_get(record, AT_NAME_LEN, 2);
+	link = xb_bytes_get(record, AT_LINK_LEN, 2);
+	content = xb_bytes_get(record, AT_CONTENT_LEN, 4);
 	if (name + link + content > rest->len || content > MAX_CONTENT)
 		return no_roster(err);
 	*ret = (struct xb_roster_entry){
-		.kind = (enum xb_roster_kind)get(record, AT_KIND, 1),
+		.kind = (enum xb_roster_kind)xb_bytes_get(record, AT_KIND, 1),
 		.attributes = (record[AT_FLAGS] & HAS_ATTRIBUTES) != 0,
 		.has_content = (record[AT_FLAGS] & HAS_CONTENT) != 0,
-		.mode = (uint32_t)get(record, AT_MODE, 2),
-		.uid = (uint32_t)get(record, AT_UID, 4),
-		.gid = (uint32_t)get(record, AT_GID, 4),
-		.mtime = (int64_t)get(record, AT_MTIME, 8),
-		.mtime_ns = (uint32_t)get(record, AT_MTIME_NS, 4),
-		.name = take(rest, name),
-		.link = take(rest, link),
-		.content = take(rest, content),
+		.mode = (uint32_t)xb_bytes_get(record, AT_MODE, 2),
+		.uid = (uint32_t)xb_bytes_get(record, AT_UID, 4),
+		.gid = (uint32_t)xb_bytes_get(record, AT_GID, 4),
+		.mtime = (int64_t)xb_bytes_get(record, AT_MTIME, 8),
+		.mtime_ns = (uint32_t)xb_bytes_get(record, AT_MTIME_NS, 4),
+		.name = xb_bytes_take(rest, name),
+		.link = xb_bytes_take(rest, link),
+		.content = xb_bytes_take(rest, content),
 	};
 	return is_sound(ret) ? 1 : no_roster(err);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "builder/layer/bytes.h"
 
 #define MAGIC	   "xbuild-survey 1\n"
 #define FLUSH_SIZE ((size_t)64 << 10)
@@ -254,12 +255,6 @@ static int flush(struct writer *w, size_t until, struct xb_error *err)
 	return r;
 }
 
-static void put(char *record, int at, size_t size, uint64_t value)
-{
-	for (size_t i = 0; i < size; i++)
-		record[(size_t)at + i] = (char)(value >> 8 * i & 0xff);
-}
-
 static int put_entry(struct writer *w, const struct xb_survey_entry *s, struct xb_error *err)
 {
 	const struct xb_roster_entry *e = &s->entry;
@@ -268,23 +263,23 @@ static int put_entry(struct writer *w, const struct xb_survey_entry *s, struct x
 
 	if (e->name.len >= PATH_MAX || e->link.len >= PATH_MAX)
 		return xb_error_errno(err, -ENAMETOOLONG, "looking at it");
-	put(record, AT_KIND, 1, (unsigned char)e->kind);
-	put(record, AT_FLAGS, 1,
-	    (e->attributes ? HAS_ATTRIBUTES : 0U) | (e->has_content ? HAS_CONTENT : 0U));
-	put(record, AT_MODE, 2, e->mode);
-	put(record, AT_UID, 4, e->uid);
-	put(record, AT_GID, 4, e->gid);
-	put(record, AT_MTIME, 8, (uint64_t)e->mtime);
-	put(record, AT_MTIME_NS, 4, e->mtime_ns);
-	put(record, AT_SIZE, 8, s->size);
-	put(record, AT_MAJOR, 4, s->device_major);
-	put(record, AT_MINOR, 4, s->device_minor);
-	put(record, AT_NODE, 1, (unsigned char)s->node);
-	put(record, AT_DIGEST_LEN, 1, digest);
-	put(record, AT_NAME_LEN, 2, e->name.len);
-	put(record, AT_LINK_LEN, 2, e->link.len);
-	put(record, AT_CONTENT_LEN, 4, e->content.len);
-	put(record, AT_FACTS_LEN, 4, s->facts.len);
+	xb_bytes_put(record, AT_KIND, 1, (unsigned char)e->kind);
+	xb_bytes_put(record, AT_FLAGS, 1,
+		     (e->attributes ? HAS_ATTRIBUTES : 0U) | (e->has_content ? HAS_CONTENT : 0U));
+	xb_bytes_put(record, AT_MODE, 2, e->mode);
+	xb_bytes_put(record, AT_UID, 4, e->uid);
+	xb_bytes_put(record, AT_GID, 4, e->gid);
+	xb_bytes_put(record, AT_MTIME, 8, (uint64_t)e->mtime);
+	xb_bytes_put(record, AT_MTIME_NS, 4, e->mtime_ns);
+	xb_bytes_put(record, AT_SIZE, 8, s->size);
+	xb_bytes_put(record, AT_MAJOR, 4, s->device_major);
+	xb_bytes_put(record, AT_MINOR, 4, s->device_minor);
+	xb_bytes_put(record, AT_NODE, 1, (unsigned char)s->node);
+	xb_bytes_put(record, AT_DIGEST_LEN, 1, digest);
+	xb_bytes_put(record, AT_NAME_LEN, 2, e->name.len);
+	xb_bytes_put(record, AT_LINK_LEN, 2, e->link.len);
+	xb_bytes_put(record, AT_CONTENT_LEN, 4, e->content.len);
+	xb_bytes_put(record, AT_FACTS_LEN, 4, s->facts.len);
 	xb_str_append(&w->out, record, sizeof(record));
 	xb_str_append_view(&w->out, e->name);
 	xb_str_append_view(&w->out, e->link);
@@ -378,24 +373,6 @@ static int no_survey(struct xb_error *err)
 	return xb_error_set(err, -EBADMSG, "not the survey of a layer");
 }
 
-static uint64_t get(const char *record, int at, size_t size)
-{
-	uint64_t value = 0;
-
-	for (size_t i = size; i-- > 0;)
-		value = value << 8 | (unsigned char)record[(size_t)at + i];
-	return value;
-}
-
-static struct xb_view take(struct xb_view *rest, size_t len)
-{
-	struct xb_view v = xb_view_sub(*rest, 0, len);
-
-	rest->data += v.len;
-	rest->len -= v.len;
-	return v;
-}
-
 static bool is_node(const struct xb_survey_entry *s)
 {
 	return s->node == 'c' || s->node == 'b' || s->node == 'p';
@@ -428,7 +405,7 @@ int xb_survey_begin(struct xb_view *rest, struct xb_error *err)
 {
 	if (!xb_view_starts(*rest, XB_VIEW(MAGIC)))
 		return no_survey(err);
-	(void)take(rest, strlen(MAGIC));
+	(void)xb_bytes_take(rest, strlen(MAGIC));
 	return 0;
 }
 
@@ -437,18 +414,18 @@ static void read_numbers(const char *record, struct xb_survey_entry *ret)
 	unsigned flags = (unsigned char)record[AT_FLAGS];
 
 	*ret = (struct xb_survey_entry){
-		.entry = { .kind = (enum xb_roster_kind)get(record, AT_KIND, 1),
+		.entry = { .kind = (enum xb_roster_kind)xb_bytes_get(record, AT_KIND, 1),
 			   .attributes = (flags & HAS_ATTRIBUTES) != 0,
 			   .has_content = (flags & HAS_CONTENT) != 0,
-			   .mode = (uint32_t)get(record, AT_MODE, 2),
-			   .uid = (uint32_t)get(record, AT_UID, 4),
-			   .gid = (uint32_t)get(record, AT_GID, 4),
-			   .mtime = (int64_t)get(record, AT_MTIME, 8),
-			   .mtime_ns = (uint32_t)get(record, AT_MTIME_NS, 4) },
-		.size = get(record, AT_SIZE, 8),
+			   .mode = (uint32_t)xb_bytes_get(record, AT_MODE, 2),
+			   .uid = (uint32_t)xb_bytes_get(record, AT_UID, 4),
+			   .gid = (uint32_t)xb_bytes_get(record, AT_GID, 4),
+			   .mtime = (int64_t)xb_bytes_get(record, AT_MTIME, 8),
+			   .mtime_ns = (uint32_t)xb_bytes_get(record, AT_MTIME_NS, 4) },
+		.size = xb_bytes_get(record, AT_SIZE, 8),
 		.node = record[AT_NODE],
-		.device_major = (uint32_t)get(record, AT_MAJOR, 4),
-		.device_minor = (uint32_t)get(record, AT_MINOR, 4),
+		.device_major = (uint32_t)xb_bytes_get(record, AT_MAJOR, 4),
+		.device_minor = (uint32_t)xb_bytes_get(record, AT_MINOR, 4),
 	};
 }
 
@@ -460,21 +437,21 @@ int xb_survey_next(struct xb_view *rest, struct xb_survey_entry *ret, struct xb_
 
 	if (rest->len == 0)
 		return 0;
-	if (take(rest, RECORD_SIZE).len < RECORD_SIZE || (record[AT_FLAGS] & ~3) != 0)
+	if (xb_bytes_take(rest, RECORD_SIZE).len < RECORD_SIZE || (record[AT_FLAGS] & ~3) != 0)
 		return no_survey(err);
-	name = get(record, AT_NAME_LEN, 2);
-	link = get(record, AT_LINK_LEN, 2);
-	content = get(record, AT_CONTENT_LEN, 4);
-	facts = get(record, AT_FACTS_LEN, 4);
-	digest = get(record, AT_DIGEST_LEN, 1);
+	name = xb_bytes_get(record, AT_NAME_LEN, 2);
+	link = xb_bytes_get(record, AT_LINK_LEN, 2);
+	content = xb_bytes_get(record, AT_CONTENT_LEN, 4);
+	facts = xb_bytes_get(record, AT_FACTS_LEN, 4);
+	digest = xb_bytes_get(record, AT_DIGEST_LEN, 1);
 	if (name + link + content + facts + digest > rest->len || content > XB_MAX_SURVEY_TEXT)
 		return no_survey(err);
 	read_numbers(record, ret);
-	ret->entry.name = take(rest, name);
-	ret->entry.link = take(rest, link);
-	ret->entry.content = take(rest, content);
-	ret->facts = take(rest, facts);
-	text = take(rest, digest);
+	ret->entry.name = xb_bytes_take(rest, name);
+	ret->entry.link = xb_bytes_take(rest, link);
+	ret->entry.content = xb_bytes_take(rest, content);
+	ret->facts = xb_bytes_take(rest, facts);
+	text = xb_bytes_take(rest, digest);
 	if (digest > 0 && xb_digest_parse(text, &ret->digest, NULL) < 0)
 		return no_survey(err);
 	return is_sound(ret) ? 1 : no_survey(err);

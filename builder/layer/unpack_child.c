@@ -109,9 +109,9 @@ static int serve_decode(const struct xb_wire_request *request, int blob_fd, int 
 	return r;
 }
 
-/* As there: the roster is good for something once this has ended well. */
-static int serve_list(const struct xb_wire_request *request, int blob_fd, int dest_fd,
-		      struct xb_wire_answer *answer, struct xb_error *err)
+/* As there: what is written is good for something once this has ended well. */
+static int serve_account(const struct xb_wire_request *request, int blob_fd, int dest_fd,
+			 struct xb_wire_answer *answer, struct xb_error *err)
 {
 	const struct xb_roster_limits limits = {
 		.max_size = request->max_size,
@@ -125,31 +125,10 @@ static int serve_list(const struct xb_wire_request *request, int blob_fd, int de
 		return r;
 	tar = xb_tar_reader_new(
 		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
-	r = xb_roster_write(tar, &limits, dest_fd, &answer->entries, err);
-	if (r >= 0)
-		r = xb_decoder_drain(decoder, err);
-	if (r >= 0)
-		answer->tar_size = xb_decoder_size(decoder);
-	return r;
-}
-
-static int serve_survey(const struct xb_wire_request *request, int blob_fd, int dest_fd,
-			struct xb_wire_answer *answer, struct xb_error *err)
-{
-	const struct xb_roster_limits limits = {
-		.max_size = request->max_size,
-		.max_count = request->max_count,
-	};
-	xb_auto_decoder struct xb_decoder *decoder = NULL;
-	xb_auto_tar_reader struct xb_tar_reader *tar = NULL;
-	int r = new_decoder(request, blob_fd, &decoder, err);
-
-	if (r < 0)
-		return r;
-	tar = xb_tar_reader_new(
-		&(struct xb_tar_input){ .next = xb_decoder_next, .context = decoder });
-	r = xb_survey_write(tar, &limits, request->digests != 0, XB_WIRE_SCRATCH, dest_fd,
-			    &answer->entries, err);
+	r = request->task == XB_WIRE_LIST
+		    ? xb_roster_write(tar, &limits, dest_fd, &answer->entries, err)
+		    : xb_survey_write(tar, &limits, request->digests != 0, XB_WIRE_SCRATCH, dest_fd,
+				      &answer->entries, err);
 	if (r >= 0)
 		r = xb_decoder_drain(decoder, err);
 	if (r >= 0)
@@ -174,10 +153,8 @@ int xb_unpack_serve(const struct xb_wire_request *request, int blob_fd, int dest
 		answer->code = serve_decode(request, blob_fd, dest_fd, answer, err);
 	else if (request->task == XB_WIRE_HIDE)
 		answer->code = serve_hide(blob_fd, dest_fd, err);
-	else if (request->task == XB_WIRE_LIST)
-		answer->code = serve_list(request, blob_fd, dest_fd, answer, err);
-	else if (request->task == XB_WIRE_SURVEY)
-		answer->code = serve_survey(request, blob_fd, dest_fd, answer, err);
+	else if (request->task == XB_WIRE_LIST || request->task == XB_WIRE_SURVEY)
+		answer->code = serve_account(request, blob_fd, dest_fd, answer, err);
 	else
 		answer->code = serve_tree(request, blob_fd, dest_fd, answer, err);
 	return answer->code;
