@@ -167,6 +167,8 @@ static void what_follows_has_its_own_key(void **state)
 	struct build *b = *state;
 	static const char text[] = BASE "COPY f /\nRUN /busybox cat /f\n";
 
+	/* or a second that begins between two writings would make another layer */
+	b->epoch = 1000000000;
 	scratch_write("c/f", "one");
 	build(b, BASE);
 	build_changing(b, text);
