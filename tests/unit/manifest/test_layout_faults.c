@@ -17,7 +17,7 @@
 #include "manifest/image.h"
 #include "manifest/layout.h"
 #include "manifest/media.h"
-#include "tests/unit/manifest/fault.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/scratch.h"
 
 static struct xb_layout *layout;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of the user's that are whole or not there, on every file system; pipes wait, but not for
  * ever. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include "base/file.h"
 #include "builder/solve/output_file.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/scratch.h"
 
 /* ---- pipes -------------------------------------------------------------------------------- */
@@ -103,14 +105,78 @@ static void test_others(void **state)
 	assert_int_equal(xb_output_file_open(&file, scratch, NULL, NULL), -EISDIR);
 }
 
+/* ---- file systems that know no files without names ---------------------------------------- */
+
+static size_t count_entries(void)
+{
+	DIR *dir = opendir(scratch);
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		count++;
+	(void)closedir(dir);
+	return count - 2;
+}
+
+static int begin_file(void *context)
+{
+	return xb_output_file_open(context, scratch_path("out"), NULL, NULL);
+}
+
+/* What is written has a name beside the file's, until it is done or given up. */
+static void write_with(const struct fault *fault, const char *text)
+{
+	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
+	size_t before = count_entries();
+
+	assert_int_equal(with_fault(fault, begin_file, &file), 0);
+	assert_int_equal(count_entries(), before + 1);
+	assert_int_equal(xb_write_all(file.fd, text, strlen(text), NULL), 0);
+	if (text[0] != '\0')
+		assert_int_equal(xb_output_file_done(&file, NULL), 0);
+}
+
+static void test_no_unnamed_files(void **state)
+{
+	static const int words[] = { EOPNOTSUPP, EISDIR, EINVAL };
+	struct fault none = { SYS_openat, 2, O_TMPFILE & ~O_DIRECTORY, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < XB_COUNT(words); i++) {
+		xb_auto_str struct xb_str text = XB_STR_INIT(16);
+
+		none.error = words[i];
+		write_with(&none, "first");
+		assert_int_equal(count_entries(), 1);
+		write_with(&none, "second");
+		write_with(&none, "");
+		assert_int_equal(count_entries(), 1);
+		assert_int_equal(xb_file_read(scratch_path("out"), &text, NULL), 0);
+		assert_string_equal(xb_str_text(&text), "second");
+		assert_int_equal(unlink(scratch_path("out")), 0);
+	}
+}
+
+/* Other errors are the caller's to know. */
+static void test_not_made(void **state)
+{
+	const struct fault full = { SYS_openat, 2, O_TMPFILE & ~O_DIRECTORY, ENOSPC };
+	xb_auto_output_file struct xb_output_file file = XB_OUTPUT_FILE_INIT;
+
+	(void)state;
+	assert_int_equal(with_fault(&full, begin_file, &file), -ENOSPC);
+	assert_int_equal(count_entries(), 0);
+}
+
 #define scratch_test(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		scratch_test(test_no_reader),
-		scratch_test(test_late_reader),
-		scratch_test(test_others),
+		scratch_test(test_no_reader), scratch_test(test_late_reader),
+		scratch_test(test_others),    scratch_test(test_no_unnamed_files),
+		scratch_test(test_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,8 @@
  * errno without doing it; the other threads are not affected. It must not use cmocka's assertions,
  * which jump back into the main thread: let it return what happened.
  */
-#ifndef XB_TESTS_UNIT_MANIFEST_FAULT_H
-#define XB_TESTS_UNIT_MANIFEST_FAULT_H
+#ifndef XB_TESTS_UNIT_FAULT_H
+#define XB_TESTS_UNIT_FAULT_H
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
