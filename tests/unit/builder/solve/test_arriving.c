@@ -26,6 +26,8 @@
 
 #include "tests/unit/builder/layer/tars.h"
 
+#include "tests/unit/builder/solve/bases.h"
+
 /* Layers of a base, bottom first, in the words of tar_words(). */
 static const char *const base[] = {
 	"early/ a/ a/f=1 a/g=2 late=9",
@@ -123,29 +125,6 @@ static int open_far(void *context, const char *name, struct xb_place **ret, stru
 /* ---- a base that is there ---------------------------------------------------------------------
  */
 
-static void make_bytes(const char *words, struct xb_str *ret)
-{
-	auto_tar struct tar t = TAR_INIT;
-	static const char end[2 * XB_TAR_BLOCK];
-
-	tar_words(&t, words);
-	xb_str_append(&t.bytes, end, sizeof(end));
-	*ret = XB_STR_INIT(XB_STR_OWN);
-	xb_str_append(ret, t.bytes.data, t.bytes.len);
-}
-
-static void add_layer(struct xb_result *result, const struct xb_str *bytes)
-{
-	struct xb_result_layer *layer = xb_array_push(&result->layers);
-
-	layer->blob = xb_digest_of(bytes->data, bytes->len);
-	layer->diff_id = layer->blob;
-	layer->blob_size = bytes->len;
-	/* any text will do that says what is below */
-	layer->chain = xb_digest_of(result->layers.items, sizeof(*layer) * result->layers.len);
-	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s", XB_MEDIA_OCI_LAYER);
-}
-
 /* A store that knows where the first `count` layers are, and the result that has them. */
 static struct xb_store *store_with(size_t count, enum manner one, enum manner two,
 				   struct xb_result *result)
@@ -165,9 +144,9 @@ static struct xb_store *store_with(size_t count, enum manner one, enum manner tw
 	*result = (struct xb_result){ 0 };
 	for (size_t i = 0; i < LAYERS; i++) {
 		xb_str_clear(&far_one.blobs[i]);
-		make_bytes(base[i], &far_one.blobs[i]);
+		base_layer_bytes(base[i], &far_one.blobs[i]);
 		if (i < count) {
-			add_layer(result, &far_one.blobs[i]);
+			base_layer_add(result, &far_one.blobs[i]);
 			xb_descriptor_init(xb_array_push(&blobs), XB_MEDIA_OCI_LAYER,
 					   &result->layers.items[i].blob,
 					   result->layers.items[i].blob_size);
@@ -185,30 +164,6 @@ static void drop(struct xb_store *store, struct xb_result *result)
 	xb_store_free(store);
 	assert_int_equal(scratch_run((const char *[]){ "rm", "-rf", scratch_path("store"), NULL }),
 			 0);
-}
-
-static int open_tree(struct xb_store *store, const struct xb_result *result, struct xb_error *err)
-{
-	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-
-	return xb_trees_open(store, result, 0, &warnings, err);
-}
-
-static char *list_tree(struct xb_store *store, const struct xb_result *result)
-{
-	xb_auto_error struct xb_error err = XB_ERROR_INIT;
-	xb_auto_fd int fd = open_tree(store, result, &err);
-
-	char *text;
-
-	check(fd, &err);
-	text = tree_list(fd);
-	/* times that nobody gave */
-	for (char *at = strstr(text, " @"); at != NULL; at = strstr(at + 1, " @")) {
-		if (strspn(at + 2, "0123456789") == 10)
-			memset(at + 2, '#', 10);
-	}
-	return text;
 }
 
 /* The tree of the first `count` layers that are here already. */
@@ -344,22 +299,6 @@ static void a_bad_layer_is_named(void **state)
 	drop(store, &result);
 }
 
-struct asker {
-	pthread_t thread;
-	const struct xb_result *result;
-	struct xb_store *store;
-	int status;
-};
-
-static void *ask(void *argument)
-{
-	struct asker *a = argument;
-	int fd = open_tree(a->store, a->result, NULL);
-
-	a->status = fd < 0 ? fd : close(fd);
-	return NULL;
-}
-
 static void each_comes_once_for_all_who_want_it(void **state)
 {
 	struct xb_result result;
@@ -369,14 +308,10 @@ static void each_comes_once_for_all_who_want_it(void **state)
 	(void)state;
 	need("userns", trees_root);
 	store = store_with(LAYERS, GIVE_SLOWLY, GIVE, &result);
-	for (size_t i = 0; i < XB_COUNT(askers); i++) {
-		askers[i] = (struct asker){ .store = store, .result = &result };
-		assert_int_equal(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
-	}
-	for (size_t i = 0; i < XB_COUNT(askers); i++) {
-		assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
-		assert_int_equal(askers[i].status, 0);
-	}
+	for (size_t i = 0; i < XB_COUNT(askers); i++)
+		asker_start(&askers[i], store, &result);
+	for (size_t i = 0; i < XB_COUNT(askers); i++)
+		asker_end(&askers[i]);
 	assert_int_equal(atomic_load(&far_one.gets), LAYERS);
 	assert_int_equal(count_in("store/snapshots"), LAYERS);
 	drop(store, &result);

@@ -27,6 +27,8 @@
 
 #include "tests/unit/builder/layer/tars.h"
 
+#include "tests/unit/builder/solve/bases.h"
+
 /* Layers of a base, bottom first, in the words of tar_words(). */
 static const char *const base[] = {
 	"a/ a/f=1 a/g=2 a/sub/ a/sub/x=3 b/ b/f=4 l>a",
@@ -41,30 +43,14 @@ static const char *const base[] = {
 /* ---- a base in a store ------------------------------------------------------------------------
  */
 
-static struct xb_digest put_layer(struct xb_store *store, const char *words)
-{
-	auto_tar struct tar t = TAR_INIT;
-	xb_auto_error struct xb_error err = XB_ERROR_INIT;
-	struct xb_digest digest = { 0 };
-	static const char end[2 * XB_TAR_BLOCK];
-
-	tar_words(&t, words);
-	xb_str_append(&t.bytes, end, sizeof(end));
-	check(xb_blob_put(store, xb_str_view(&t.bytes), &digest, &err), &err);
-	return digest;
-}
-
 static void add_layer(struct xb_result *result, struct xb_store *store, const char *words)
 {
-	struct xb_result_layer *layer = xb_array_push(&result->layers);
-	xb_auto_fd int fd = -1;
+	xb_auto_str struct xb_str bytes = XB_STR_INIT(XB_STR_OWN);
+	xb_auto_error struct xb_error err = XB_ERROR_INIT;
 
-	layer->blob = put_layer(store, words);
-	layer->diff_id = layer->blob;
-	/* any text will do that says what is below */
-	layer->chain = xb_digest_of(result->layers.items, sizeof(*layer) * result->layers.len);
-	assert_int_equal(xb_blob_open(store, &layer->blob, &fd, &layer->blob_size, NULL), 0);
-	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s", XB_MEDIA_OCI_LAYER);
+	base_layer_bytes(words, &bytes);
+	check(xb_blob_put(store, xb_str_view(&bytes), NULL, &err), &err);
+	base_layer_add(result, &bytes);
 }
 
 static void add_base(struct xb_result *result, struct xb_store *store)
@@ -85,30 +71,6 @@ static size_t count_snapshots(void)
 		count += d->d_name[0] != '.';
 	(void)closedir(dir);
 	return count;
-}
-
-static int open_tree(struct xb_store *store, const struct xb_result *result, struct xb_error *err)
-{
-	xb_auto_strv struct xb_strv warnings = XB_STRV_INIT;
-
-	return xb_trees_open(store, result, 0, &warnings, err);
-}
-
-/* The text of the result's tree. The caller frees it. */
-static char *list_tree(struct xb_store *store, const struct xb_result *result)
-{
-	xb_auto_error struct xb_error err = XB_ERROR_INIT;
-	xb_auto_fd int fd = open_tree(store, result, &err);
-	char *text;
-
-	check(fd, &err);
-	text = tree_list(fd);
-	/* times that nobody gave */
-	for (char *at = strstr(text, " @"); at != NULL; at = strstr(at + 1, " @")) {
-		if (strspn(at + 2, "0123456789") == 10)
-			memset(at + 2, '#', 10);
-	}
-	return text;
 }
 
 static void remove_store(void)
@@ -176,22 +138,6 @@ static void several_at_once_are_what_they_are_one_by_one(void **state)
 }
 
 /* One of many who want the same base. */
-struct asker {
-	pthread_t thread;
-	const struct xb_result *result;
-	struct xb_store *store;
-	int status;
-};
-
-static void *ask(void *argument)
-{
-	struct asker *a = argument;
-	int fd = open_tree(a->store, a->result, NULL);
-
-	a->status = fd < 0 ? fd : close(fd);
-	return NULL;
-}
-
 static void each_layer_is_unpacked_once_by_threads(void **state)
 {
 	struct xb_store *store;
@@ -203,14 +149,10 @@ static void each_layer_is_unpacked_once_by_threads(void **state)
 	need("processors", use_processors(2));
 	store = open_store();
 	add_base(&result, store);
-	for (size_t i = 0; i < XB_COUNT(askers); i++) {
-		askers[i] = (struct asker){ .store = store, .result = &result };
-		assert_int_equal(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
-	}
-	for (size_t i = 0; i < XB_COUNT(askers); i++) {
-		assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
-		assert_int_equal(askers[i].status, 0);
-	}
+	for (size_t i = 0; i < XB_COUNT(askers); i++)
+		asker_start(&askers[i], store, &result);
+	for (size_t i = 0; i < XB_COUNT(askers); i++)
+		asker_end(&askers[i]);
 	assert_int_equal(count_snapshots(), LAYERS);
 	xb_result_clear(&result);
 	xb_store_free(store);
@@ -328,8 +270,7 @@ static void a_layer_that_another_makes_is_waited_for(void **state)
 	add_base(&result, store);
 	key = xb_format("%s%s", XB_RECORD_CHAIN, result.layers.items[1].chain.text);
 	assert_int_equal(xb_keylock_take(store, key, true, &lock, NULL), 0);
-	asker = (struct asker){ .store = store, .result = &result };
-	assert_int_equal(pthread_create(&asker.thread, NULL, ask, &asker), 0);
+	asker_start(&asker, store, &result);
 	/* all others that can be had alone are there some time; this one never is */
 	for (size_t i = 2; i < 4; i++) {
 		while (!xb_unpacking_done(store, &result.layers.items[i]))
@@ -337,8 +278,7 @@ static void a_layer_that_another_makes_is_waited_for(void **state)
 	}
 	assert_false(xb_unpacking_done(store, &result.layers.items[1]));
 	xb_keylock_free(lock);
-	assert_int_equal(pthread_join(asker.thread, NULL), 0);
-	assert_int_equal(asker.status, 0);
+	asker_end(&asker);
 	text = list_tree(store, &result);
 	assert_string_equal(text, expected);
 	assert_int_equal(count_snapshots(), LAYERS);
