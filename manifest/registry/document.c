@@ -143,15 +143,45 @@ static int check_type(const struct xb_http_response *response, struct xb_view by
 	return 0;
 }
 
-static void request_document(const struct xb_registry_endpoint *endpoint, const char *url,
-			     struct xb_strv *headers, struct xb_registry_request *ret)
+/* A request for a document, or to do something with it. It stays where it is: it points into
+ * itself. */
+struct asking {
+	struct xb_registry_request request;
+	struct xb_strv headers;
+	char *url;
+};
+
+static void asking_clear(struct asking *a)
 {
-	*ret = XB_REGISTRY_REQUEST_INIT(endpoint, "pull");
+	xb_strv_clear(&a->headers);
+	free(a->url);
+}
+#define auto_asking XB_CLEANUP(asking_clear)
+
+static void ask_about(const struct xb_registry_endpoint *endpoint, const char *name,
+		      const char *method, const char *actions, struct asking *ret)
+{
+	ret->request = XB_REGISTRY_REQUEST_INIT(endpoint, actions);
+	ret->url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
+	ret->request.http.method = method;
+	ret->request.http.url = ret->url;
+	ret->request.http.headers = &ret->headers;
+}
+
+/* `method`: HEAD, or NULL for GET. */
+static int ask_for(const struct wanted *w, const struct xb_registry_endpoint *endpoint,
+		   const char *method, struct asking *ret, struct xb_error *err)
+{
+	const char *name = NULL;
+	int r = name_of(w->ref, false, &name, err);
+
+	if (r < 0)
+		return r;
+	ask_about(endpoint, name, method, "pull", ret);
 	for (size_t i = 0; i < XB_COUNT(accepted); i++)
-		xb_strv_push(headers, accepted[i]);
-	ret->http.url = url;
-	ret->http.headers = headers;
-	ret->http.max_size = XB_MAX_MANIFEST;
+		xb_strv_push(&ret->headers, accepted[i]);
+	ret->request.http.max_size = XB_MAX_MANIFEST;
+	return 0;
 }
 
 /* Its whole, from one endpoint. */
@@ -159,20 +189,14 @@ static int get_from(void *context, const struct xb_registry_endpoint *endpoint,
 		    struct xb_error *err)
 {
 	struct wanted *w = context;
-	xb_auto_strv struct xb_strv headers = XB_STRV_INIT;
+	auto_asking struct asking asking = { .headers = XB_STRV_INIT };
 	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
-	struct xb_registry_request request;
 	struct xb_digest digest = { "" };
 	xb_autofree char *type = NULL;
-	xb_autofree char *url = NULL;
-	const char *name = NULL;
-	int r = name_of(w->ref, false, &name, err);
+	int r = ask_for(w, endpoint, NULL, &asking, err);
 
-	if (r < 0)
-		return r;
-	url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
-	request_document(endpoint, url, &headers, &request);
-	r = xb_registry_fetch(w->registry, &request, w->bytes, &response, err);
+	if (r == 0)
+		r = xb_registry_fetch(w->registry, &asking.request, w->bytes, &response, err);
 	if (r < 0)
 		return r;
 	r = check_digest(w, &response, &digest, err);
@@ -249,23 +273,16 @@ static int head_from(void *context, const struct xb_registry_endpoint *endpoint,
 		     struct xb_error *err)
 {
 	struct wanted *w = context;
-	xb_auto_strv struct xb_strv headers = XB_STRV_INIT;
+	auto_asking struct asking asking = { .headers = XB_STRV_INIT };
 	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
-	struct xb_registry_request request;
-	xb_autofree char *url = NULL;
-	const char *name = NULL;
-	int r = name_of(w->ref, false, &name, err);
+	int r = ask_for(w, endpoint, "HEAD", &asking, err);
 
-	if (r < 0)
-		return r;
-	url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
-	request_document(endpoint, url, &headers, &request);
-	request.http.method = "HEAD";
-	r = xb_registry_perform(w->registry, &request, &response, err);
+	if (r == 0)
+		r = xb_registry_perform(w->registry, &asking.request, &response, err);
 	if (r < 0)
 		return r;
 	if (response.status == 404)
-		return xb_registry_fail(w->registry, &request, &response, err);
+		return xb_registry_fail(w->registry, &asking.request, &response, err);
 	if (response.status == 200) {
 		r = read_head(w, &response, &w->got, err);
 		if (r != 0)
@@ -347,22 +364,18 @@ static int put_at(struct xb_registry *registry, const struct xb_reference *ref,
 		  const struct xb_registry_endpoint *endpoint, const char *name,
 		  const char *media_type, struct xb_view bytes, struct xb_error *err)
 {
-	xb_autofree char *url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
-	xb_auto_strv struct xb_strv headers = XB_STRV_INIT;
+	auto_asking struct asking asking = { .headers = XB_STRV_INIT };
 	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
-	struct xb_registry_request request = XB_REGISTRY_REQUEST_INIT(endpoint, "pull,push");
 	struct sent sent = { .bytes = bytes };
 	int r;
 
-	xb_strv_printf(&headers, "Content-Type: %s", media_type);
-	request.http.method = "PUT";
-	request.http.url = url;
-	request.http.headers = &headers;
-	request.http.context = &sent;
-	request.http.read = read_sent;
-	request.http.rewind = rewind_sent;
-	request.http.body_size = bytes.len;
-	r = xb_registry_ask(registry, &request, &response, err);
+	ask_about(endpoint, name, "PUT", "pull,push", &asking);
+	xb_strv_printf(&asking.headers, "Content-Type: %s", media_type);
+	asking.request.http.context = &sent;
+	asking.request.http.read = read_sent;
+	asking.request.http.rewind = rewind_sent;
+	asking.request.http.body_size = bytes.len;
+	r = xb_registry_ask(registry, &asking.request, &response, err);
 	if (r == 0)
 		r = check_sent(&response, bytes, err);
 	return r < 0 ? r
@@ -413,8 +426,7 @@ int xb_registry_delete_manifest(struct xb_registry *registry, const struct xb_re
 	xb_auto_registry_endpoints struct xb_registry_endpoints endpoints = { 0 };
 	xb_auto_http_response struct xb_http_response response = XB_HTTP_RESPONSE_INIT;
 	const struct xb_registry_endpoint *endpoint = NULL;
-	struct xb_registry_request request;
-	xb_autofree char *url = NULL;
+	auto_asking struct asking asking = { .headers = XB_STRV_INIT };
 	const char *name = NULL;
 	int r = name_of(ref, true, &name, err);
 
@@ -422,10 +434,7 @@ int xb_registry_delete_manifest(struct xb_registry *registry, const struct xb_re
 		r = xb_registry_origin(registry, ref, &endpoints, &endpoint, err);
 	if (r < 0)
 		return r;
-	url = xb_registry_url(endpoint, NULL, "manifests/%s", name);
-	request = XB_REGISTRY_REQUEST_INIT(endpoint, "pull,delete");
-	request.http.method = "DELETE";
-	request.http.url = url;
-	r = xb_registry_ask(registry, &request, &response, err);
+	ask_about(endpoint, name, "DELETE", "pull,delete", &asking);
+	r = xb_registry_ask(registry, &asking.request, &response, err);
 	return r < 0 ? name_error(ref, "deleting", r, err) : 0;
 }
