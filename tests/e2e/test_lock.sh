@@ -195,6 +195,75 @@ fetches() {
 	says "--locked, and not in xbuild.lock: $URL/one.txt"
 }
 
+# A repository: offline what the whole id of a commit names, locked what its branch was.
+git_repository() {
+	has git || skip "no git" tools
+	export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b GIT_CONFIG_GLOBAL=/dev/null
+	[ ! -d "$W/repo" ] || return 0
+	git init -q -b main "$W/repo"
+	git clone -q --bare "$W/repo" "$W/www/r.git" 2>/dev/null
+	git_commit one
+	sources main
+}
+sources() { # REFERENCE
+	dockerfile "$W/sources" <<-EOF
+		FROM scratch
+		ADD $URL/r.git#$1 /source
+	EOF
+}
+git_commit() { # TEXT: the branch goes on
+	echo "$1" >"$W/repo/file"
+	git -C "$W/repo" add .
+	git -C "$W/repo" commit -qm "$1"
+	git -C "$W/repo" push -q "$W/www/r.git" main
+	git -C "$W/www/r.git" update-server-info
+}
+git_head() { git -C "$W/repo" rev-parse HEAD; }
+# built STORE OPTION...: what the file of the repository holds in this build
+built() {
+	store=$1
+	shift
+	rm -rf "$W/source"
+	build_at "$store" "$@" -o "type=local,dest=$W/source" "$W/sources" >&2
+	cat "$W/source/source/file"
+}
+
+git_offline() {
+	git_repository
+	commit=$(git_head)
+	same "$(built gits)" one
+	# what a branch is now nobody knows
+	exits 6 build_at gits --offline -o type=cacheonly "$W/sources"
+	says "--offline, and not in the store: $URL/r.git#main"
+	sources "$commit"
+	exits 6 build_at nogits --offline -o type=cacheonly "$W/sources"
+	says "--offline, and not in the store: $URL/r.git#$commit"
+	same "$(built nogits)" one
+	: >"$W/requests"
+	same "$(built nogits --offline)" one "the file of a build that is offline"
+	same "$(cat "$W/requests")" "" "requests of a build that is offline"
+	sources main
+}
+
+git_locked() {
+	git_repository
+	before=$(git_head)
+	"$XBUILD" lock --root "$W/gits" "$W/sources" 2>"$W/err"
+	says "$URL/r.git#main: (none) -> $before"
+	same "$(jq -c .fetched "$W/sources/xbuild.lock")" "{\"$URL/r.git#main\":\"$before\"}"
+	same "$(built newgits --locked)" one
+	git_commit two
+	exits 3 build_at gits --locked -o type=cacheonly "$W/sources"
+	says "$before" "refs/heads/main is commit $(git_head)"
+	same "$(built gits)" two "the file of a build that is not locked"
+	"$XBUILD" lock --root "$W/gits" --update "$URL/r.git#main" "$W/sources" 2>"$W/err"
+	says "$URL/r.git#main: $before -> $(git_head)"
+	same "$(built gits --locked)" two
+	echo '{"version": 1}' >"$W/sources/xbuild.lock"
+	exits 7 build_at gits --locked -o type=cacheonly "$W/sources"
+	says "--locked, and not in xbuild.lock: $URL/r.git#main"
+}
+
 t "each name is asked for once, and only what the target needs" asked_once
 t "offline nothing is asked for, and all that is missing is named" offline
 t "offline, what was fetched before will do" offline_fetches
@@ -203,4 +272,6 @@ t "a lock file says what everything is, in the same bytes each time" written
 t "a locked build stays as it is when tags move, until the lock file is updated" holds
 t "a locked build refuses what is not in the lock file or not as it says" refused
 t "files from URLs are locked, too" fetches
+t "offline, a commit that was fetched before will do" git_offline
+t "a locked build refuses a branch that has moved" git_locked
 finish
