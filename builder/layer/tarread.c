@@ -97,6 +97,9 @@ static struct xb_view take(struct xb_tar_reader *t, uint64_t max)
 {
 	struct xb_view v = { t->data, max < t->len ? (size_t)max : t->len };
 
+	/* where nothing has been read yet there is nothing to point to */
+	if (v.len == 0)
+		return v;
 	t->data += v.len;
 	t->len -= v.len;
 	t->position += v.len;
