@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tars of others: entries and data, in runs of any length. The first byte says how long, and with
- * its lowest bit that headers get the checksum that they need, as chance never would.
+ * its lowest bit that headers get the checksum that they need.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "builder/layer/tarread.h"
+#include "tests/fuzz/mend.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,24 +59,6 @@ static void check_item(const struct xb_tar_item *item)
 		__builtin_trap();
 	if (item->type != XB_TAR_FILE && item->size != 0)
 		__builtin_trap();
-}
-
-/* Give every block that has the magic of a header its checksum. */
-static void mend(uint8_t *data, size_t size)
-{
-	for (size_t at = 0; at + XB_TAR_BLOCK <= size; at += XB_TAR_BLOCK) {
-		uint8_t *block = data + at;
-		char digits[8];
-		unsigned sum = 0;
-
-		if (memcmp(block + 257, "ustar", 5) != 0)
-			continue;
-		memset(block + 148, ' ', 8);
-		for (size_t i = 0; i < XB_TAR_BLOCK; i++)
-			sum += block[i];
-		(void)snprintf(digits, sizeof(digits), "%06o", sum & 0777777);
-		memcpy(block + 148, digits, 7);
-	}
 }
 
 static void read_all(struct input *in)
