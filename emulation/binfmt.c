@@ -124,6 +124,8 @@ int xb_binfmt_guard_line(const struct xb_arch *arch, bool any_class, const char 
 	make_pattern(arch, &p);
 	if (any_class)
 		p.magic[EI_CLASS] = p.mask[EI_CLASS] = 0;
+	/* a program of another ABI of the machine is one of the machine's all the same */
+	p.len = offsetof(Elf64_Ehdr, e_machine) + sizeof(Elf64_Half);
 	p.magic[XB_BINFMT_MARK_AT] = 0;
 	p.mask[XB_BINFMT_MARK_AT] = XB_BINFMT_MARK;
 	return print_line(&p, name, interpreter, XB_BINFMT_GUARD_FLAGS, out, err);

@@ -68,9 +68,10 @@ int xb_binfmt_line(const struct xb_arch *arch, const char *name, const char *int
 		   struct xb_str *out, struct xb_error *err);
 
 /**
- * Append a line that fits the programs of `arch` which do not bear the mark, of both classes
- * (ELFCLASS32 and ELFCLASS64) when `any_class`. `interpreter` has to bear it, or the kernel
- * comes back to this registration until it gives up with ELOOP. Errors: as xb_binfmt_line().
+ * Append a line that fits the programs of `arch` which do not bear the mark, whatever ABI their
+ * e_flags name, of both classes (ELFCLASS32 and ELFCLASS64) when `any_class`. `interpreter` has to
+ * bear it, or the kernel comes back to this registration until it gives up with ELOOP. Errors: as
+ * xb_binfmt_line().
  */
 int xb_binfmt_guard_line(const struct xb_arch *arch, bool any_class, const char *name,
 			 const char *interpreter, struct xb_str *out, struct xb_error *err);
