@@ -274,6 +274,116 @@ static void audit_library(const struct xb_image_auditing *a, const struct xb_ima
 			   xb_str_text(&path));
 }
 
+/* ---- what a program is loaded with ---------------------------------------------------------- */
+
+/* Real programs have a few hundred libraries; hostile ones shall not keep anybody busy. */
+enum { MAX_LOADED = 1024, MAX_ASKED = 16384 };
+
+/* Something that a program is loaded with. */
+struct loaded {
+	const char *name;		  /* as it was asked for */
+	const struct xb_image_node *node; /* NULL: it is missing */
+	size_t by;			  /* the index of the first that asked for it */
+};
+
+/* The program itself comes first. */
+struct loading XB_ARRAY(struct loaded);
+
+static void loading_clear(struct loading *l)
+{
+	xb_array_clear(l);
+}
+
+static const struct xb_facts *facts_of(const struct xb_image_node *node)
+{
+	return xb_image_node_file(node)->facts;
+}
+
+/* A library that is there under this name is taken, wherever it was found. */
+static bool is_loaded(const struct loading *l, const char *name)
+{
+	for (size_t i = 0; i < l->len; i++) {
+		const struct xb_image_node *node = l->items[i].node;
+		const char *soname = node != NULL ? facts_of(node)->soname : NULL;
+
+		if (strcmp(l->items[i].name, name) == 0 ||
+		    (soname != NULL && strcmp(soname, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool has_node(const struct loading *l, const struct xb_image_node *node)
+{
+	for (size_t i = 0; i < l->len; i++)
+		if (l->items[i].node == node)
+			return true;
+	return false;
+}
+
+/* Find a library for number `by`. Those by which that was loaded help: with glibc their DT_RPATH,
+ * if it has no DT_RUNPATH; with musl either. */
+static const struct xb_image_node *find_for(const struct xb_image_auditing *a,
+					    const struct loading *l, size_t by, const char *name,
+					    const struct xb_image_node **other, bool *itself)
+{
+	const struct xb_image_node *found =
+		xb_libraries_find(&a->libraries, l->items[by].node, name, other, itself);
+	bool musl = xb_libraries_is_musl(&a->libraries, facts_of(l->items[0].node));
+
+	if (!musl && facts_of(l->items[by].node)->runpath != NULL)
+		return found;
+	while (found == NULL && !*itself && by != 0) {
+		by = l->items[by].by;
+		if (musl || facts_of(l->items[by].node)->runpath == NULL)
+			found = xb_libraries_find(&a->libraries, l->items[by].node, name, NULL,
+						  itself);
+	}
+	return found;
+}
+
+/* What the program itself needs is told by audit_library(). */
+static void load_one(const struct xb_image_auditing *a, struct loading *l, size_t by,
+		     const char *name)
+{
+	const struct xb_image_node *other = NULL, *found;
+	bool itself = false;
+
+	if (l->len >= MAX_LOADED || is_loaded(l, name))
+		return;
+	found = find_for(a, l, by, name, &other, &itself);
+	if (itself || (found != NULL && has_node(l, found)))
+		return;
+	*xb_array_push(l) = (struct loaded){ name, found, by };
+	if (found == NULL && by > 0)
+		xb_image_audit_say(
+			a, other != NULL ? XB_RULE_LIBRARY_MACHINE : XB_RULE_LIBRARY_MISSING,
+			XB_AUDIT_ERROR, l->items[0].node,
+			"it is loaded with %s, which needs %s, which is %s", l->items[by].name,
+			name,
+			other != NULL ? "there for another machine only"
+				      : "nowhere that its linker looks");
+}
+
+/* The linker loads what libraries need, too, or the program does not start. */
+static void audit_loading(const struct xb_image_auditing *a, const struct xb_image_node *program,
+			  const struct xb_image_node *linker)
+{
+	XB_CLEANUP(loading_clear) struct loading l = { 0 };
+	size_t left = MAX_ASKED;
+
+	*xb_array_push(&l) = (struct loaded){ "", program, 0 };
+	if (facts_of(linker) != NULL)
+		*xb_array_push(&l) = (struct loaded){ "", linker, 0 };
+	for (size_t i = 0; i < l.len; i++) {
+		const struct xb_facts *facts =
+			l.items[i].node != NULL ? facts_of(l.items[i].node) : NULL;
+
+		for (size_t k = 0; facts != NULL && k < facts->needed.len && left > 0; k++, left--)
+			load_one(a, &l, i, facts->needed.items[k]);
+	}
+}
+
 /* A program has an interpreter and can be executed; of libraries nobody knows who loads them. */
 static void audit_elf(const struct xb_image_auditing *a, const struct xb_image_node *node)
 {
@@ -293,6 +403,8 @@ static void audit_elf(const struct xb_image_auditing *a, const struct xb_image_n
 	}
 	for (size_t i = 0; i < facts->needed.len; i++)
 		audit_library(a, node, facts->needed.items[i], grade);
+	if (runs)
+		audit_loading(a, node, found);
 }
 
 /* Whether something was found of the file alone that says that the image's linker never has it. */

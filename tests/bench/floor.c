@@ -11,10 +11,14 @@
  *		processors; nothing is written. Prints seconds, bytes in and bytes out.
  *	floor inflate FILE...
  *		read and decompress gzip files by zlib, one on each thread; nothing is written.
- *Prints seconds and bytes out. floor tree DIRECTORY FILES BYTES make files of different sizes,
- *together about so many bytes, of which gzip -6 leaves 60 %: three tenths cannot be compressed, the
- *rest is words. Always the same. floor small DIRECTORY FILES make so many files of a line each, a
- *hundred to a directory. floor big FILE BYTES make one file like those of `tree`.
+ *		Prints seconds and bytes out.
+ *	floor tree DIRECTORY FILES BYTES
+ *		make files of different sizes, together about so many bytes, of which gzip -6 leaves
+ *		60 %: three tenths cannot be compressed, the rest is words. Always the same.
+ *	floor small DIRECTORY FILES
+ *		make so many files of a line each, a hundred to a directory.
+ *	floor big FILE BYTES
+ *		make one file like those of `tree`.
  */
 #include <errno.h>
 #include <fcntl.h>

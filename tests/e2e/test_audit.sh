@@ -115,6 +115,42 @@ missing() {
 	jq -e '.warnings == 1' "$W/answer" >/dev/null || fail "one warning"
 }
 
+# chain FLAG: a program whose library needs another one, in a directory that only the program knows
+chain() {
+	echo 'int b(void) { return 0; }' >"$W/src/b.c"
+	echo 'int b(void); int a(void) { return b(); }' >"$W/src/a.c"
+	echo 'int a(void); int main(void) { return a(); }' >"$W/src/chain.c"
+	cc -shared -fPIC -o opt/lib/libb.so "$W/src/b.c" -Wl,-soname,libb.so
+	cc -shared -fPIC -o opt/lib/liba.so "$W/src/a.c" -Lopt/lib -lb -Wl,-soname,liba.so
+	cc -o usr/bin/chain "$W/src/chain.c" -Lopt/lib -la -Wl,-rpath-link,opt/lib \
+		-Wl,-rpath,'$ORIGIN/../../opt/lib' "-Wl,$1"
+}
+
+# What the linker of this machine says of the program is what the audit says.
+indirectly() {
+	[ "$(uname -m)" = x86_64 ] || skip "made for x86_64" x86_64
+	image inherited 'chain --disable-new-dtags' <<-'EOF'
+		FROM scratch
+		COPY root /
+	EOF
+	inherited/root/usr/bin/chain || fail "DT_RPATH is for libraries of libraries"
+	audit 0 inherited:1
+	none library-missing /usr/bin/chain
+	image own 'chain --enable-new-dtags' <<-'EOF'
+		FROM scratch
+		COPY root /
+	EOF
+	! own/root/usr/bin/chain 2>/dev/null || fail "DT_RUNPATH is for the program's own libraries"
+	audit 7 own:1
+	found library-missing /usr/bin/chain 'it is loaded with liba.so, which needs libb.so, which is nowhere'
+	image gone 'chain --disable-new-dtags; rm opt/lib/libb.so' <<-'EOF'
+		FROM scratch
+		COPY root /
+	EOF
+	audit 7 gone:1
+	found library-missing /usr/bin/chain 'it is loaded with liba.so, which needs libb.so, which is nowhere'
+}
+
 # Where the linker looks: in the order and the places that ld.so(8) has.
 places() {
 	[ "$(uname -m)" = x86_64 ] || skip "made for x86_64" x86_64
@@ -284,6 +320,7 @@ in_builds() {
 
 t "an image in which everything finds what it needs has no findings" as_it_should_be
 t "missing linkers, libraries and versions of symbols are named" missing
+t "libraries that libraries of a program need are the program's" indirectly
 t "libraries are found where the linker looks" places
 t "scripts whose interpreter is not there, or ends with a carriage return" scripts
 t "what the image is to start is there, and its user may start it" commands
