@@ -187,7 +187,7 @@ static void what_changes_meanwhile_leads_nowhere(void **state)
 	shell("mkdir outside && touch outside/secret");
 	atomic_store(&ending, false);
 	assert_int_equal(pthread_create(&thread, NULL, disturb, NULL), 0);
-	for (unsigned i = 0; i < 200; i++) {
+	for (unsigned i = 0; i < 60; i++) {
 		xb_auto_str struct xb_str lines = XB_STR_INIT(XB_STR_OWN);
 		xb_auto_error struct xb_error err = XB_ERROR_INIT;
 		int r = walk(NULL, NULL, 1 + i % 3, &lines, &err);
