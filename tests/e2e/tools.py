@@ -21,6 +21,7 @@ import io
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import struct
@@ -303,15 +304,21 @@ def trigger(layout, line):
 
 def terminal(keys, *command):
     # Run a command on a terminal of its own and type `keys`, items of the form WORDS=KEYS: once it has shown
-    # the words, behind those of the item before, the keys are typed; ^C is Ctrl-C. Prints its exit status.
+    # the words, behind those of the item before, the keys are typed; ^C is Ctrl-C, typed again each second until
+    # the next words are shown: what it is to stop may not have begun. Prints its exit status.
     pid, master = pty.fork()
     if pid == 0:
         os.execvp(command[0], command)
     seen = b""
+    key = ""
     for item in keys.split(","):
+        again = key == "^C"
         words, key = item.split("=", 1)
         while words.encode() not in seen:
-            seen += os.read(master, 4096)
+            if again and not select.select([master], [], [], 1)[0]:
+                os.write(master, b"\x03")
+            else:
+                seen += os.read(master, 4096)
         seen = seen.split(words.encode(), 1)[1]
         os.write(master, b"\x03" if key == "^C" else key.encode() + b"\n")
     try:
